@@ -1,0 +1,56 @@
+# One command from a clone to the book: `make book`. All of it is done by Python; see `make help`.
+PYTHON  ?= python3
+PROFILE ?= quick
+JOBS    ?= 2
+
+ifeq ($(OS),Windows_NT)
+RUN := .venv/Scripts/python
+else
+RUN := .venv/bin/python
+endif
+BUILD := $(RUN) -m hyperlib.study.build
+BEGAN := $(shell date +%s)
+
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+.PHONY: help env test test-slow run html book results check sync bench clean
+
+help:  ## this list
+	@echo "make TARGET [PROFILE=quick|laptop|paper] [PYTHON=python3.12] [JOBS=2]"
+	@grep -E '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):.*## */\1: /' | \
+		awk -F': ' '{ printf "  %-10s %s\n", $$1, $$2 }'
+
+env:  ## make or renew .venv with the pinned packages (at once if it is up to date)
+	@$(PYTHON) hyperlib/study/environment.py
+
+test: env  ## unit tests, without the slow ones
+	$(RUN) -m pytest
+
+test-slow: env  ## the slow tests alone
+	$(RUN) -m pytest -m slow
+
+run: env  ## execute the chapters that are stale
+	@$(BUILD) run --profile $(PROFILE) --jobs $(JOBS)
+
+html: env  ## build the pages from what is executed
+	@$(BUILD) html --profile $(PROFILE)
+
+book: env  ## all of it: environment, chapters, pages
+	@$(BUILD) book --profile $(PROFILE) --jobs $(JOBS) --since $(BEGAN)
+
+results: env  ## copy the CSVs of a complete run to book/results/PROFILE, for a commit
+	@$(BUILD) results --profile $(PROFILE)
+
+check: env  ## before a push: style, pairs, tests
+	$(RUN) -m ruff check
+	$(RUN) -m hyperlib.study.pairs --check
+	$(RUN) -m pytest
+
+sync: env  ## write the notebooks from their .py sources
+	@$(RUN) -m hyperlib.study.pairs
+
+bench: env  ## benchmarks, as ratios measured in one run
+	$(RUN) benchmarks/run.py
+
+clean:  ## remove pages, executed notebooks and fresh results; zoos (_build/store) and .venv stay
+	rm -rf _build/html _build/.doctrees _build/jupyter_execute _build/executed _build/results

@@ -1,0 +1,52 @@
+"""What a chapter notes while it runs: the results it published and the seeds it used.
+
+The runner names a file in `HYPERLIB_RUN_RECORD`; each note is one line of JSON in it. The runner keeps the
+results with their checksums, so a result lost or edited by hand makes its chapter stale, and the page shows
+the seeds. Where nobody listens (a notebook opened by a reader), a note goes nowhere.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+VARIABLE = "HYPERLIB_RUN_RECORD"
+
+
+@dataclass(frozen=True)
+class Record:
+    """The notes of one execution: files written, and for each thing with randomness its seeds in words."""
+
+    results: list[Path] = field(default_factory=list)
+    seeds: dict[str, str] = field(default_factory=dict)
+
+
+def record_result(file: Path) -> None:
+    """Note that the running chapter wrote this result."""
+    _note({"result": str(Path(file).resolve())})
+
+
+def record_seeds(what: str, seeds: str) -> None:
+    """Note which seeds the running chapter used for one thing, such as ("tetris-seed", "1 to 100")."""
+    _note({"seeds": [what, seeds]})
+
+
+def read_record(file: Path) -> Record:
+    """The notes of a finished execution, each result once, in the order of first mention."""
+    record = Record()
+    lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
+    for note in map(json.loads, lines):
+        if "result" in note and Path(note["result"]) not in record.results:
+            record.results.append(Path(note["result"]))
+        if "seeds" in note:
+            record.seeds.update([note["seeds"]])
+    return record
+
+
+def _note(fact: dict[str, object]) -> None:
+    file = os.environ.get(VARIABLE)
+    if file:
+        with open(file, "a", encoding="utf-8") as lines:
+            lines.write(json.dumps(fact) + "\n")

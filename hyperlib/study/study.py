@@ -1,0 +1,109 @@
+"""What a page asks for: zoos by name, results written down, published numbers beside ours.
+
+A `Study` is the book at one profile. It makes every zoo once (see `store`), writes every table that a page prints as a
+CSV, and finds the thesis's numbers for it. Pages hold no other machinery.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+from hyperlib.study import paths, published
+from hyperlib.study.figures import use_house_style
+from hyperlib.study.parameters import check_parameters
+from hyperlib.study.profiles import check_profile
+from hyperlib.study.record import record_result, record_seeds
+from hyperlib.study.recipes import ZooRecipe, zoo_recipe
+from hyperlib.study.store import Store
+from hyperlib.zoos.population import resolve_engine, train_population
+from hyperlib.zoos.zoo import Zoo
+
+_MAKERS = ["hyperlib.zoos.population", "hyperlib.zoos.zoo_files"]
+
+
+class Study:
+    """The book's experiments at one profile (`quick`, `laptop` or `paper`).
+
+    store: folder of made zoos, else `HYPERLIB_STORE` or `_build/store`. engine: of the zoos' training. Raises
+    ValueError for an unknown profile, and inside a notebook for an unknown notebook parameter.
+    """
+
+    def __init__(self, profile: str, *, store: Path | str | None = None, engine: str = "auto") -> None:
+        check_parameters()
+        self.profile = check_profile(profile)
+        self.store = Store(store)
+        self.engine = resolve_engine(engine)
+        use_house_style()
+
+    def __repr__(self) -> str:
+        return f"Study({self.profile!r})"
+
+    def recipe(self, name: str) -> ZooRecipe:
+        """The recipe of a zoo at this profile."""
+        return zoo_recipe(name, self.profile)
+
+    def zoo(self, name: str) -> Zoo:
+        """The zoo of that name, grown now if the store does not have it. A killed run goes on where it stopped.
+
+        Raises ValueError for a name without a recipe at this profile and FileNotFoundError for images that are not
+        to be had; both say what to do.
+        """
+        recipe = self.recipe(name)
+        record_seeds(recipe.name, recipe.seeds)
+        images = recipe.images.load()
+        ingredients = {
+            "architecture": repr(recipe.architecture),
+            "images": images.checksum,
+            "design": recipe.design.to_csv(index=False),
+            "epochs": recipe.epochs,
+            "batch_size": recipe.batch_size,
+        }
+
+        def grow(folder: Path) -> None:
+            zoo = train_population(
+                recipe.architecture,
+                images,
+                recipe.design,
+                epochs=recipe.epochs,
+                batch_size=recipe.batch_size,
+                engine=self.engine,
+                checkpoint=folder / "training",
+                progress=sys.stderr.isatty() or "ipykernel" not in sys.modules,
+            )
+            zoo.save(folder / "zoo")
+            for file in (folder / "training").iterdir():
+                file.unlink()
+            (folder / "training").rmdir()
+
+        entry = self.store.make("zoos", recipe.name, ingredients, grow, _MAKERS, self.engine, self.profile)
+        return Zoo.load(entry / "zoo")
+
+    def publish(self, artefact_id: str, table: pd.DataFrame, part: str | None = None) -> pd.DataFrame:
+        """Write a page's table as `<artefact id>[.<part>].csv` of this profile and give it back to be shown.
+
+        Numbers keep six significant digits. Raises ValueError for an id that the thesis data do not have.
+        """
+        published.artefact(artefact_id)
+        if part is not None and not re.fullmatch(r"[a-z0-9_-]+", part):
+            raise ValueError(f"{part!r} cannot name a part of {artefact_id}: use small letters, digits, - and _.")
+        folder = paths.results_folder(self.profile)
+        folder.mkdir(parents=True, exist_ok=True)
+        file = folder / (f"{artefact_id}.csv" if part is None else f"{artefact_id}.{part}.csv")
+        text = table.to_csv(index=False, float_format="%.6g", lineterminator="\n")
+        beside = file.with_suffix(".partial")
+        beside.write_text(text, encoding="utf-8", newline="\n")
+        beside.replace(file)
+        record_result(file)
+        return table
+
+    def beside_thesis(self, artefact_id: str, ours: pd.DataFrame, on: list[str], value: str = "value") -> pd.DataFrame:
+        """Our numbers beside the published ones of the same artefact, joined by the columns `on`.
+
+        Both in our unit, fractions. See `published.beside`; rows that only one side has stay, with the source of the
+        published number.
+        """
+        return published.beside(ours, published.as_fractions(published.published(artefact_id)), on, value)

@@ -1,0 +1,130 @@
+"""One chapter, executed by papermill in a process of its own; the runner starts it.
+
+The process prints one line of JSON for each cell it starts and one for how it ended, and nothing else, so
+the runner can show progress. A chapter that takes its process down (memory, a signal) takes no other chapter
+with it.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import papermill
+from nbformat import NotebookNode
+from papermill.engines import NBClientEngine, papermill_engines
+from papermill.exceptions import PapermillExecutionError
+
+from hyperlib.study.edition import Chapter, Edition
+from hyperlib.study.parameters import is_injected
+
+
+def run_chapter(chapter: Chapter, output: Path) -> dict[str, str]:
+    """Execute a chapter's source into `output`; {} if it worked, else {"cell": where, "error": what}."""
+    notebook = chapter.notebook()
+    parameters = {"profile": chapter.edition.profile}
+    unknown = set(parameters) - set(papermill.inspect_notebook(notebook))
+    if unknown:
+        return {
+            "cell": "its parameters",
+            "error": f"no cell tagged `parameters` assigns {', '.join(unknown)}",
+        }
+    papermill_engines.register("told", ToldEngine)
+    try:
+        papermill.execute_notebook(
+            notebook,
+            _verbatim(output),
+            parameters,
+            engine_name="told",
+            progress_bar=False,
+            autosave_cell_every=0,
+            cwd=output.parent,
+        )
+    except PapermillExecutionError as error:
+        return {"cell": _place(output, error.source), "error": f"{error.ename}: {error.evalue}".strip()}
+    except Exception as error:  # a dead kernel, a full disk: whatever it is, the runner must hear of it
+        return {"cell": _place(output, None), "error": _in_words(error)}
+    return {}
+
+
+class ToldEngine(NBClientEngine):
+    """Papermill's usual engine, telling which cell it starts."""
+
+    @classmethod
+    def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **options: Any) -> Any:
+        cell_start = nb_man.cell_start
+
+        def told(cell: NotebookNode, cell_index: int | None = None, **more: Any) -> None:
+            _tell({"cell": (cell_index or 0) + 1, "of": len(nb_man.nb.cells)})
+            cell_start(cell, cell_index, **more)
+
+        nb_man.cell_start = told
+        return super().execute_managed_notebook(nb_man, kernel_name, **options)
+
+
+def _verbatim(path: Path) -> str:
+    """A path past papermill's templates, which read braces in it as names of parameters."""
+    return str(path).replace("{", "{{").replace("}", "}}")
+
+
+def _place(output: Path, source: str | None) -> str:
+    """The failing cell in words a reader can search for: its number among the code cells, its first line."""
+    try:
+        cells = [cell for cell in nbformat.read(output, as_version=4).cells if cell.cell_type == "code"]
+    except (OSError, ValueError):
+        return "before its first cell"
+    cells = [cell for cell in cells if not is_injected(cell.source)]
+    for number, cell in enumerate(cells, start=1):
+        state = cell.metadata.get("papermill", {}).get("status")
+        if state == "failed" or (state == "running" and source is None):
+            return f"code cell {number}, `{_first_line(cell.source)}`"
+    return f"`{_first_line(source)}`" if source else "between two cells"
+
+
+def _first_line(source: str) -> str:
+    """The first line of code, past cell options and comments."""
+    lines = [line.strip() for line in source.splitlines() if line.strip()]
+    return next((line for line in lines if not line.startswith("#")), lines[0] if lines else "")
+
+
+def _in_words(error: Exception) -> str:
+    if type(error).__name__ == "DeadKernelError":
+        return "its Python process died; most often the machine had too little memory"
+    return f"{type(error).__name__}: {error}"
+
+
+def end_with_the_runner() -> None:
+    """End this process when its standard input closes, which it does however the runner ends.
+
+    The kernel notices within a second that its parent is gone, and ends too.
+    """
+
+    def watch() -> None:
+        sys.stdin.buffer.read()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _tell(fact: dict[str, Any]) -> None:
+    print(json.dumps(fact), flush=True)
+
+
+def main(arguments: list[str]) -> int:
+    root, name, profile, output = arguments
+    end_with_the_runner()
+    logging.getLogger("papermill").setLevel(logging.ERROR)
+    os.environ.setdefault("JUPYTER_PLATFORM_DIRS", "1")  # or jupyter_core warns about its old folders
+    failure = run_chapter(Chapter(Edition(Path(root), profile), name), Path(output))
+    _tell({"failed": failure} if failure else {"done": True})
+    return 1 if failure else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,249 @@
+"""A network as a list of layers that name the groups of units they read and write.
+
+From the list follow where every weight stands (`layout`), how one model or a whole population runs (`logits`), how it
+begins (`initialise`), which units may change places (`hidden`) and the same network as ordinary PyTorch (`module`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from hyperlib.weightspace.initialisation import BIAS, INITIALISATIONS, initial_weight
+from hyperlib.weightspace.layers import ACTIVATIONS, Add, Layer, Norm, Pass
+from hyperlib.weightspace.layout import Layout, Slot
+from hyperlib.weightspace.randomness import key
+
+_INITIAL = 1  # stream number of the initial weights, see zoos.population for the others
+
+
+@dataclass(frozen=True)
+class Step:
+    """One layer in its place: where it reads, what shapes it sees, whose units it holds."""
+
+    layer: Layer
+    source: int  # place of the layer it reads, -1 for the images
+    other: int  # place of the second summand of an addition, else -1
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    group: str
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A feed-forward network over images of shape `image` = (channels, height, width).
+
+    The last layer's group are the classes. `activation` fills every `Activation()` layer that has no kind of its own.
+    Raises ValueError at construction when widths contradict each other, a source is unknown or a layer does not fit.
+    """
+
+    name: str
+    image: tuple[int, int, int]
+    layers: tuple[Layer, ...]
+    activation: str = "tanh"
+
+    def __post_init__(self) -> None:
+        if self.activation not in ACTIVATIONS:
+            raise ValueError(f"There is no activation {self.activation!r}; choose one of {', '.join(ACTIVATIONS)}.")
+        if len(self.steps[-1].outputs) != 1:
+            raise ValueError(f"{self.name} ends in shape {self.steps[-1].outputs}; its last layer must give one row of classes.")
+
+    # -- structure --------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def steps(self) -> tuple[Step, ...]:
+        """The layers with their sources, shapes and unit groups, checked."""
+        steps: list[Step] = []
+        places = {"image": -1}
+        widths = {"image": self.image[0]}
+        for place, layer in enumerate(self.layers):
+            source = _place(layer.source, places, layer) if layer.source else place - 1
+            inputs, group = (steps[source].outputs, steps[source].group) if source >= 0 else (self.image, "image")
+            other = _place(layer.other, places, layer) if isinstance(layer, Add) else -1
+            if other >= 0:
+                _check_addition(layer, steps[other], inputs, group)
+            outputs = layer.shape(inputs)
+            if layer.parameters(inputs) and not isinstance(layer, Norm):
+                group = layer.units or layer.name
+                if widths.setdefault(group, outputs[0]) != outputs[0]:
+                    raise ValueError(
+                        f"{layer.name} gives the units {group!r} a width of {outputs[0]}, "
+                        f"but an earlier layer gave them {widths[group]}."
+                    )
+            if layer.name in places:
+                raise ValueError(f"Two layers of {self.name} are called {layer.name!r}; names must differ.")
+            if layer.name:
+                places[layer.name] = place
+            elif layer.parameters(inputs):
+                raise ValueError(f"Layer {place} of {self.name} has weights, so it needs a name.")
+            steps.append(Step(layer, source, other, inputs, outputs, group))
+        return tuple(steps)
+
+    @cached_property
+    def layout(self) -> Layout:
+        """Where every weight stands in the flat vector."""
+        shapes = {
+            f"{step.layer.name}.{part}": shape
+            for step in self.steps
+            for part, shape in step.layer.parameters(step.inputs).items()
+        }
+        return Layout.of_shapes(shapes, frozenset(name for name in shapes if ".running_" in name))
+
+    @property
+    def slots(self) -> tuple[Slot, ...]:
+        """The layout's slots."""
+        return self.layout.slots
+
+    @property
+    def num_weights(self) -> int:
+        """Learned weights, as published counts have it; `layout.size` also counts running statistics of norms."""
+        return sum(slot.size for slot in self.slots if slot.learned)
+
+    @property
+    def num_classes(self) -> int:
+        """Width of the last layer."""
+        return self.steps[-1].outputs[0]
+
+    @cached_property
+    def hidden(self) -> dict[str, int]:
+        """Width of every group whose units may change places: all but the image's channels and the classes."""
+        fixed = {"image", self.steps[-1].group}
+        writers = [step for step in self.steps if step.group not in fixed]
+        return {
+            step.group: step.outputs[0]
+            for step in writers
+            if step.layer.parameters(step.inputs) and not isinstance(step.layer, Norm)
+        }
+
+    def with_activation(self, activation: str) -> Architecture:
+        """The same network with another nonlinearity."""
+        return self if activation == self.activation else replace(self, activation=activation)
+
+    # -- running ----------------------------------------------------------------------------------------------------
+
+    def logits(self, weights: Float[Tensor, "..."], images: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+        """Class scores in evaluation mode.
+
+        weights: `[params]` for one model, `[models, params]` for a population; images: `[batch, channels, height,
+        width]`, or `[models, batch, ...]` where every model sees its own. Gives `[batch, classes]` or
+        `[models, batch, classes]`. Raises ValueError when a shape does not belong to this architecture.
+        """
+        self.layout.check(weights, self.name)
+        if tuple(images.shape[-3:]) != self.image or images.ndim not in (4, 5):
+            raise ValueError(
+                f"{self.name} reads images of {self.image} (channels, height, width), but these are "
+                f"{tuple(images.shape)}; choose another data set or architecture, or resize the images."
+            )
+        shared = images.ndim == 4
+        if not shared and (weights.ndim == 1 or images.shape[0] != weights.shape[0]):
+            raise ValueError(
+                f"Images of {images.shape[0]} models meet weights of shape {tuple(weights.shape)}; "
+                "both need the same number of models, or the images none."
+            )
+        population = weights if weights.ndim == 2 else weights[None]
+        result = self.forward(population, images[:, None] if shared else images.transpose(0, 1), Pass(self.activation))
+        return result.transpose(0, 1) if weights.ndim == 2 else result[:, 0]
+
+    def forward(
+        self, weights: Float[Tensor, "models params"], images: Float[Tensor, "batch _ c h w"], now: Pass
+    ) -> Float[Tensor, "batch models classes"]:
+        """The one forward pass of all engines; images `[batch, 1 or models, ...]`. See `Pass` for training."""
+        state = self.layout.unflatten(weights)
+        outputs: list[Tensor] = []
+        for place, step in enumerate(self.steps):
+            x = outputs[step.source] if step.source >= 0 else images
+            if isinstance(step.layer, Add):
+                outputs.append(x + outputs[step.other])
+                continue
+            now.place = place
+            own = {part: state[f"{step.layer.name}.{part}"] for part in step.layer.parameters(step.inputs)}
+            outputs.append(step.layer.run(x, own, now))
+        return outputs[-1].expand(-1, weights.shape[0], -1)
+
+    def initialise(
+        self,
+        seeds: Sequence[int],
+        how: str | Sequence[str] = "kaiming_uniform",
+        *,
+        std: float | Sequence[float] = 1.0,
+        bias: float | Sequence[float] = BIAS,
+    ) -> Float[Tensor, "models params"]:
+        """Initial weights, one row per seed; a row depends on its own seed, `how`, `std` and `bias` alone.
+
+        `how` is one of `INITIALISATIONS`, for all rows or one for each; see `initialisation` for their scales. The
+        bias constant 0.01 is that of the thesis's zoos. Norms begin as the identity.
+        """
+        seeds = list(seeds)
+        hows = [how] * len(seeds) if isinstance(how, str) else list(how)
+        if unknown := sorted(set(hows) - set(INITIALISATIONS)):
+            raise ValueError(f"There is no initialisation {unknown[0]!r}; choose one of {', '.join(INITIALISATIONS)}.")
+        stds = torch.as_tensor(std, dtype=torch.float64).expand(len(seeds))
+        biases = torch.as_tensor(bias, dtype=torch.float64).expand(len(seeds))
+        weights = torch.empty(len(seeds), self.layout.size)
+        norms = {step.layer.name for step in self.steps if isinstance(step.layer, Norm)}
+        for number, slot in enumerate(self.slots):
+            place = slice(slot.start, slot.stop)
+            if slot.layer in norms:
+                weights[:, place] = 1.0 if slot.part in ("weight", "running_var") else 0.0
+            elif slot.part == "bias":
+                weights[:, place] = biases[:, None].float()
+            else:
+                keys = key(seeds, _INITIAL, number)
+                for name in dict.fromkeys(hows):
+                    rows = torch.tensor([index for index, one in enumerate(hows) if one == name])
+                    weights[rows, place] = initial_weight(slot, keys[rows], name, stds[rows]).float()
+        return weights
+
+    # -- the same network in plain PyTorch -------------------------------------------------------------------------
+
+    def module(self, weights: Float[Tensor, " params"], *, dropout: float = 0.0) -> Network:
+        """One model as an ordinary `torch.nn.Module` with the usual state dict (layer names as given here)."""
+        self.layout.check(weights, self.name)
+        if weights.ndim != 1:
+            raise ValueError(f"A module is one model; these weights have shape {tuple(weights.shape)}, take one row.")
+        network = Network(self, dropout)
+        network.load_state_dict({n: v.clone() for n, v in self.layout.unflatten(weights).items()}, strict=False)
+        return network.eval()
+
+
+class Network(nn.Module):
+    """An `Architecture` in plain PyTorch, built from `torch.nn` layers."""
+
+    def __init__(self, architecture: Architecture, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.architecture = architecture
+        self.names: list[str] = []
+        for place, step in enumerate(architecture.steps):
+            self.names.append(step.layer.name or f"{type(step.layer).__name__.lower()}_{place}")
+            if not isinstance(step.layer, Add):
+                self.add_module(self.names[-1], step.layer.module(step.inputs, architecture.activation, dropout))
+
+    def forward(self, images: Float[Tensor, "batch c h w"]) -> Float[Tensor, "batch classes"]:
+        """Class scores of one model."""
+        outputs: list[Tensor] = []
+        for name, step in zip(self.names, self.architecture.steps, strict=True):
+            x = outputs[step.source] if step.source >= 0 else images
+            outputs.append(x + outputs[step.other] if isinstance(step.layer, Add) else self.get_submodule(name)(x))
+        return outputs[-1]
+
+
+def _place(name: str, places: dict[str, int], layer: Layer) -> int:
+    if name not in places:
+        known = ", ".join(places)
+        raise ValueError(f"{type(layer).__name__} {layer.name} reads {name!r}, but the layers before it are {known}.")
+    return places[name]
+
+
+def _check_addition(layer: Layer, other: Step, inputs: tuple[int, ...], group: str) -> None:
+    if other.outputs != inputs:
+        raise ValueError(f"{layer.name or 'Add'} adds shapes {inputs} and {other.outputs}; they must be equal.")
+    if other.group != group:
+        raise ValueError(
+            f"{layer.name or 'Add'} adds the units {group!r} and {other.group!r}; summands share their units, "
+            "so give both writers the same group name."
+        )

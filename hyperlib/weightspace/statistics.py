@@ -1,0 +1,104 @@
+"""Seven numbers per layer part: the baseline that every learned representation has to beat.
+
+Mean, variance and five percentiles of each layer's weights, and of its biases apart, say a lot about a
+network and do not change when its hidden units change places. Each part is sorted once: percentiles are then
+look-ups, and a whole zoo is summarised in a second.
+
+Source: Unterthiner et al. (2020); s(W) of Schürholt et al. (2021), who keep the same seven numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import ceil, floor
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from hyperlib.weightspace.layout import Layout, Slot
+
+PERCENTILES = (1, 25, 50, 75, 99)
+STATISTICS = ("mean", "variance", *(f"percentile_{q}" for q in PERCENTILES))
+
+
+def layer_statistics(
+    weights: Float[Tensor, "*samples params"], layout: Layout, *, budget: int = 2**26
+) -> Float[Tensor, "*samples features"]:
+    """Mean, variance and percentiles 1, 25, 50, 75, 99 of every layer part, in the order of the names.
+
+    14 numbers for a layer with weight and bias, 7 without bias; further parts (a norm's running statistics)
+    are summarised apart in the same way. The variance is that of the population (divided by the number of
+    weights, as `numpy.var`), so a part with one weight has variance 0; percentiles are interpolated linearly,
+    as `numpy.percentile`. Sums run in float64, the result has the dtype of the weights. `budget` bounds the
+    working memory in bytes, unless one sample alone needs more.
+
+    Raises ValueError when the weights do not fit the layout or are not all finite.
+    """
+    layout.check(weights)
+    rows = weights.detach().reshape(-1, layout.size)
+    slots = list(_by_layer(layout))
+    features = rows.new_empty(len(rows), len(slots) * len(STATISTICS))
+    for first in range(0, len(rows), step := _rows_within(budget, slots)):
+        chunk = rows[first : first + step]
+        _require_finite(chunk, layout, first)
+        for place, slot in enumerate(slots):
+            columns = slice(place * len(STATISTICS), (place + 1) * len(STATISTICS))
+            features[first : first + step, columns] = _summary(chunk[:, slot.start : slot.stop])
+    return features.reshape(*weights.shape[:-1], features.shape[-1])
+
+
+def layer_statistics_names(layout: Layout) -> list[str]:
+    """Names of the features of `layer_statistics`, such as `conv1.weight.percentile_25`."""
+    return [f"{slot.name}.{statistic}" for slot in _by_layer(layout) for statistic in STATISTICS]
+
+
+def _by_layer(layout: Layout) -> Iterator[Slot]:
+    """Slots that hold something, those of one layer side by side even where a state dict scatters them."""
+    places = {layer: place for place, layer in enumerate(layout.layers)}
+    return iter(sorted((slot for slot in layout.slots if slot.size), key=lambda slot: places[slot.layer]))
+
+
+def _summary(values: Float[Tensor, "samples weights"]) -> Float[Tensor, "samples statistics"]:
+    """The seven statistics of each row, in float64."""
+    ordered = _sorted(values)
+    exact = values.double()
+    mean = exact.mean(-1)
+    variance = (exact - mean[:, None]).square().mean(-1)
+    return torch.stack([mean, variance, *(_percentile(ordered, q) for q in PERCENTILES)], -1)
+
+
+def _percentile(ordered: Float[Tensor, "samples weights"], q: float) -> Float[Tensor, " samples"]:
+    """Percentile of sorted rows, between its two neighbours by a straight line."""
+    place = q / 100 * (ordered.shape[-1] - 1)
+    low, high = ordered[:, floor(place)].double(), ordered[:, ceil(place)].double()
+    return torch.lerp(low, high, place - floor(place))
+
+
+def _sorted(values: Float[Tensor, "samples weights"]) -> Float[Tensor, "samples weights"]:
+    """Rows in ascending order; on the CPU by numpy, whose vectorised sort is far faster than torch's."""
+    if values.device.type != "cpu":
+        return values.sort(-1).values
+    if values.dtype not in (torch.float32, torch.float64):  # numpy has no bfloat16
+        values = values.float()
+    return torch.from_numpy(np.sort(values.numpy(), axis=-1))
+
+
+def _rows_within(budget: int, slots: list[Slot]) -> int:
+    """How many samples fit: a float64 copy, its deviations and the sorted copy of the largest part."""
+    largest = max((slot.size for slot in slots), default=1)
+    return max(1, budget // (24 * largest))
+
+
+def _require_finite(rows: Float[Tensor, "samples params"], layout: Layout, first: int) -> None:
+    """ValueError naming the first weight vector and slot that hold NaN or infinity."""
+    finite = torch.isfinite(rows)
+    if finite.all():
+        return
+    row, place = (~finite).nonzero()[0].tolist()
+    slot = next(slot for slot in layout.slots if slot.start <= place < slot.stop)
+    raise ValueError(
+        f"Weight vector {first + row} holds {rows[row, place].item()} in {slot.name}, and statistics need "
+        "finite weights; leave diverged models out, as `Zoo.samples()` does."
+    )

@@ -1,0 +1,68 @@
+"""What a population's models answer, in pieces that fit into the cache.
+
+Source of the measures: cross-entropy and accuracy as everywhere; agreement after methods of the Model Zoos paper.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from hyperlib.weightspace.architecture import Architecture
+from hyperlib.weightspace.layers import Pass
+
+_BUDGET = 16 * 2**20  # bytes of activations at once; larger pieces leave the cache and gain nothing
+
+
+def activations_per_image(architecture: Architecture) -> int:
+    """Floats that one image's forward pass makes in one model."""
+    return sum(torch.Size(step.outputs).numel() for step in architecture.steps)
+
+
+def class_scores(
+    architecture: Architecture, weights: Float[Tensor, "models params"], x: Float[Tensor, "images c h w"]
+) -> Float[Tensor, "models images classes"]:
+    """Class scores of every model on the same images, on the CPU."""
+    scores = torch.empty(len(weights), len(x), architecture.num_classes)
+    for models, images in _pieces(architecture, len(weights), len(x)):
+        scores[models, images] = architecture.logits(weights[models], x[images]).cpu()
+    return scores
+
+
+def evaluate(
+    architecture: Architecture,
+    weights: Float[Tensor, "models params"],
+    x: Float[Tensor, "images c h w"],
+    y: Int[Tensor, " images"],
+) -> tuple[Float[Tensor, " models"], Float[Tensor, " models"]]:
+    """Mean cross-entropy and accuracy of every model on the same images; both float64, on the CPU."""
+    loss = torch.zeros(len(weights), dtype=torch.float64)
+    hits = torch.zeros(len(weights), dtype=torch.float64)
+    with torch.no_grad():
+        for models, images in _pieces(architecture, len(weights), len(x)):
+            scores = architecture.forward(weights[models], x[images][:, None], Pass(architecture.activation))
+            one_loss, one_hits = batch_losses(scores, y[images][:, None].expand(-1, scores.shape[1]))
+            loss[models] += one_loss.sum(0).double().cpu()
+            hits[models] += one_hits.sum(0).double().cpu()
+    return loss / len(x), hits / len(x)
+
+
+def batch_losses(
+    scores: Float[Tensor, "batch models classes"], y: Int[Tensor, "batch models"]
+) -> tuple[Float[Tensor, "batch models"], Float[Tensor, "batch models"]]:
+    """Cross-entropy and hit (0 or 1) of every model on every image."""
+    loss = F.cross_entropy(scores.flatten(0, 1), y.flatten(), reduction="none").unflatten(0, y.shape)
+    return loss, (scores.argmax(-1) == y).float()
+
+
+def _pieces(architecture: Architecture, models: int, images: int) -> Iterator[tuple[slice, slice]]:
+    cells = max(1, _BUDGET // (4 * activations_per_image(architecture)))
+    some_images = min(images, max(256, cells // max(models, 1)), cells)
+    some_models = max(1, cells // max(some_images, 1))
+    for first in range(0, models, some_models):
+        for start in range(0, images, max(some_images, 1)):
+            yield slice(first, first + some_models), slice(start, start + some_images)

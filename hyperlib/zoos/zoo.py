@@ -1,0 +1,190 @@
+"""A zoo is one tensor and one table.
+
+`weights [models, epochs, params]` holds every checkpoint, `table` one row per (model, epoch) with the generating
+factors and the measured properties. Trained, sampled, fine-tuned and downloaded populations all have this form.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from hyperlib.weightspace.architecture import Architecture, Network
+from hyperlib.zoos.design import COLUMNS
+
+PROPERTIES = (
+    "train_loss",
+    "train_accuracy",
+    "test_loss",
+    "test_accuracy",
+    "train_loss_clean",
+    "train_accuracy_clean",
+    "gap",
+    "gap_clean",
+)
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Checkpoints to learn from: `weights [samples, params]` and one row of `table` for each.
+
+    All samples share an architecture up to its activation, which the table's column says.
+    """
+
+    weights: Float[Tensor, "samples params"]
+    table: pd.DataFrame
+    architecture: Architecture
+
+    def __post_init__(self) -> None:
+        self.architecture.layout.check(self.weights, self.architecture.name)
+        if len(self.weights) != len(self.table):
+            raise ValueError(f"{len(self.weights)} weight vectors came with a table of {len(self.table)} rows.")
+
+    def __len__(self) -> int:
+        return len(self.weights)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(samples, params), as scikit-learn asks of its inputs."""
+        return len(self.weights), self.weights.shape[1]
+
+    def __getitem__(self, rows: Sequence[int] | np.ndarray | slice) -> Samples:
+        return self.take(rows)
+
+    def take(self, rows: Sequence[int] | np.ndarray | slice) -> Samples:
+        """The chosen samples: integer places, a boolean mask or a slice."""
+        places = np.arange(len(self))[rows]
+        picked = self.table.iloc[places].reset_index(drop=True)
+        return Samples(self.weights[torch.from_numpy(places)], picked, self.architecture)
+
+
+class Zoo:
+    """A population of models of one architecture with all their checkpoints.
+
+    weights: `[models, epochs, params]` float32, a tensor or a (memory-mapped) array. table: one row per (model, epoch),
+    model by model in the order of the axes, with columns `model`, `epoch`, the design's and the measured properties.
+    Raises ValueError when both do not fit together.
+    """
+
+    def __init__(
+        self, architecture: Architecture, weights: Float[Tensor, "models epochs params"] | np.ndarray, table: pd.DataFrame
+    ) -> None:
+        self.architecture = architecture
+        self.weights = weights if isinstance(weights, Tensor) else _as_tensor(weights)
+        self.table = table.reset_index(drop=True)
+        self._check()
+
+    def _check(self) -> None:
+        if self.weights.ndim != 3:
+            raise ValueError(f"A zoo's weights are [models, epochs, params], these have shape {tuple(self.weights.shape)}.")
+        self.architecture.layout.check(self.weights, self.architecture.name)
+        models, epochs = self.weights.shape[:2]
+        if len(self.table) != models * epochs:
+            raise ValueError(f"{models} models x {epochs} epochs need {models * epochs} table rows, not {len(self.table)}.")
+        if missing := [name for name in ("model", "epoch", "activation") if name not in self.table]:
+            raise ValueError(f"The zoo's table lacks the column {missing[0]!r}.")
+        ids = self.table["model"].to_numpy().reshape(models, epochs)
+        steps = self.table["epoch"].to_numpy().reshape(models, epochs)
+        if (ids != ids[:, :1]).any() or (steps != steps[:1]).any() or len(np.unique(ids[:, 0])) != models:
+            raise ValueError("The zoo's table must go model by model, each with the same epochs in the same order.")
+
+    def __len__(self) -> int:
+        return self.weights.shape[0]
+
+    def __repr__(self) -> str:
+        models, epochs, params = self.weights.shape
+        return f"Zoo({self.architecture.name}: {models} models x {epochs} epochs x {params} weights)"
+
+    @property
+    def models(self) -> np.ndarray:
+        """Model numbers, in the order of the first axis."""
+        return self.table["model"].to_numpy().reshape(self.weights.shape[:2])[:, 0]
+
+    @property
+    def epochs(self) -> np.ndarray:
+        """Epochs kept, in the order of the second axis."""
+        return self.table["epoch"].to_numpy()[: self.weights.shape[1]]
+
+    @property
+    def design(self) -> pd.DataFrame:
+        """One row of generating factors per model."""
+        first = self.table.iloc[:: self.weights.shape[1]]
+        return first[["model", *(name for name in COLUMNS if name in first)]].reset_index(drop=True)
+
+    def samples(self, epochs: Sequence[int] | None = None, *, diverged: bool = False) -> Samples:
+        """Checkpoints of the given epochs (all without), model by model; diverged ones only if asked for."""
+        wanted = self.epochs if epochs is None else np.asarray(epochs)
+        if absent := sorted(set(wanted.tolist()) - set(self.epochs.tolist())):
+            raise ValueError(f"Epoch {absent[0]} was not kept; this zoo has {_range(self.epochs)}.")
+        rows = self.table["epoch"].isin(wanted).to_numpy()
+        if not diverged and "diverged" in self.table:
+            rows &= ~self.table["diverged"].to_numpy(dtype=bool)
+        weights = self.weights.flatten(0, 1)[torch.from_numpy(np.flatnonzero(rows))]
+        return Samples(weights, self.table[rows].reset_index(drop=True), self.architecture)
+
+    def take(self, models: Sequence[int] | np.ndarray) -> Zoo:
+        """The zoo of the models at these places of the first axis."""
+        places = np.arange(len(self))[models]
+        rows = (places[:, None] * self.weights.shape[1] + np.arange(self.weights.shape[1])).ravel()
+        return Zoo(self.architecture, self.weights[torch.from_numpy(places)], self.table.iloc[rows])
+
+    def split(self, parts: tuple[float, ...] = (0.7, 0.15, 0.15), seed: int = 42) -> tuple[Zoo, ...]:
+        """Parts of the zoo by model, so that no model is in two of them.
+
+        Model places are shuffled by Python's `random` with `seed`, as the released code does (seed 42, 70/15/15); the
+        last part takes what rounding leaves.
+        """
+        if not parts or min(parts) < 0 or abs(sum(parts) - 1) > 1e-6:
+            raise ValueError(f"The parts of a split are shares that add up to 1, not {parts}.")
+        places = list(range(len(self)))
+        random.Random(seed).shuffle(places)
+        ends = [round(len(self) * sum(parts[: number + 1])) for number in range(len(parts))]
+        ends[-1] = len(self)
+        starts = [0, *ends[:-1]]
+        return tuple(self.take(np.sort(np.array(places[a:b], dtype=int))) for a, b in zip(starts, ends, strict=True))
+
+    def module(self, model: int, epoch: int) -> Network:
+        """One checkpoint as an ordinary `torch.nn.Module`; `model` is a place of the first axis, `epoch` a kept epoch."""
+        if not 0 <= model < len(self):
+            raise ValueError(f"There is no model {model}; this zoo has {len(self)} models, counted from 0.")
+        found = np.flatnonzero(self.epochs == epoch)
+        if not len(found):
+            raise ValueError(f"Epoch {epoch} was not kept; this zoo has {_range(self.epochs)}.")
+        activation = str(self.table["activation"].iloc[model * self.weights.shape[1]])
+        return self.architecture.with_activation(activation).module(self.weights[model, int(found[0])])
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the zoo to a new folder (see `zoos.zoo_files`); a killed write leaves nothing behind that loads."""
+        from hyperlib.zoos.zoo_files import save_zoo
+
+        return save_zoo(self, Path(folder))
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Zoo:
+        """Read a zoo; its weights stay on disk and are mapped. ValueError for damaged or foreign files."""
+        from hyperlib.zoos.zoo_files import load_zoo
+
+        return load_zoo(Path(folder))
+
+
+def _as_tensor(array: np.ndarray) -> Tensor:
+    """A tensor over the array's memory; read-only maps are fine, because nothing here writes into weights."""
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+        return torch.from_numpy(array)
+
+
+def _range(epochs: np.ndarray) -> str:
+    if len(epochs) > 4 and (np.diff(epochs) == 1).all():
+        return f"epochs {epochs[0]} to {epochs[-1]}"
+    return "epochs " + ", ".join(map(str, epochs.tolist()))
