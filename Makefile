@@ -17,8 +17,7 @@ BEGAN := $(shell date +%s)
 
 help:  ## this list
 	@echo "make TARGET [PROFILE=quick|laptop|paper] [PYTHON=python3.12] [JOBS=2]"
-	@grep -E '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):.*## */\1: /' | \
-		awk -F': ' '{ printf "  %-10s %s\n", $$1, $$2 }'
+	@awk -F':.*## *' '/^[a-z-]+:.*##/ { printf "  %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 env:  ## make or renew .venv with the pinned packages (at once if it is up to date)
 	@$(PYTHON) hyperlib/study/environment.py

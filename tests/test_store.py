@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -20,21 +21,25 @@ from hyperlib.study import fingerprint, manifest, on_disk
 from hyperlib.study.manifest import MANIFEST, Manifest, plain
 from hyperlib.study.store import Store, StoreError, main
 
-STEPS = 40
+STEPS = 12
 RECIPE = {"models": 3, "rate": 0.1}
 
 
-def grow(work: Path, pause: float = 0.0) -> None:
-    """A long making in small: a random walk that keeps its state after every step and resumes from it."""
+def grow(work: Path, gate: Path | None = None) -> None:
+    """A long making in small: a random walk that keeps its state after every step and resumes from it.
+
+    With a gate it stops half-way until there is a file of that name.
+    """
     checkpoint = work / "checkpoint.npy"
     state = np.load(checkpoint) if checkpoint.exists() else np.zeros(5)
     for step in range(int(state[0]), STEPS):
+        while gate and step == STEPS // 2 and not gate.exists():
+            time.sleep(0.01)
         state[1:] = 0.9 * state[1:] + np.random.default_rng((7, step)).normal(size=4)
         state[0] = step + 1
         with (work / "next.npy").open("wb") as file:
             np.save(file, state)
         os.replace(work / "next.npy", checkpoint)
-        time.sleep(pause)
     (work / "inner").mkdir(exist_ok=True)
     np.save(work / "inner" / "weights.npy", state)
     checkpoint.unlink()
@@ -54,6 +59,7 @@ def make(store: Store, maker=grow, *, name="seed", recipe=RECIPE, engine="torch"
 def fixed_fingerprint(monkeypatch):
     monkeypatch.setattr(fingerprint, "code_fingerprint", fingerprint.code_fingerprint)
     monkeypatch.setattr(fingerprint, "versions", fingerprint.versions)
+    monkeypatch.setattr("hyperlib.study.store.git_state", lambda: ("c" * 40, True))
     fix_fingerprint()
 
 
@@ -76,18 +82,31 @@ def small_disk(tmp_path):
     subprocess.run(["umount", str(disk)], check=True)
 
 
-def another_process(folder: Path, pause: float) -> subprocess.Popen:
-    command = [sys.executable, __file__, str(folder), str(pause)]
-    return subprocess.Popen(
-        command, stderr=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
-    )
+@pytest.fixture
+def another_process(store, tmp_path):
+    """Starts processes that make the same entry; each stops half-way until `gate` exists."""
+    started = []
+
+    def start() -> subprocess.Popen:
+        command = [sys.executable, __file__, str(store.folder), str(tmp_path / "gate")]
+        started.append(subprocess.Popen(command, stderr=subprocess.PIPE, text=True))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
 
 
-def wait_for(happened, what: str, seconds: float = 30.0) -> None:
-    end = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < end, f"no {what} within {seconds} s"
-        time.sleep(0.005)
+def wait_for_half(store: Store) -> Path:
+    """The work folder of another process, once that stands half-way."""
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        for checkpoint in store.folder.glob("zoo/*.partial/checkpoint.npy"):
+            if np.load(checkpoint)[0] == STEPS // 2:
+                return checkpoint.parent
+        time.sleep(0.01)
+    raise AssertionError("no process got half-way within a minute")
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -133,7 +152,11 @@ def test_manifest_says_what_was_made_from_what(store):
     assert content["recipe"] == RECIPE and content["engine"] == "torch" and content["profile"] == "quick"
     assert content["code"] == {"hyperlib.zoos.population": "0" * 64}
     assert content["versions"]["torch"] == "1.0" and content["versions"]["python"] == "3.11.4"
-    assert content["files"]["inner/weights.npy"][0] == size
+    assert content["files"]["inner/weights.npy"] == [
+        size,
+        sha256(contents(entry)["inner/weights.npy"]).hexdigest(),
+    ]
+    assert content["commit"] == "c" * 40 and content["dirty"] is True
     assert entry.name == f"seed-{content['key'][:12]}"
     assert 0 <= content["seconds"] < 10 and content["created"].endswith("+00:00")
 
@@ -258,48 +281,57 @@ def test_names_that_lead_elsewhere_are_refused(store, name):
 # ---------------------------------------------------------------- kills and neighbours
 
 
-def test_killed_and_resumed_equals_uninterrupted(store, tmp_path, capfd):
+def test_killed_and_resumed_equals_uninterrupted(store, tmp_path, another_process, capfd):
     whole = make(Store(tmp_path / "other"))
-    process = another_process(store.folder, pause=0.02)
-    wait_for(lambda: list(store.folder.glob("zoo/*.partial/checkpoint.npy")), "checkpoint")
-    time.sleep(0.2)
+    process = another_process()
+    partial = wait_for_half(store)
     process.kill()
     assert process.wait() == -9
-    process.stderr.close()
-    (partial,) = store.folder.glob("zoo/*.partial")
-    reached = int(np.load(partial / "checkpoint.npy")[0])
-    assert 0 < reached < STEPS and not (store.folder / "zoo" / whole.name).exists()
+    assert (partial / "checkpoint.npy").exists() and not (store.folder / "zoo" / whole.name).exists()
     capfd.readouterr()
 
     entry = make(store)
 
     assert contents(entry) == contents(whole) and entry.name == whole.name
-    assert Manifest.read(entry).seconds > 0.1  # the killed process worked too
-    assert "resuming zoo seed" in capfd.readouterr().err
-    assert not list(store.folder.glob("zoo/*.partial")) and not list(store.folder.glob("zoo/*.making.json"))
+    assert Manifest.read(entry).seconds > 0 and "resuming zoo seed" in capfd.readouterr().err
+    assert {path.name for path in entry.parent.iterdir()} == {entry.name, entry.name + ".lock"}
 
 
-def test_two_processes_make_it_once(store):
-    first = another_process(store.folder, pause=0.05)
-    wait_for(lambda: list(store.folder.glob("zoo/*.partial/checkpoint.npy")), "checkpoint")
-    second = another_process(store.folder, pause=0.05)
-    said = [process.communicate(timeout=30)[1] for process in (first, second)]
+def test_a_killed_process_worked_until_the_last_file_that_it_wrote(store, another_process):
+    process = another_process()
+    partial = wait_for_half(store)
+    process.kill()
+    process.wait()
+    record = partial.with_suffix(".making.json")
+    content = json.loads(record.read_text())
+    touched = (partial / "checkpoint.npy").stat().st_mtime
+    record.write_text(json.dumps({**content, "seconds": 20.0, "started": touched - 100.0}))
+    assert 120 <= Manifest.read(make(store)).seconds < 125
+
+
+def test_two_processes_make_it_once(store, tmp_path, another_process):
+    first = another_process()
+    wait_for_half(store)
+    second = another_process()
+    assert second.stderr.readline() == "waiting for another process that is making zoo seed\n"
+    (tmp_path / "gate").touch()
+    said = [process.communicate(timeout=60)[1] for process in (first, second)]
 
     assert (first.returncode, second.returncode) == (0, 0)
-    assert "made zoo seed" in said[0]
-    assert "waiting for another process that is making zoo seed" in said[1] and "made" not in said[1]
+    assert "made zoo seed" in said[0] and said[1] == ""
     assert store.entries()["state"].tolist() == ["made"]
 
 
-def test_who_waits_for_a_killed_process_takes_over(store, tmp_path):
-    first = another_process(store.folder, pause=0.3)
-    wait_for(lambda: list(store.folder.glob("zoo/*.partial/checkpoint.npy")), "checkpoint")
-    second = another_process(store.folder, pause=0.0)
-    assert "waiting for another process" in second.stderr.readline()
+def test_who_waits_for_a_killed_process_takes_over(store, tmp_path, another_process):
+    first = another_process()
+    wait_for_half(store)
+    second = another_process()
+    assert second.stderr.readline().startswith("waiting for another process")
     first.kill()
-    first.communicate()
+    first.wait()
+    (tmp_path / "gate").touch()
 
-    said = second.communicate(timeout=30)[1]
+    said = second.communicate(timeout=60)[1]
 
     assert second.returncode == 0 and "resuming zoo seed" in said
     (entry,) = store.entries()["folder"]
@@ -758,4 +790,4 @@ def test_what_is_being_made_is_not_removed(store, capfd):
 
 if __name__ == "__main__":  # the other process
     fix_fingerprint()
-    make(Store(sys.argv[1]), lambda work: grow(work, pause=float(sys.argv[2])))
+    make(Store(sys.argv[1]), lambda work: grow(work, gate=Path(sys.argv[2])))

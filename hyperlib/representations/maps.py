@@ -1,7 +1,8 @@
 """Two-dimensional maps of checkpoints, for looking at.
 
-UMAP (McInnes, Healy and Melville 2018) with the settings of the released generative code: 15 neighbours, minimal
-distance 0.01, euclidean. It grows fast with the number of rows, so it is fitted on at most `MAP_ROWS` of them.
+UMAP (McInnes, Healy and Melville 2018) with the settings of the released generative code: 15 neighbours,
+minimal distance 0.01, euclidean. It grows fast with the number of rows, so it is fitted on at most `MAP_ROWS`
+of them.
 """
 
 from __future__ import annotations

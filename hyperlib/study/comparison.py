@@ -20,8 +20,8 @@ def beside(ours: pd.DataFrame, published: pd.DataFrame, on: list[str], value: st
     """Our values and the published ones side by side, matched on the columns `on`; no row of either is lost.
 
     Gives `on`, `ours`, `published`, `difference` (ours minus published), the `std` of each side if there is
-    one, and what the published table says of its source. Our rows come first, in their order. A table without a
-    `unit` column is taken to be in plain numbers, the companion's own unit.
+    one, and what the published table says of its source. Our rows come first, in their order. A table without
+    a `unit` column is taken to be in plain numbers, the companion's own unit.
 
     Raises ValueError for missing columns, keys missing or given twice, and matched rows in different units.
     """

@@ -206,8 +206,9 @@ def _keep(run: Execution, output: Path, record: Path, ingredients: dict[str, Any
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "seeds": notes.seeds,
         "results": [
-            {"path": Path(os.path.relpath(file, results)).as_posix(), "sha256": file_hash(file)}
+            {"path": file.relative_to(results).as_posix(), "sha256": file_hash(file)}
             for file in notes.results
+            if file.is_relative_to(results)
         ],
     }
     os.replace(output, chapter.executed)

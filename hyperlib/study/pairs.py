@@ -1,8 +1,8 @@
 """Each chapter is a pair: `NN_topic.py`, the source, and `NN_topic.ipynb`, made from it and without outputs.
 
 Edit the `.py`; `make sync` (or `python -m hyperlib.study.pairs`) writes the notebook that Jupyter, Colab and
-Binder open, and `--check` only compares. The notebook is a function of its source, cell ids included, so a change
-of one cell is a change of one cell in the commit. Time stamps play no part: they can undo an edit.
+Binder open, and `--check` only compares. The notebook is a function of its source, cell ids included, so a
+change of one cell is a change of one cell in the commit. Time stamps play no part: they can undo an edit.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ def outdated(folder: Path) -> list[Path]:
     """Sources whose notebook is missing or differs, and notebooks without a source."""
     sources = sorted(folder.glob("*.py"))
     differ = [source for source in sources if _text(source.with_suffix(".ipynb")) != paired_text(source)]
-    return differ + [file for file in sorted(folder.glob("*.ipynb")) if file.with_suffix(".py") not in sources]
+    lone = [file for file in sorted(folder.glob("*.ipynb")) if file.with_suffix(".py") not in sources]
+    return differ + lone
 
 
 def synchronise(folder: Path) -> list[Path]:
@@ -68,8 +69,11 @@ def main(arguments: list[str] | None = None, folder: Path | None = None) -> int:
             print(f"wrote {source.with_suffix('.ipynb').name}")
     left = outdated(folder)
     for file in left:
-        lost = "has no source; make one with `jupytext --to py:percent`, or delete it"
-        print(f"{file.name} {lost if file.suffix == '.ipynb' else 'differs from its notebook; run `make sync`'}.")
+        lone = file.suffix == ".ipynb"
+        what = (
+            "has no .py source; make one with jupytext, or delete it" if lone else "differs from its notebook"
+        )
+        print(f"{file.name} {what}{'' if lone else '; run `make sync`'}.")
     return 1 if left else 0
 
 

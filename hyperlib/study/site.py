@@ -24,7 +24,8 @@ def build_site(edition: Edition) -> bool:
     command = [sys.executable, "-c", _JUPYTER_BOOK, "build", str(edition.root)]
     command += ["-W", "-n", "--keep-going", "--quiet"]
     environment = {**os.environ, VARIABLE: edition.profile, "PYTHONWARNINGS": "ignore"}
-    done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, check=False)
+    quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}  # warnings come by stderr
+    done = subprocess.run(command, env=environment, check=False, **quiet)
     if done.returncode:
         shutil.rmtree(edition.root / "_build" / ".doctrees", ignore_errors=True)
     return done.returncode == 0
@@ -46,9 +47,7 @@ def promote_results(edition: Edition) -> list[str]:
     fresh = {result["path"] for chapter in chapters for result in chapter.last_execution()["results"]}
     target = edition.root / "book" / "results" / edition.profile
     target.mkdir(parents=True, exist_ok=True)
-    changes = [
-        _copied(edition.results / path, target / path) for path in sorted(fresh) if not path.startswith("..")
-    ]
+    changes = [_copied(edition.results / path, target / path) for path in sorted(fresh)]
     for file in sorted(
         file for file in target.rglob("*.csv") if file.relative_to(target).as_posix() not in fresh
     ):

@@ -1,8 +1,9 @@
 """The book's Sphinx extension: executed chapters in place of their sources, provenance, and formulas offline.
 
-Sphinx reads `notebooks/03_model_zoos`, as the table of contents says, so every Edit, Colab, Binder and Download
-button points at the source; just before it parses the page, this hook puts the outputs of the execution under
-the current cells. A chapter that is stale or was never executed is a warning, and so an error of a strict build.
+Sphinx reads `notebooks/03_model_zoos`, as the table of contents says, so every Edit, Colab, Binder and
+Download button points at the source; just before it parses the page, this hook puts the outputs of the
+execution under the current cells. A chapter that is stale or was never executed is a warning, and so an
+error of a strict build.
 
 MathJax comes from an installed wheel. Only what pages load is copied: 2 MB of its 24.
 """
@@ -33,6 +34,8 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_config_value("hyperlib_profile", os.environ.get("HYPERLIB_PROFILE", "quick"), "env", str)
     app.connect("env-get-outdated", chapters_to_read_again)
     app.connect("source-read", show_execution)
+    app.connect("html-page-context", edit_the_source, priority=900)  # after the theme has made its buttons
+    app.connect("html-page-context", without_thebe, priority=900)
     app.connect("build-finished", copy_mathjax)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
@@ -61,6 +64,23 @@ def show_execution(app: Sphinx, docname: str, content: list[str]) -> None:
     box["id"] = "provenance"
     notebook.cells.append(box)
     content[0] = nbformat.writes(notebook)
+
+
+def edit_the_source(app: Sphinx, pagename: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+    """Let a chapter's Edit button open the `.py`, the one file of the pair that is edited by hand."""
+    if pagename not in {chapter.name for chapter in _chapters(app)}:
+        return
+    groups = context.get("header_buttons", [])
+    for button in [button for group in groups for button in group.get("buttons", [group])]:
+        if button.get("label") == "source-edit-button":
+            button["url"] = button["url"].removesuffix(".ipynb") + ".py"
+
+
+def without_thebe(app: Sphinx, pagename: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+    """Leave out the scripts of thebe, which Jupyter Book always adds: they name an address elsewhere."""
+    for kind in ("script_files", "css_files"):
+        files = context.get(kind, [])
+        context[kind] = [file for file in files if "thebe" not in f"{file.filename} {file.attributes}".lower()]
 
 
 def provenance(chapter: Chapter, stale: str | None = None) -> str:
@@ -104,4 +124,5 @@ def _chapters(app: Sphinx) -> list[Chapter]:
 
 
 def _state(chapter: Chapter) -> list[str | None]:
-    return [file_hash(chapter.source), file_hash(chapter.executed), file_hash(chapter.sidecar), chapter.staleness()]
+    files = (chapter.source, chapter.executed, chapter.sidecar)
+    return [*map(file_hash, files), chapter.staleness()]

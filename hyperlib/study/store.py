@@ -68,9 +68,10 @@ class Store:
     ) -> Path:
         """Folder of the entry, made now if it is not there whole.
 
-        `maker` gets a folder and writes its result there. It may keep checkpoints there too, and removes them
-        at its end: after a kill it is called again with the same folder. `engine` is the resolved one, never
-        "auto". `recipe` is a dict or dataclass of plain values.
+        `maker` gets a folder and writes its result there. After a kill it is called again with the same
+        folder, at whatever point it was: it may resume from checkpoints, removes them at its end, and must
+        bear to find its own finished files. `engine` is the resolved one, never "auto". `recipe` is a dict or
+        dataclass of plain values.
 
         Raises ValueError for names with path characters and recipes with NaN, StoreError (an OSError) if the
         store cannot be written or a disk is full. What the maker raises passes, and its work folder stays.

@@ -28,7 +28,7 @@ class Step:
 
     layer: Layer
     source: int  # place of the layer it reads, -1 for the images
-    other: int  # place of the second summand of an addition, else -1
+    other: int | None  # place of the second summand of an addition (-1 for the images), None in other layers
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     group: str
@@ -50,6 +50,8 @@ class Architecture:
     def __post_init__(self) -> None:
         if self.activation not in ACTIVATIONS:
             raise ValueError(f"There is no activation {self.activation!r}; choose one of {', '.join(ACTIVATIONS)}.")
+        if not self.layers:
+            raise ValueError(f"{self.name} has no layers; the last one must give one row of classes.")
         if len(self.steps[-1].outputs) != 1:
             raise ValueError(f"{self.name} ends in shape {self.steps[-1].outputs}; its last layer must give one row of classes.")
 
@@ -64,9 +66,10 @@ class Architecture:
         for place, layer in enumerate(self.layers):
             source = _place(layer.source, places, layer) if layer.source else place - 1
             inputs, group = (steps[source].outputs, steps[source].group) if source >= 0 else (self.image, "image")
-            other = _place(layer.other, places, layer) if isinstance(layer, Add) else -1
-            if other >= 0:
-                _check_addition(layer, steps[other], inputs, group)
+            other = _place(layer.other, places, layer) if isinstance(layer, Add) else None
+            if other is not None:
+                summand = (steps[other].outputs, steps[other].group) if other >= 0 else (self.image, "image")
+                _check_addition(layer, inputs, group, *summand)
             outputs = layer.shape(inputs)
             if layer.parameters(inputs) and not isinstance(layer, Norm):
                 group = layer.units or layer.name
@@ -134,6 +137,11 @@ class Architecture:
         `[models, batch, classes]`. Raises ValueError when a shape does not belong to this architecture.
         """
         self.layout.check(weights, self.name)
+        if weights.ndim > 2:
+            raise ValueError(
+                f"These weights have shape {tuple(weights.shape)}; give [params] or [models, params], "
+                "for instance weights.flatten(0, 1)."
+            )
         if tuple(images.shape[-3:]) != self.image or images.ndim not in (4, 5):
             raise ValueError(
                 f"{self.name} reads images of {self.image} (channels, height, width), but these are "
@@ -157,8 +165,8 @@ class Architecture:
         outputs: list[Tensor] = []
         for place, step in enumerate(self.steps):
             x = outputs[step.source] if step.source >= 0 else images
-            if isinstance(step.layer, Add):
-                outputs.append(x + outputs[step.other])
+            if step.other is not None:
+                outputs.append(x + (outputs[step.other] if step.other >= 0 else images))
                 continue
             now.place = place
             own = {part: state[f"{step.layer.name}.{part}"] for part in step.layer.parameters(step.inputs)}
@@ -182,9 +190,12 @@ class Architecture:
         hows = [how] * len(seeds) if isinstance(how, str) else list(how)
         if unknown := sorted(set(hows) - set(INITIALISATIONS)):
             raise ValueError(f"There is no initialisation {unknown[0]!r}; choose one of {', '.join(INITIALISATIONS)}.")
-        stds = torch.as_tensor(std, dtype=torch.float64).expand(len(seeds))
-        biases = torch.as_tensor(bias, dtype=torch.float64).expand(len(seeds))
-        weights = torch.empty(len(seeds), self.layout.size)
+        stds, biases = (torch.as_tensor(values, dtype=torch.float64) for values in (std, bias))
+        for name, count in (("how", len(hows)), ("std", stds.numel()), ("bias", biases.numel())):
+            if count != len(seeds) and (name == "how" or count != 1):
+                raise ValueError(f"{name} has {count} values for {len(seeds)} seeds; give one, or one for each seed.")
+        stds, biases = stds.expand(len(seeds)), biases.expand(len(seeds))
+        weights = torch.empty(len(seeds), self.layout.size, dtype=torch.float32)
         norms = {step.layer.name for step in self.steps if isinstance(step.layer, Norm)}
         for number, slot in enumerate(self.slots):
             place = slice(slot.start, slot.stop)
@@ -220,15 +231,28 @@ class Network(nn.Module):
         self.names: list[str] = []
         for place, step in enumerate(architecture.steps):
             self.names.append(step.layer.name or f"{type(step.layer).__name__.lower()}_{place}")
-            if not isinstance(step.layer, Add):
-                self.add_module(self.names[-1], step.layer.module(step.inputs, architecture.activation, dropout))
+            if step.other is None:
+                self._place(self.names[-1], step.layer.module(step.inputs, architecture.activation, dropout))
+
+    def _place(self, name: str, module: nn.Module) -> None:
+        """Put a layer where its dotted name says ("stage1.conv2"), so that the state dict has the names given."""
+        *folders, leaf = name.split(".")
+        parent: nn.Module = self
+        for folder in folders:
+            if folder not in parent._modules:
+                parent.add_module(folder, nn.Module())
+            parent = parent.get_submodule(folder)
+        parent.add_module(leaf, module)
 
     def forward(self, images: Float[Tensor, "batch c h w"]) -> Float[Tensor, "batch classes"]:
         """Class scores of one model."""
         outputs: list[Tensor] = []
         for name, step in zip(self.names, self.architecture.steps, strict=True):
             x = outputs[step.source] if step.source >= 0 else images
-            outputs.append(x + outputs[step.other] if isinstance(step.layer, Add) else self.get_submodule(name)(x))
+            if step.other is None:
+                outputs.append(self.get_submodule(name)(x))
+            else:
+                outputs.append(x + (outputs[step.other] if step.other >= 0 else images))
         return outputs[-1]
 
 
@@ -239,11 +263,13 @@ def _place(name: str, places: dict[str, int], layer: Layer) -> int:
     return places[name]
 
 
-def _check_addition(layer: Layer, other: Step, inputs: tuple[int, ...], group: str) -> None:
-    if other.outputs != inputs:
-        raise ValueError(f"{layer.name or 'Add'} adds shapes {inputs} and {other.outputs}; they must be equal.")
-    if other.group != group:
+def _check_addition(
+    layer: Layer, inputs: tuple[int, ...], group: str, others: tuple[int, ...], other_group: str
+) -> None:
+    if others != inputs:
+        raise ValueError(f"{layer.name or 'Add'} adds shapes {inputs} and {others}; they must be equal.")
+    if other_group != group:
         raise ValueError(
-            f"{layer.name or 'Add'} adds the units {group!r} and {other.group!r}; summands share their units, "
+            f"{layer.name or 'Add'} adds the units {group!r} and {other_group!r}; summands share their units, "
             "so give both writers the same group name."
         )

@@ -92,10 +92,8 @@ class Conv(Layer):
 
     def shape(self, inputs: tuple[int, ...]) -> tuple[int, ...]:
         _need_image(self, inputs)
-        sides = [(side + 2 * self.padding - self.kernel) // self.stride + 1 for side in inputs[1:]]
-        if min(sides) < 1:
-            raise ValueError(f"{self.name}: a kernel of {self.kernel} does not fit into {inputs[1]}x{inputs[2]} places.")
-        return (self.width, *sides)
+        _need_positive(self, width=self.width, kernel=self.kernel, stride=self.stride, padding=self.padding + 1)
+        return (self.width, *_windows(self, inputs, self.kernel, self.stride, self.padding))
 
     def parameters(self, inputs: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
         weight = {"weight": (self.width, inputs[0], self.kernel, self.kernel)}
@@ -122,7 +120,10 @@ class Linear(Layer):
 
     def shape(self, inputs: tuple[int, ...]) -> tuple[int, ...]:
         if len(inputs) != 1:
-            raise ValueError(f"{self.name}: a linear layer reads flat features, but gets {inputs}; put Flatten() before.")
+            raise ValueError(
+                f"{self.name}: a linear layer reads flat features, but gets {inputs}; put Flatten() before."
+            )
+        _need_positive(self, width=self.width)
         return (self.width,)
 
     def parameters(self, inputs: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
@@ -176,8 +177,9 @@ class MaxPool(Layer):
 
     def shape(self, inputs: tuple[int, ...]) -> tuple[int, ...]:
         _need_image(self, inputs)
-        step = self.stride or self.kernel
-        return (inputs[0], *((side - self.kernel) // step + 1 for side in inputs[1:]))
+        stride = self.kernel if self.stride is None else self.stride
+        _need_positive(self, kernel=self.kernel, stride=stride)
+        return (inputs[0], *_windows(self, inputs, self.kernel, stride))
 
     def run(self, x: Tensor, own: Mapping[str, Tensor], now: Pass) -> Tensor:
         return F.max_pool2d(x.flatten(1, 2), self.kernel, self.stride).unflatten(1, x.shape[1:3])
@@ -255,3 +257,21 @@ def _need_image(layer: Layer, inputs: tuple[int, ...]) -> None:
     if len(inputs) != 3:
         kind = type(layer).__name__
         raise ValueError(f"{kind} {layer.name} reads channels x height x width, but gets flat features of {inputs}.")
+
+
+def _need_positive(layer: Layer, **numbers: int) -> None:
+    for what, number in numbers.items():
+        if number < 1:
+            kind = type(layer).__name__
+            raise ValueError(f"{kind} {layer.name} has too small a {what}; a layer's sizes are whole and positive.")
+
+
+def _windows(
+    layer: Layer, inputs: tuple[int, ...], kernel: int, stride: int, padding: int = 0
+) -> tuple[int, ...]:
+    """How many windows stand side by side, per direction."""
+    sides = tuple((side + 2 * padding - kernel) // stride + 1 for side in inputs[1:])
+    if min(sides) < 1:
+        what = f"{type(layer).__name__} {layer.name}".rstrip()
+        raise ValueError(f"{what}: a kernel of {kernel} does not fit into {inputs[1]}x{inputs[2]} places.")
+    return sides

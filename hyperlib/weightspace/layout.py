@@ -83,11 +83,13 @@ class Layout:
         Integer buffers (a norm's batch counter) are no weights and stay outside. Running statistics are slots that are
         not learned. Raises ValueError when nothing is left.
         """
-        floating = {name: tuple(value.shape) for name, value in state.items() if value.is_floating_point()}
+        tensors = {name: value for name, value in state.items() if isinstance(value, Tensor)}  # no "extra state"
+        floating = {name: tuple(value.shape) for name, value in tensors.items() if value.is_floating_point()}
         if not floating:
             raise ValueError("This state dict holds no floating-point tensor, so there is no weight vector to lay out.")
-        statistics = (".running_mean", ".running_var")
-        return cls.of_shapes(floating, frozenset(name for name in floating if name.endswith(statistics)))
+        statistics = ("running_mean", "running_var")
+        unlearned = frozenset(name for name in floating if name.rpartition(".")[2] in statistics)
+        return cls.of_shapes(floating, unlearned)
 
     @property
     def size(self) -> int:
@@ -102,7 +104,8 @@ class Layout:
     @cached_property
     def learned(self) -> Bool[Tensor, " params"]:
         """True where training follows a gradient."""
-        return torch.cat([torch.full((slot.size,), slot.learned) for slot in self.slots])
+        parts = [torch.full((slot.size,), slot.learned) for slot in self.slots]
+        return torch.cat(parts) if parts else torch.ones(0, dtype=torch.bool)
 
     def __iter__(self) -> Iterator[Slot]:
         return iter(self.slots)

@@ -83,7 +83,7 @@ def cosine(
     *,
     budget: int = BUDGET,
 ) -> Float[Tensor, "..."]:
-    """Cosine of the angle between weight vectors, `[models, others]`, in [-1, 1]; NaN for a vector of zeros."""
+    """Cosine of the angle between weight vectors, `[models, others]`, in [-1, 1]; NaN for all-zero vectors."""
     _check(weights, others, axes=1)
     block = _models_within(budget, 32 * weights.shape[-1], 16)
 
@@ -103,7 +103,7 @@ def _pairwise(
     diagonal: float,
     axes: int,
 ) -> Tensor:
-    """Matrix of `compare(prepare(block), prepare(block))`; half of it is mirrored if both sides are the same."""
+    """Matrix of `compare(prepare(block), prepare(block))`; mirrored where both sides are the same."""
     sides = [population, population if others is None else others]
     rows, columns = (side if side.ndim > axes else side[None] for side in sides)
     result = torch.zeros(len(rows), len(columns), dtype=torch.float64, device=rows.device)
@@ -119,14 +119,14 @@ def _pairwise(
 
 
 def _check(values: Tensor, others: Tensor | None, *, axes: int) -> None:
-    """ValueError unless both sides are finite and have equally many weights, or outputs on equally many images."""
+    """ValueError unless both sides are finite, with equally many weights or outputs on equally many images."""
     sides = [values] if others is None else [values, others]
     for side in sides:
         if side.ndim not in (axes, axes + 1) or 0 in side.shape[-axes:]:
             form = "params" if axes == 1 else "samples, classes"
             raise ValueError(f"Similarity compares [models, {form}] or [{form}], not {list(side.shape)}.")
         if not torch.isfinite(side).all():
-            raise ValueError("Similarity needs finite values, and some are not; leave diverged models out first.")
+            raise ValueError("Similarity needs finite values, and some are not; leave out diverged models.")
     if len({side.shape[-axes] for side in sides}) > 1:
         what = "weights per network" if axes == 1 else "images"
         counts = " and ".join(str(side.shape[-axes]) for side in sides)

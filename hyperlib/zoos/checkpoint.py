@@ -1,50 +1,53 @@
 """The state of a long training job on disk, so that a kill loses seconds.
 
 Each block has one file, replaced as a whole (written beside, then renamed), with the epochs done so far and the
-trainer's state. A signature of the job stands in it, so that another job's folder is refused rather than mixed in.
+trainer's state. A signature of the job and of the block's models stands in it, so that another job's folder is
+refused rather than mixed in, and a checksum, so that a damaged file is seen. One process at a time uses a folder.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import sys
 import time
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import torch
+from filelock import FileLock, Timeout
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from hyperlib.weightspace.architecture import Architecture
-from hyperlib.zoos.images import Images
-
 _SECONDS = 15.0  # between two writes of one block
+_SHARE = 20  # and this many times as long as the last write took, so that writing stays a small part of the work
 
 
-def job_signature(
-    architecture: Architecture,
-    images: Images,
-    design: pd.DataFrame,
-    epochs: int,
-    batch_size: int,
-    start: Tensor | None,
-    seed: int,
-    engine: str,
-) -> str:
-    """A checksum of everything that a training job's result depends on."""
-    checksum = hashlib.sha256()
-    settings = [repr(architecture), images.checksum, epochs, batch_size, seed, engine]
-    checksum.update(json.dumps(settings).encode())
-    checksum.update(design.to_csv(index=False).encode())
-    if start is not None:
-        checksum.update(np.ascontiguousarray(start.numpy()).tobytes())
-    return checksum.hexdigest()
+@contextmanager
+def job_folder(folder: Path) -> Iterator[Path]:
+    """The folder, made if need be, and locked against a second process while the job runs.
+
+    Raises OSError when it cannot be made and ValueError when another process trains there; both say what to do.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / ".lock")
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise ValueError(
+            f"Another process is training in {folder}; wait for it or name another folder as checkpoint."
+        ) from None
+    except OSError as error:
+        raise _cannot_write(folder, error) from error
+    try:
+        yield folder
+    finally:
+        lock.release()
 
 
 @dataclass(frozen=True)
@@ -58,45 +61,84 @@ class Saved:
 
 
 class BlockCheckpoint:
-    """One block's file in the job's folder."""
+    """One block's file in the job's folder. Raises ValueError when the file belongs to another job."""
 
-    def __init__(self, path: Path, signature: str) -> None:
-        self.path, self.signature = path, signature
-        self.written = time.monotonic()
-        path.parent.mkdir(parents=True, exist_ok=True)
+    def __init__(self, folder: Path, number: int, job: str, rows: np.ndarray) -> None:
+        self.path = folder / f"block-{number:04d}.safetensors"
+        self.signature = hashlib.sha256(f"{job} {rows.tolist()}".encode()).hexdigest()
+        self.written, self.cost = time.monotonic(), 0.0
+        if (there := self._metadata().get("signature")) is not None and there != self.signature:
+            raise ValueError(
+                f"{folder} holds the state of another training job; name another folder as checkpoint or remove it."
+            )
 
     def due(self) -> bool:
         """Whether enough time has passed since the last write."""
-        return time.monotonic() - self.written > _SECONDS
+        return time.monotonic() - self.written > max(_SECONDS, _SHARE * self.cost)
 
-    def save(self, epochs: int, weights: Tensor, measures: np.ndarray, trainer: dict[str, Tensor]) -> None:
-        """Replace the file. Weights and measures are of all epochs; only the first `epochs` are written."""
+    def save(self, weights: Tensor, measures: np.ndarray, trainer: dict[str, Tensor]) -> None:
+        """Replace the file; weights and measures `[models, epochs, ...]` are those of the epochs done.
+
+        Raises OSError when the disk is full or refuses; the file of the last time stays then.
+        """
+        begun = time.monotonic()
         tensors = {f"trainer.{name}": value.contiguous() for name, value in trainer.items()}
-        tensors["weights"] = weights[:, :epochs].contiguous()
-        tensors["measures"] = torch.from_numpy(np.ascontiguousarray(measures[:, :epochs]))
+        tensors["weights"] = weights.contiguous()
+        tensors["measures"] = torch.from_numpy(np.ascontiguousarray(measures))
+        metadata = {"signature": self.signature, "checksum": _checksum(tensors)}
         beside = self.path.with_suffix(".partial")
-        save_file(tensors, beside, metadata={"epochs": str(epochs), "signature": self.signature})
-        os.replace(beside, self.path)
+        try:
+            save_file(tensors, beside, metadata=metadata)
+            os.replace(beside, self.path)
+        except (OSError, SafetensorError) as error:
+            beside.unlink(missing_ok=True)
+            raise _cannot_write(self.path.parent, error) from error
         self.written = time.monotonic()
+        self.cost = self.written - begun
 
-    def load(self) -> Saved | None:
-        """What is there; None without a file or with a damaged one (said on stderr, the block is trained anew).
+    def load(self, models: int, epochs: int, params: int) -> Saved | None:
+        """What is there, of `models` models and at most `epochs` epochs with epoch 0.
 
-        Raises ValueError when the file belongs to another job.
+        None without a file or with a damaged one (said on stderr; the block is trained anew).
         """
         if not self.path.is_file():
             return None
         try:
+            metadata = self._metadata()
             with safe_open(self.path, framework="pt") as file:
-                metadata = file.metadata() or {}
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
-            signature, epochs = metadata["signature"], int(metadata["epochs"])
-        except (SafetensorError, OSError, KeyError, ValueError):
+            weights, measures = tensors["weights"], tensors["measures"]
+            good = metadata["checksum"] == _checksum(tensors) and weights.shape[::2] == (models, params)
+            good = good and weights.shape[:2] == measures.shape[:2] and 1 <= weights.shape[1] <= epochs
+        except (SafetensorError, OSError, KeyError, ValueError, IndexError):
+            good = False
+        if not good:
             print(f"{self.path} is damaged; its models are trained again from the start.", file=sys.stderr)
             return None
-        if signature != self.signature:
-            raise ValueError(
-                f"{self.path.parent} holds the state of another training job; name another folder as checkpoint or remove it."
-            )
         trainer = {name.removeprefix("trainer."): t for name, t in tensors.items() if name.startswith("trainer.")}
-        return Saved(epochs, tensors["weights"], tensors["measures"].numpy(), trainer)
+        return Saved(weights.shape[1], weights, measures.numpy(), trainer)
+
+    def _metadata(self) -> dict[str, str]:
+        """What the file says about itself; nothing where there is none to read."""
+        try:
+            with safe_open(self.path, framework="pt") as file:
+                return file.metadata() or {}
+        except (SafetensorError, OSError, ValueError):
+            return {}
+
+
+def _checksum(tensors: dict[str, Tensor]) -> str:
+    """Tells a damaged file from a whole one (no defence against intent; nothing here is executed)."""
+    number = 0
+    for name in sorted(tensors):
+        number = zlib.crc32(f"{name} {tuple(tensors[name].shape)}".encode(), number)
+        number = zlib.crc32(np.ascontiguousarray(tensors[name].numpy()).data, number)
+    return f"{number:08x}"
+
+
+def _cannot_write(folder: Path, error: Exception) -> OSError:
+    why = getattr(error, "strerror", None) or str(error)
+    return OSError(
+        f"The state of the training job cannot be written to {folder} ({why}); free some space there or name "
+        "another folder as checkpoint. What was saved before is kept, and the same call goes on from it."
+    )

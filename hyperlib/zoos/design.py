@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,11 @@ class Between:
     high: float
     log: bool = False
 
+    def __post_init__(self) -> None:
+        if not (-np.inf < self.low <= self.high < np.inf) or (self.log and self.low <= 0):
+            needed = "0 < low <= high" if self.log else "low <= high"
+            raise ValueError(f"Between({self.low}, {self.high}, log={self.log}) needs finite ends with {needed}.")
+
     def draw(self, count: int, generator: np.random.Generator) -> np.ndarray:
         """`count` values."""
         if self.log:
@@ -81,8 +87,8 @@ def grid(
     """
     if seed_mode not in ("fix", "rand"):
         raise ValueError(f"There is no seed mode {seed_mode!r}; choose fix or rand.")
-    if seeds < 1:
-        raise ValueError(f"A grid needs at least one seed per point, not {seeds}.")
+    if seeds != int(seeds) or seeds < 1:
+        raise ValueError(f"A grid needs a whole number of seeds per point, at least one, not {seeds}.")
     values = [init, init_std, bias_init, activation, optimizer, lr, weight_decay, dropout, train_fraction]
     points = list(product(*(_as_list(value) for value in values)))
     rows = [(seed, *point) for point in points for seed in range(1, seeds + 1)]
@@ -126,6 +132,8 @@ def draw(
 
 def check_design(design: pd.DataFrame) -> pd.DataFrame:
     """The design with a fresh index and fixed types; ValueError naming the column and row that is wrong."""
+    if repeated := design.columns[design.columns.duplicated()].tolist():
+        raise ValueError(f"The design has the column {repeated[0]!r} twice; rename or drop one of them.")
     if missing := [name for name in COLUMNS if name not in design]:
         raise ValueError(
             f"The design lacks the column {missing[0]!r}; it needs {', '.join(COLUMNS)} (hyperlib.grid fills them all)."
@@ -154,14 +162,18 @@ def check_design(design: pd.DataFrame) -> pd.DataFrame:
 
 
 def _numbers(design: pd.DataFrame, name: str) -> np.ndarray:
-    try:
-        return design[name].to_numpy(dtype=np.float64)
-    except (TypeError, ValueError):
-        raise ValueError(f"The design's {name} must be numbers, but the column holds {design[name].dtype}.") from None
+    values = design[name]
+    if values.dtype == object or not pd.api.types.is_numeric_dtype(values):
+        wrong = [value for value in values if isinstance(value, bool) or not isinstance(value, Real)]
+        if wrong:
+            raise ValueError(f"The design's {name} must be a number in every row, not {wrong[0]!r}.")
+    return values.to_numpy(dtype=np.float64)
 
 
 def _as_list(value: Factor) -> list[Any]:
-    options = [value] if isinstance(value, str | float | int) else list(value)
+    if isinstance(value, Between):
+        raise ValueError("Between(...) is for draw; a grid needs the values themselves.")
+    options = [value] if isinstance(value, str | Real) else list(value)
     if not options:
         raise ValueError("A factor of the design has no values; give one value or a sequence of them.")
     return options

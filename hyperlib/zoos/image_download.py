@@ -1,9 +1,10 @@
 """Fetching a published image set from OpenML, once, into the data folder.
 
-`fetch_openml` of scikit-learn downloads a table and compares it with OpenML's own checksum; here its rows become
-images again. OpenML says neither how colours are laid out in a row nor where the test part begins, and neither
-is taken on trust: the layout is read off the images, and the published training part must have the published
-number of images of every class. If a table comes in another order we draw a split of those counts, and say so.
+`fetch_openml` of scikit-learn downloads a table and compares it with OpenML's own checksum; here its rows
+become images again. OpenML says neither how colours are laid out in a row nor where the test part begins, and
+neither is taken on trust: the layout is read off the images, and the training part must have the published
+number of images of every class. If a table comes in another order we draw a split with those counts and say
+so. Whether an image lies on its side cannot be told this way.
 
 Source: our choice throughout; class counts from the publications of the sets.
 """
@@ -13,6 +14,7 @@ from __future__ import annotations
 import errno
 import math
 import os
+import shutil
 import socket
 import sys
 import tempfile
@@ -45,8 +47,8 @@ def download(published: PublishedSet, folder: Path) -> Pixels:
     Progress goes to stderr. Where `folder` cannot be written the set is returned all the same, and a line on
     stderr says that it was not kept. Two processes that want the same set download it once.
 
-    Raises Unreachable without a server that answers, ValueError for a damaged or unexpected table, OSError for
-    a full disk.
+    Raises Unreachable without a server that answers, ValueError for a damaged or unexpected table, OSError
+    for a full disk.
     """
     file = folder / published.file
     with _workplace(file) as place:
@@ -75,7 +77,10 @@ def _workplace(file: Path) -> Iterator[Path]:
             except Timeout:
                 _say(f"Another process is fetching {file}; waiting for it.")
                 stack.enter_context(lock.acquire())
-            place = stack.enter_context(tempfile.TemporaryDirectory(prefix=".download-", dir=file.parent))
+            for left_behind in file.parent.glob(f".{file.stem}-download-*"):  # by a process that was killed
+                shutil.rmtree(left_behind)
+            prefix = f".{file.stem}-download-"
+            place = stack.enter_context(tempfile.TemporaryDirectory(prefix=prefix, dir=file.parent))
         except OSError:
             place = stack.enter_context(tempfile.TemporaryDirectory(prefix="hyperlib-download-"))
         yield Path(place)
@@ -111,16 +116,16 @@ def _explained(error: Exception, published: PublishedSet, place: Path) -> Except
         return Unreachable(f"OpenML answered {error.code} {error.reason}")
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return OSError(
-            f"The disk is full: {published.title} needs about {3 * published.megabytes:,} MB while it is fetched; "
-            f"make room at {place.parent}, or set HYPERLIB_DATA to a folder that has it."
+            f"The disk is full: {published.title} needs about {3 * published.megabytes:,} MB while it is "
+            f"fetched; make room at {place.parent}, or set HYPERLIB_DATA to a folder that has it."
         )
     if isinstance(error, URLError):
         return Unreachable(f"OpenML could not be reached ({error.reason})")
     if isinstance(error, OSError | HTTPException | EOFError):
         return Unreachable(f"the download broke off ({error or type(error).__name__})")
     return ValueError(
-        f"What OpenML sent as {published.title} (data set {published.openml[0]}) cannot be used and was not kept: "
-        f"{error}; try again later."
+        f"What OpenML sent as {published.title} (data set {published.openml[0]}) cannot be used and was not "
+        f"kept: {error}; try again later."
     )
 
 
@@ -142,7 +147,7 @@ def _patience() -> Iterator[None]:
 
 @contextmanager
 def _progress(place: Path, title: str) -> Iterator[None]:
-    """A bar on stderr with what has arrived (as kept, packed), read off the folder that fetch_openml fills."""
+    """A bar on stderr with what has arrived (packed), read off the folder that fetch_openml fills."""
     done = threading.Event()
 
     def watch() -> None:
@@ -191,7 +196,7 @@ def _unexpected(published: PublishedSet, what: str) -> ValueError:
 
 
 def _images(rows: np.ndarray, published: PublishedSet) -> np.ndarray:
-    """Rows as uint8 images [n, height, width] or [n, height, width, 3], in whatever order the colours came."""
+    """Rows as uint8 images [n, height, width] or [n, height, width, 3], in whatever order colours came."""
     low, high = published.values
     if rows.dtype != np.uint8:
         if not (np.isfinite(rows).all() and rows.min() >= low and rows.max() <= high):
@@ -235,7 +240,8 @@ def _split(labels: np.ndarray, published: PublishedSet) -> tuple[np.ndarray, np.
     train = np.concatenate([order[labels[order] == label][:count] for label, count in enumerate(counts)])
     if len(train) != first:
         raise _unexpected(published, "too few images of some class")
-    return np.sort(train), np.setdiff1d(rows, train), "a split drawn with the published class counts (our choice)"
+    drawn = "a split drawn with the published class counts (our choice)"
+    return np.sort(train), np.setdiff1d(rows, train), drawn
 
 
 def _keep(pixels: Pixels, file: Path) -> None:
@@ -243,8 +249,8 @@ def _keep(pixels: Pixels, file: Path) -> None:
         write_npz(file, pixels)
     except OSError as error:
         _say(
-            f"{file} could not be written ({error.strerror or error}), so the next use downloads the set again; "
-            "set HYPERLIB_DATA to a folder that can be written and has room."
+            f"{file} could not be written ({error.strerror or error}), so the next use downloads the set "
+            "again; set HYPERLIB_DATA to a folder that can be written and has room."
         )
     else:
         _say(f"Kept as {file}, {file.stat().st_size / 1e6:,.1f} MB.")

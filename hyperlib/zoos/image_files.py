@@ -1,12 +1,13 @@
 """Published image sets on disk: what each one is, and how its file is read and written.
 
 A set lies in the data folder as one `npz` with x_train, y_train, x_test, y_test: uint8 images
-[n, height, width] or [n, height, width, 3], integer labels, no pickle. Whatever lies there came from somewhere
-else, so sizes are checked in the archive's directory and in every array's header before values are read.
-Fashion-MNIST is also read from the four idx files of Debian's package dataset-fashion-mnist.
+[n, height, width] or [n, height, width, 3], integer labels, no pickle. Whatever lies there came from
+somewhere else, so sizes are checked in the archive's directory and in every array's header before values are
+read. Fashion-MNIST is also read from the four idx files of Debian's package dataset-fashion-mnist.
 
-Source: the published sets; how many training images a zoo uses and how they are scaled is that of the released
-zoo scripts (ModelZoos/ModelZooDataset): a random part of the training set, its rest unused, the whole test set.
+Source: the published sets; how many training images a zoo uses and how they are scaled is that of the
+released zoo scripts (ModelZoos/ModelZooDataset): a random part of the training set, the rest of it unused,
+and the whole test set.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ MAX_BYTES = 2**30  # of one array; the largest published one has 0.23 GB
 DIGITS = tuple("0123456789")
 THINGS = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 STL_THINGS = ("airplane", "bird", "car", "cat", "deer", "dog", "horse", "monkey", "ship", "truck")
-CLOTHES = ("T-shirt", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
+WEAR = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat")
+CLOTHES = (*WEAR, "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
 
 
 @dataclass(frozen=True)
@@ -107,8 +109,11 @@ PUBLISHED: dict[str, PublishedSet] = {
 
 def data_folder(folder: Path | str | None = None) -> Path:
     """Where image sets lie: `folder`, else `HYPERLIB_DATA`, else a cache folder of this user."""
-    chosen = folder or os.environ.get("HYPERLIB_DATA")
-    return Path(chosen or user_cache_dir("hyperlib-thesis-companion", appauthor=False)).expanduser().absolute()
+    cache = user_cache_dir("hyperlib-thesis-companion", appauthor=False)
+    return Path(folder or os.environ.get("HYPERLIB_DATA") or cache).expanduser().absolute()
+
+
+_PARTS = (("train", "x"), ("train", "y"), ("test", "x"), ("test", "y"))
 
 
 class _Unusable(Exception):
@@ -131,13 +136,10 @@ def read_npz(path: Path, published: PublishedSet) -> Pixels:
             _check_part(arrays[f"{part}_x"], arrays[f"{part}_y"], part, published)
     except (_Unusable, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         why = str(error) or "it ends too early"
-        raise ValueError(f"{path} is not usable as {published.title}: {why}; remove or replace it.") from error
+        raise ValueError(f"{path} is no usable {published.title}: {why}; remove or replace it.") from error
     except OSError as error:
         raise OSError(f"{path} cannot be read: {error.strerror or error}; check its permissions.") from error
     return Pixels(**arrays, source=note or f"file {path.name}")
-
-
-_PARTS = (("train", "x"), ("train", "y"), ("test", "x"), ("test", "y"))
 
 
 def _array(archive: zipfile.ZipFile, key: str, kinds: str = "ui") -> np.ndarray:
@@ -184,11 +186,12 @@ def _check_part(x: np.ndarray, y: np.ndarray, part: str, published: PublishedSet
     if y.shape != x.shape[:1] or not len(y):
         raise _Unusable(f"y_{part} has shape {y.shape}, expected a label for each of {len(x)} images")
     if y.min() < 0 or y.max() >= len(published.classes):
-        raise _Unusable(f"y_{part} has labels {y.min()} to {y.max()}, expected 0 to {len(published.classes) - 1}")
+        last = len(published.classes) - 1
+        raise _Unusable(f"y_{part} has labels {y.min()} to {y.max()}, expected 0 to {last}")
 
 
 def write_npz(path: Path, pixels: Pixels) -> None:
-    """The image set as one file that appears whole or not at all. Raises OSError where it cannot be written."""
+    """The image set as one file that appears whole or not at all; OSError where it cannot be written."""
     arrays = {f"{axis}_{part}": getattr(pixels, f"{part}_{axis}") for part, axis in _PARTS}
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
@@ -238,5 +241,6 @@ def _idx(path: Path, item: tuple[int, ...]) -> np.ndarray:
     except (_Unusable, gzip.BadGzipFile, zlib.error, EOFError) as error:
         raise ValueError(f"{path} is damaged: {error}; install the package that brought it anew.") from error
     except OSError as error:
-        raise OSError(f"{path} cannot be read: {error.strerror or error}; install its package anew.") from error
+        why = error.strerror or error
+        raise OSError(f"{path} cannot be read: {why}; install the package that brought it anew.") from error
     return np.frombuffer(data, np.uint8).reshape(shape)

@@ -1,10 +1,10 @@
 """From stored pixels to the floats a network sees: size, grey, scale.
 
-Only the chosen rows are turned to float, a chunk at a time, so a large set is held once as bytes and once as the
-floats asked for, whatever is done to it in between.
+Only the chosen rows are turned to float, a chunk at a time, so a large set is held once as bytes and once as
+the floats asked for, whatever is done to it in between.
 
-Source: resizing, grey and normalisation as torchvision's transforms in the released zoo scripts, except that pixels
-are not rounded to bytes between the steps.
+Source: resizing, grey and normalisation as by torchvision in the released zoo scripts, except that pixels are
+not rounded to bytes between the steps.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ CHUNK = 1024  # images
 
 @dataclass(frozen=True)
 class Preparation:
-    """What is done to images: made `size` x `size`, grey, and (value - mean) / std with `scale` = (mean, std)."""
+    """What is done to images: `size` x `size`, grey, and (value - mean) / std for `scale` = (mean, std)."""
 
     size: int | None = None
     grey: bool = False

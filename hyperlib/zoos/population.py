@@ -11,8 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
-from dataclasses import dataclass
-from math import ceil
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -23,19 +22,15 @@ from torch import Tensor
 from tqdm import tqdm
 
 from hyperlib.weightspace.architecture import Architecture
-from hyperlib.zoos.checkpoint import BlockCheckpoint, job_signature
-from hyperlib.zoos.design import check_design
-from hyperlib.zoos.evaluation import activations_per_image
+from hyperlib.zoos.checkpoint import BlockCheckpoint, job_folder
 from hyperlib.zoos.images import Images
+from hyperlib.zoos.job import Job, checked_job
 from hyperlib.zoos.sequential_engine import SequentialTrainer
 from hyperlib.zoos.torch_engine import TorchTrainer
 from hyperlib.zoos.training import Block, Trainer
 from hyperlib.zoos.zoo import PROPERTIES, Zoo
 
 ENGINES: dict[str, Callable[[Block, Tensor], Trainer]] = {"sequential": SequentialTrainer, "torch": TorchTrainer}
-GROUPED = ("activation", "optimizer", "train_fraction")  # and whether dropout acts
-_BLOCK_BYTES = 8 * 2**20  # activations of one training step that stay in the cache
-_BLOCK_MODELS = 512  # beyond this no engine gains from more models side by side
 
 
 def resolve_engine(engine: str) -> str:
@@ -72,95 +67,107 @@ def train_population(
     that is random about the row. checkpoint: a folder for the state of a long job; calling again after a kill goes on
     from there with the same result. device: CPU, or CUDA where torch finds one and you name it ("cuda").
 
-    Raises ValueError for a wrong design, images of another shape or class count, or another job's checkpoint folder.
+    Raises ValueError for a wrong design, images of another shape or class count, or another job's checkpoint folder, and
+    OSError when the state cannot be written there.
     """
-    design = check_design(design)
-    _check_images(architecture, images)
-    if epochs < 0 or batch_size < 1:
-        raise ValueError(f"Training needs epochs >= 0 and batch_size >= 1, not {epochs} and {batch_size}.")
-    if start is not None and tuple(start.shape) != (len(design), architecture.layout.size):
-        raise ValueError(f"start has shape {tuple(start.shape)}; {len(design)} models need ({len(design)}, {architecture.layout.size}).")
-    engine, device = resolve_engine(engine), torch.device(device or "cpu")
-    job = _Job(architecture, images, design, epochs, batch_size, start, seed, engine, device)
-    signature = job_signature(architecture, images, design, epochs, batch_size, start, seed, engine) if checkpoint else ""
-    weights = torch.empty(len(design), epochs + 1, architecture.layout.size)
-    measures = np.empty((len(design), epochs + 1, len(PROPERTIES)))
-    bar = tqdm(total=len(design) * epochs, unit=" model-epochs", disable=not progress, smoothing=0.05, mininterval=1.0)
-    with bar, _one_thread_each(device) as workers:
-        stop = threading.Event()
-        with ThreadPoolExecutor(workers) as pool:
-            tasks = {}
-            for number, rows in enumerate(_blocks(job)):
-                kept = BlockCheckpoint(Path(checkpoint) / f"block-{number:04d}.safetensors", signature) if checkpoint else None
-                tasks[pool.submit(_train_block, job, rows, kept, bar, stop)] = rows
-            try:
-                for task in as_completed(tasks):
-                    rows = tasks[task]
-                    block_weights, block_measures = task.result()
-                    weights[torch.from_numpy(rows)] = block_weights
-                    measures[rows] = block_measures
-            except BaseException:
-                stop.set()  # the other blocks end at their next epoch instead of going on unseen
-                pool.shutdown(cancel_futures=True)
-                raise
-    return Zoo(architecture, weights, _table(design, measures))
+    job = checked_job(
+        architecture, images, design, epochs, batch_size, start, seed, resolve_engine(engine), device
+    )
+    shape = (len(job.design), epochs + 1)
+    weights = torch.empty(*shape, architecture.layout.size, dtype=torch.float32)
+    measures = np.empty((*shape, len(PROPERTIES)))
+    total = len(job.design) * epochs
+    bar = tqdm(total=total, unit=" model-epochs", disable=not progress, smoothing=0.05, mininterval=1.0)
+    with bar, _checkpoints(job, checkpoint) as kept, _one_thread_each(job.device) as workers:
+        _train_blocks(job, kept, workers, _Results(weights, measures, bar))
+    return Zoo(architecture, weights, _table(job.design, measures))
 
 
 @dataclass(frozen=True)
-class _Job:
-    architecture: Architecture
-    images: Images
-    design: pd.DataFrame
-    epochs: int
-    batch_size: int
-    start: Tensor | None
-    seed: int
-    engine: str
-    device: torch.device
+class _Results:
+    """Where the blocks put what they have: each its own rows, so that they need no lock but the bar's."""
+
+    weights: Tensor
+    measures: np.ndarray
+    bar: tqdm
+    stop: threading.Event = field(default_factory=threading.Event)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def advance(self, model_epochs: int) -> None:
+        with self.lock:
+            self.bar.update(model_epochs)
 
 
-def _blocks(job: _Job) -> Iterator[np.ndarray]:
-    """Rows of each block. Groups are cut into an even number of equal blocks that fit the cache."""
-    footprint = 4 * job.batch_size * activations_per_image(job.architecture)
-    largest = int(np.clip(_BLOCK_BYTES // footprint, 1, _BLOCK_MODELS))
-    if job.device.type != "cpu":
-        largest = 16 * _BLOCK_MODELS
-    drops = job.design["dropout"] > 0
-    for _, group in job.design.groupby([*(job.design[name] for name in GROUPED), drops], sort=True):
-        count = ceil(len(group) / largest)
-        count += count % 2 if count > 1 else 0
-        yield from np.array_split(group.index.to_numpy(), count)
+@contextmanager
+def _checkpoints(job: Job, folder: Path | str | None) -> Iterator[list[tuple[np.ndarray, BlockCheckpoint | None]]]:
+    """The blocks' rows, each with its file; no block begins where one finds another job's file."""
+    if folder is None:
+        yield [(rows, None) for rows in job.blocks()]
+        return
+    with job_folder(Path(folder)) as place:
+        signature = job.signature()
+        yield [(rows, BlockCheckpoint(place, n, signature, rows)) for n, rows in enumerate(job.blocks())]
 
 
-def _train_block(
-    job: _Job, rows: np.ndarray, kept: BlockCheckpoint | None, bar: tqdm, stop: threading.Event
-) -> tuple[Tensor, np.ndarray]:
+def _train_blocks(
+    job: Job, blocks: list[tuple[np.ndarray, BlockCheckpoint | None]], workers: int, results: _Results
+) -> None:
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            tasks = [pool.submit(_train_block, job, rows, kept, results) for rows, kept in blocks]
+            for task in as_completed(tasks):
+                task.result()
+        except BaseException:
+            results.stop.set()  # the other blocks end at their next epoch instead of going on unseen
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _train_block(job: Job, rows: np.ndarray, kept: BlockCheckpoint | None, results: _Results) -> None:
+    if results.stop.is_set():
+        return
     design = job.design.iloc[rows].reset_index(drop=True)
     network = job.architecture.with_activation(design["activation"].iloc[0])
     block = Block(network, job.images, design, job.batch_size, job.seed, job.device)
-    start = block.initial_weights() if job.start is None else job.start[torch.from_numpy(rows)].clone()
+    start = block.initial_weights() if job.start is None else job.start[torch.from_numpy(rows)]
     trainer = ENGINES[job.engine](block, start)
-    weights = torch.full((len(rows), job.epochs + 1, network.layout.size), torch.nan)
-    measures = np.full((len(rows), job.epochs + 1, len(PROPERTIES)), np.nan)
-    first = 0
-    if kept is not None and (saved := kept.load()) is not None:
-        first = saved.epochs
-        weights[:, :first], measures[:, :first] = saved.weights, saved.measures
-        trainer.restore(saved.trainer)
-        bar.update(len(rows) * (first - 1))
-    for epoch in range(first, job.epochs + 1):
-        if stop.is_set():
-            break
-        running = trainer.train_epoch(epoch) if epoch else None
-        weights[:, epoch], measures[:, epoch] = trainer.weights, _measure(trainer, block, running)
-        lost = ~torch.isfinite(weights[:, epoch]).all(1).numpy() | ~np.isfinite(measures[:, epoch]).all(1)
-        if epoch:
-            lost |= np.isnan(measures[:, epoch - 1, 0])
-        weights[torch.from_numpy(lost), epoch], measures[lost, epoch] = torch.nan, np.nan
-        bar.update(len(rows) if epoch else 0)
-        if kept is not None and (kept.due() or epoch == job.epochs):
-            kept.save(epoch + 1, weights, measures, trainer.state())
-    return weights, measures
+    first = done = _resume(trainer, rows, kept, results)
+    while done <= job.epochs and not results.stop.is_set():
+        _train_epoch(trainer, block, rows, done, results)
+        done += 1
+        if kept is not None and kept.due():
+            _keep(kept, trainer, rows, done, results)
+    if kept is not None and done > first:  # whole, or stopped by the user or by another block's fault
+        _keep(kept, trainer, rows, done, results)
+
+
+def _train_epoch(trainer: Trainer, block: Block, rows: np.ndarray, epoch: int, results: _Results) -> None:
+    running = trainer.train_epoch(epoch) if epoch else None
+    weights, measures = trainer.weights, _measure(trainer, block, running)
+    lost = ~torch.isfinite(weights).all(1).numpy() | ~np.isfinite(measures).all(1)
+    if epoch:
+        lost |= np.isnan(results.measures[rows, epoch - 1, 0])
+    measures[lost] = np.nan
+    results.weights[torch.from_numpy(rows), epoch] = weights
+    results.weights[torch.from_numpy(rows[lost]), epoch] = torch.nan
+    results.measures[rows, epoch] = measures
+    results.advance(len(rows) if epoch else 0)
+
+
+def _resume(trainer: Trainer, rows: np.ndarray, kept: BlockCheckpoint | None, results: _Results) -> int:
+    """Epochs that a former run has done; they stand in `results` then, and the trainer goes on from there."""
+    _, epochs, params = results.weights.shape
+    if kept is None or (saved := kept.load(len(rows), epochs, params)) is None:
+        return 0
+    results.weights[torch.from_numpy(rows), : saved.epochs] = saved.weights
+    results.measures[rows, : saved.epochs] = saved.measures
+    trainer.restore(saved.trainer)
+    results.advance(len(rows) * (saved.epochs - 1))
+    return saved.epochs
+
+
+def _keep(kept: BlockCheckpoint, trainer: Trainer, rows: np.ndarray, done: int, results: _Results) -> None:
+    kept.save(results.weights[torch.from_numpy(rows), :done], results.measures[rows, :done], trainer.state())
 
 
 def _measure(trainer: Trainer, block: Block, running: tuple[Tensor, Tensor] | None) -> np.ndarray:
@@ -182,18 +189,6 @@ def _table(design: pd.DataFrame, measures: np.ndarray) -> pd.DataFrame:
         table[name] = measures[:, :, number].ravel()
     table["diverged"] = np.isnan(measures[:, :, 0]).ravel()
     return table
-
-
-def _check_images(architecture: Architecture, images: Images) -> None:
-    if tuple(images.shape) != tuple(architecture.image):
-        raise ValueError(
-            f"{architecture.name} reads images of {architecture.image} (channels, height, width), but {images.name} has "
-            f"{tuple(images.shape)}; resize them (load_images(..., size=...)) or choose another architecture."
-        )
-    if images.num_classes > architecture.num_classes:
-        raise ValueError(
-            f"{images.name} has {images.num_classes} classes, but {architecture.name} tells only {architecture.num_classes} apart."
-        )
 
 
 @contextmanager

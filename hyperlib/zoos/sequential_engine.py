@@ -6,15 +6,19 @@ the same row of a batched population.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from hyperlib.weightspace.architecture import Network
 from hyperlib.zoos.training import MOMENTUM, RMSPROP_DECAY, Block
+
+_PIECE = 1000  # images evaluated at once, which bounds memory
 
 
 class SequentialTrainer:
@@ -24,6 +28,7 @@ class SequentialTrainer:
         self.block = block
         self.train_x = block.images.train_x.to(block.device)
         self.train_y = block.images.train_y.to(block.device)
+        self.alone = [replace(block, design=block.design.iloc[[model]]) for model in range(len(weights))]
         self.networks = [self._network(row) for row in weights]
         self.optimizers = [
             _optimizer(block.optimizer, network, lr, decay)
@@ -53,7 +58,7 @@ class SequentialTrainer:
         network, optimizer = self.networks[model].train(), self.optimizers[model]
         loss_sum, hits = 0.0, 0.0
         for step, places in enumerate(order.split(self.block.batch_size)):
-            handles = self._keyed_dropout(network, model, epoch, step) if self.block.drops else []
+            handles = self._keyed_dropout(model, epoch, step) if self.block.drops else []
             scores = network(self.train_x[places])
             loss = F.cross_entropy(scores, self.train_y[places])
             optimizer.zero_grad()
@@ -65,28 +70,33 @@ class SequentialTrainer:
             hits += float((scores.argmax(-1) == self.train_y[places]).sum())
         return loss_sum, hits
 
-    def _keyed_dropout(self, network: Network, model: int, epoch: int, step: int) -> list:
-        """Replace what the dropout layers give by the block's own factors for this step."""
+    def _keyed_dropout(self, model: int, epoch: int, step: int) -> list[RemovableHandle]:
+        """Replace what the dropout layers give by the model's own factors for this step."""
 
-        def replace(place: int, module: nn.Module, inputs: tuple[Tensor], output: Tensor) -> Tensor:
-            shape = (inputs[0].shape[0], len(self.networks), *inputs[0].shape[1:])
-            return inputs[0] * self.block.dropout_factors(epoch, step, place, shape)[:, model]
+        def keyed(place: int, module: nn.Module, inputs: tuple[Tensor], output: Tensor) -> Tensor:
+            shape = (inputs[0].shape[0], 1, *inputs[0].shape[1:])
+            return inputs[0] * self.alone[model].dropout_factors(epoch, step, place, shape)[:, 0]
 
+        layers = dict(self.networks[model].named_modules())
         return [
-            network.get_submodule(name).register_forward_hook(partial(replace, place))
-            for place, name in enumerate(network.names)
-            if isinstance(network.get_submodule(name) if name in dict(network.named_children()) else None, nn.Dropout)
+            layers[name].register_forward_hook(partial(keyed, place))
+            for place, name in enumerate(self.networks[model].names)
+            if isinstance(layers.get(name), nn.Dropout)
         ]
 
     @torch.no_grad()
     def evaluate(
         self, x: Float[Tensor, "images c h w"], y: Int[Tensor, " images"]
     ) -> tuple[Float[Tensor, " models"], Float[Tensor, " models"]]:
-        x, y = x.to(self.block.device), y.to(self.block.device)
-        scores = [network.eval()(x) for network in self.networks]
-        loss = torch.stack([F.cross_entropy(one, y) for one in scores])
-        accuracy = torch.stack([(one.argmax(-1) == y).double().mean() for one in scores])
-        return loss.double().cpu(), accuracy.cpu()
+        totals = torch.zeros(len(self.networks), 2, dtype=torch.float64)
+        for images, labels in zip(x.split(_PIECE), y.split(_PIECE), strict=True):
+            images, labels = images.to(self.block.device), labels.to(self.block.device)
+            for model, network in enumerate(self.networks):
+                scores = network.eval()(images)
+                totals[model, 0] += float(F.cross_entropy(scores, labels, reduction="sum"))
+                totals[model, 1] += float((scores.argmax(-1) == labels).sum())
+        loss, accuracy = totals.T / len(x)
+        return loss, accuracy
 
     def state(self) -> dict[str, Tensor]:
         held = {"weights": self.weights}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import pandas as pd
 import torch
@@ -56,8 +56,7 @@ class Block:
     @cached_property
     def num_images(self) -> int:
         """Training images that each model sees per epoch: the first part of the (shuffled) training set."""
-        fraction = float(self.design["train_fraction"].iloc[0])
-        return max(1, round(fraction * len(self.images.train_x)))
+        return images_used(len(self.images.train_x), float(self.design["train_fraction"].iloc[0]))
 
     def column(self, name: str) -> Float[Tensor, "models 1"]:
         """A numeric design column, ready to multiply weight vectors."""
@@ -88,6 +87,12 @@ class Block:
         )
 
 
+def images_used(images: int, fraction: float) -> int:
+    """How many of a training set's images the given fraction of it is; at least one."""
+    return max(1, round(fraction * images))
+
+
+@runtime_checkable
 class Trainer(Protocol):
     """One engine at work on one block. Engines differ in speed, never in meaning."""
 

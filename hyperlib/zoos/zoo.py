@@ -61,7 +61,7 @@ class Samples:
 
     def take(self, rows: Sequence[int] | np.ndarray | slice) -> Samples:
         """The chosen samples: integer places, a boolean mask or a slice."""
-        places = np.arange(len(self))[rows]
+        places = np.array(np.arange(len(self))[rows])  # a copy: torch takes no reversed views
         picked = self.table.iloc[places].reset_index(drop=True)
         return Samples(self.weights[torch.from_numpy(places)], picked, self.architecture)
 
@@ -78,22 +78,29 @@ class Zoo:
         self, architecture: Architecture, weights: Float[Tensor, "models epochs params"] | np.ndarray, table: pd.DataFrame
     ) -> None:
         self.architecture = architecture
-        self.weights = weights if isinstance(weights, Tensor) else _as_tensor(weights)
+        if isinstance(weights, np.ndarray):  # torch shares memory that it may write to, the rest is copied
+            weights = torch.from_numpy(weights if weights.flags.writeable else weights.copy())
+        self.weights = weights
         self.table = table.reset_index(drop=True)
         self._check()
 
     def _check(self) -> None:
-        if self.weights.ndim != 3:
-            raise ValueError(f"A zoo's weights are [models, epochs, params], these have shape {tuple(self.weights.shape)}.")
+        if self.weights.ndim != 3 or self.weights.dtype != torch.float32 or self.weights.shape[1] == 0:
+            kind = f"{self.weights.dtype} {tuple(self.weights.shape)}"
+            raise ValueError(f"A zoo's weights are float32 [models, epochs, params] with an epoch at least, not {kind}.")
         self.architecture.layout.check(self.weights, self.architecture.name)
         models, epochs = self.weights.shape[:2]
         if len(self.table) != models * epochs:
             raise ValueError(f"{models} models x {epochs} epochs need {models * epochs} table rows, not {len(self.table)}.")
         if missing := [name for name in ("model", "epoch", "activation") if name not in self.table]:
             raise ValueError(f"The zoo's table lacks the column {missing[0]!r}.")
+        for name in ("model", "epoch"):
+            if not pd.api.types.is_integer_dtype(self.table[name]):
+                raise ValueError(f"The zoo's column {name!r} must hold whole numbers, not {self.table[name].dtype}.")
         ids = self.table["model"].to_numpy().reshape(models, epochs)
         steps = self.table["epoch"].to_numpy().reshape(models, epochs)
-        if (ids != ids[:, :1]).any() or (steps != steps[:1]).any() or len(np.unique(ids[:, 0])) != models:
+        repeated = len(np.unique(ids[:, 0])) != models or len(np.unique(steps[:1])) != min(models, 1) * epochs
+        if (ids != ids[:, :1]).any() or (steps != steps[:1]).any() or repeated:
             raise ValueError("The zoo's table must go model by model, each with the same epochs in the same order.")
 
     def __len__(self) -> int:
@@ -119,20 +126,24 @@ class Zoo:
         first = self.table.iloc[:: self.weights.shape[1]]
         return first[["model", *(name for name in COLUMNS if name in first)]].reset_index(drop=True)
 
-    def samples(self, epochs: Sequence[int] | None = None, *, diverged: bool = False) -> Samples:
-        """Checkpoints of the given epochs (all without), model by model; diverged ones only if asked for."""
-        wanted = self.epochs if epochs is None else np.asarray(epochs)
+    def samples(self, epochs: int | Sequence[int] | np.ndarray | None = None, *, diverged: bool = False) -> Samples:
+        """Checkpoints of the given epochs (all without), model by model; diverged ones only if asked for.
+
+        Where every checkpoint is wanted, the weights are not copied but those of the zoo.
+        """
+        wanted = self.epochs if epochs is None else np.atleast_1d(np.asarray(epochs))
         if absent := sorted(set(wanted.tolist()) - set(self.epochs.tolist())):
             raise ValueError(f"Epoch {absent[0]} was not kept; this zoo has {_range(self.epochs)}.")
         rows = self.table["epoch"].isin(wanted).to_numpy()
         if not diverged and "diverged" in self.table:
             rows &= ~self.table["diverged"].to_numpy(dtype=bool)
-        weights = self.weights.flatten(0, 1)[torch.from_numpy(np.flatnonzero(rows))]
+        weights = self.weights.flatten(0, 1)
+        weights = weights if rows.all() else weights[torch.from_numpy(np.flatnonzero(rows))]
         return Samples(weights, self.table[rows].reset_index(drop=True), self.architecture)
 
     def take(self, models: Sequence[int] | np.ndarray) -> Zoo:
         """The zoo of the models at these places of the first axis."""
-        places = np.arange(len(self))[models]
+        places = np.array(np.arange(len(self))[models])
         rows = (places[:, None] * self.weights.shape[1] + np.arange(self.weights.shape[1])).ravel()
         return Zoo(self.architecture, self.weights[torch.from_numpy(places)], self.table.iloc[rows])
 
@@ -169,19 +180,13 @@ class Zoo:
 
     @classmethod
     def load(cls, folder: str | Path) -> Zoo:
-        """Read a zoo; its weights stay on disk and are mapped. ValueError for damaged or foreign files."""
+        """Read a zoo; its weights stay on disk and are mapped (what you write into them never reaches the disk).
+
+        Raises FileNotFoundError where there is none, ValueError for damaged or foreign files.
+        """
         from hyperlib.zoos.zoo_files import load_zoo
 
         return load_zoo(Path(folder))
-
-
-def _as_tensor(array: np.ndarray) -> Tensor:
-    """A tensor over the array's memory; read-only maps are fine, because nothing here writes into weights."""
-    import warnings
-
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
-        return torch.from_numpy(array)
 
 
 def _range(epochs: np.ndarray) -> str:

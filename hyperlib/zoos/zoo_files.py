@@ -9,61 +9,85 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
+import secrets
 import shutil
-import tempfile
+import tokenize
 import zipfile
+import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from hyperlib.weightspace.architecture import Architecture
 from hyperlib.weightspace.architectures import ARCHITECTURES, architecture
 from hyperlib.zoos.zoo import PROPERTIES, Zoo
-
-if TYPE_CHECKING:
-    from hyperlib.weightspace.architecture import Architecture
 
 FORMAT = "hyperlib-zoo-1"
 _MANIFEST = "manifest.json"
 _FILES = ("weights.npy", "table.npz", "README.md")
 _MANIFEST_LIMIT = 2**20
+_UNREADABLE = (  # whatever numpy and zipfile raise for files that somebody has tampered with
+    *(ValueError, OSError, KeyError, EOFError, SyntaxError, RuntimeError, OverflowError, MemoryError),
+    *(zipfile.BadZipFile, tokenize.TokenError, NotImplementedError, zlib.error),
+)
 
 
 def save_zoo(zoo: Zoo, folder: Path) -> Path:
     """Write all files to a temporary folder beside `folder`, then rename it.
 
-    Raises FileExistsError when `folder` exists and ValueError for an architecture that no name leads back to.
+    Raises FileExistsError when `folder` exists, ValueError for a zoo that could not be read back, and OSError when the
+    disk is full or refuses; nothing is left behind then.
     """
-    if folder.exists():
+    if folder.exists() or folder.is_symlink():
         raise FileExistsError(f"{folder} exists already; choose another folder or remove it first.")
+    _check_can_be_read_back(zoo)
+    partial = folder.parent / f".{folder.name}-{secrets.token_hex(4)}"
+    try:
+        partial.mkdir(parents=True)
+        _write_files(zoo, partial)
+        os.rename(partial, folder)
+    except OSError as error:
+        raise OSError(
+            f"The zoo cannot be written to {folder} ({error.strerror or error}); free some space there or choose "
+            "another folder. Nothing was left behind."
+        ) from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return folder
+
+
+def _check_can_be_read_back(zoo: Zoo) -> None:
+    if not len(zoo):
+        raise ValueError("This zoo has no models, so there is nothing to save.")
     if not _known(zoo.architecture):
         raise ValueError(
             f"{zoo.architecture.name} is not in hyperlib's ARCHITECTURES, so a saved zoo could not be read back; "
             "add it there first."
         )
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
-        np.save(partial / "weights.npy", np.ascontiguousarray(zoo.weights.numpy(), dtype=np.float32), allow_pickle=False)
-        columns = {name: _plain(zoo.table[name]) for name in zoo.table}
-        np.savez(partial / "table.npz", allow_pickle=False, **columns)
-        (partial / "README.md").write_text(zoo_card(zoo), encoding="utf-8")
-        manifest = {
-            "format": FORMAT,
-            "architecture": zoo.architecture.name,
-            "activation": zoo.architecture.activation,
-            "shape": list(zoo.weights.shape),
-            "columns": list(zoo.table),
-            "files": {name: _fingerprint(partial / name) for name in _FILES},
-        }
-        (partial / _MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
-        os.replace(partial, folder)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
-    return folder
+    for name in zoo.table:
+        if not isinstance(name, str) or name in ("file", "allow_pickle") or "/" in name:
+            raise ValueError(f"The zoo's column {name!r} cannot be saved under this name; rename it.")
+
+
+def _write_files(zoo: Zoo, folder: Path) -> None:
+    weights = zoo.weights.detach().cpu().numpy()
+    np.save(folder / "weights.npy", np.ascontiguousarray(weights, dtype=np.float32), allow_pickle=False)
+    columns = {name: _plain(zoo.table[name]) for name in zoo.table}
+    np.savez(folder / "table.npz", **columns)
+    (folder / "README.md").write_text(zoo_card(zoo), encoding="utf-8")
+    manifest = {
+        "format": FORMAT,
+        "architecture": zoo.architecture.name,
+        "activation": zoo.architecture.activation,
+        "shape": list(zoo.weights.shape),
+        "columns": list(zoo.table),
+        "files": {name: _fingerprint(folder / name) for name in _FILES},
+    }
+    (folder / _MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
 
 
 def load_zoo(folder: Path) -> Zoo:
@@ -100,10 +124,11 @@ def _known(network: Architecture) -> bool:
 
 
 def _plain(column: pd.Series) -> np.ndarray:
-    """A column as an array without Python objects."""
-    if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
-        return column.to_numpy()
-    return column.to_numpy(dtype=object).astype(str)
+    """A column as an array of numbers, truth values or text, without Python objects (which only pickle can store)."""
+    if not (pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column)):
+        return column.to_numpy(dtype=object).astype(str)
+    values = column.to_numpy()
+    return values if values.dtype != object else column.to_numpy(dtype=np.float64, na_value=np.nan)
 
 
 def _fingerprint(path: Path) -> dict[str, Any]:
@@ -113,7 +138,7 @@ def _fingerprint(path: Path) -> dict[str, Any]:
 
 def _read_manifest(folder: Path) -> dict[str, Any]:
     path = folder / _MANIFEST
-    if not path.is_file():
+    if path.is_symlink() or not path.is_file():
         raise FileNotFoundError(f"{folder} is not a zoo (no {_MANIFEST} there); a zoo folder is written by Zoo.save.")
     try:
         if path.stat().st_size > _MANIFEST_LIMIT:
@@ -123,6 +148,7 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
             manifest["format"] == FORMAT
             and len(manifest["shape"]) == 3
             and all(type(side) is int and 0 < side < 2**40 for side in manifest["shape"])
+            and isinstance(manifest["columns"], list)
             and all(isinstance(name, str) for name in manifest["columns"])
             and all(isinstance(manifest["files"][name]["sha256"], str) for name in _FILES)
             and all(type(manifest["files"][name]["bytes"]) is int for name in _FILES)
@@ -144,24 +170,39 @@ def _check_file(path: Path, expected: dict[str, Any]) -> None:
 
 
 def _open_array(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+    """The mapped array; copy on write, because a tensor over a read-only map would end the process when written to."""
     try:
-        weights = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, OSError, EOFError):
-        raise ValueError(f"{path} is not a plain array file; make or download the zoo again.") from None
-    if weights.shape != shape or weights.dtype != np.float32:
-        raise ValueError(f"{path} holds {weights.dtype} {weights.shape}, the manifest says float32 {shape}.")
-    return weights
+        with path.open("rb") as file:
+            good = np.lib.format.read_magic(file) == (1, 0)
+            good = good and np.lib.format.read_array_header_1_0(file) == (shape, False, np.dtype(np.float32))
+            start = file.tell()
+        good = good and path.stat().st_size == start + 4 * math.prod(shape)
+    except _UNREADABLE:
+        good = False
+    if not good:
+        raise ValueError(
+            f"{path} is not the plain float32 array of shape {shape} that the manifest promises; make or download "
+            "the zoo again."
+        )
+    return np.memmap(path, np.float32, mode="c", offset=start, shape=shape)
 
 
 def _read_table(path: Path, columns: list[str], rows: int) -> pd.DataFrame:
     try:
         with zipfile.ZipFile(path) as archive:
-            if any(info.compress_type != zipfile.ZIP_STORED for info in archive.infolist()):
-                raise ValueError("compressed")  # stored members cannot unpack to more than the file's own size
+            members = archive.infolist()
+            if any(member.compress_type != zipfile.ZIP_STORED for member in members):
+                raise ValueError("compressed")  # stored members cannot unpack to more than they take
+            if sum(member.file_size for member in members) > path.stat().st_size:
+                raise ValueError("overlapping")
         with np.load(path, allow_pickle=False) as archive:
-            table = pd.DataFrame({name: archive[name] for name in columns})
-    except (ValueError, OSError, KeyError, EOFError, zipfile.BadZipFile):
-        raise ValueError(f"{path} is not a plain table of the manifest's columns; make or download the zoo again.") from None
-    if len(table) != rows:
-        raise ValueError(f"{path} has {len(table)} rows, the weights need {rows}; make or download the zoo again.")
-    return table
+            arrays = {name: archive[name] for name in columns}
+        if any(array.shape != (rows,) or array.dtype.kind not in "biufU" for array in arrays.values()):
+            raise ValueError("no columns")
+    except _UNREADABLE:
+        raise ValueError(
+            f"{path} is not a plain table of the manifest's columns with {rows} rows; make or download the zoo again."
+        ) from None
+    if "diverged" in arrays and arrays["diverged"].dtype != bool:
+        raise ValueError(f"{path} says diverged by {arrays['diverged'].dtype} values; make or download the zoo again.")
+    return pd.DataFrame(arrays)

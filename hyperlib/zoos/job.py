@@ -1,0 +1,149 @@
+"""A training job: what a population's result depends on, checked before it costs anything.
+
+A job is cut into blocks of models that can train side by side. The cut depends on the design and the architecture
+alone (and on CPU or GPU), never on the number of workers, so that a job can be killed and resumed block by block.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from math import ceil, prod
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from hyperlib.weightspace.architecture import Architecture
+from hyperlib.weightspace.layers import Norm
+from hyperlib.zoos.design import check_design
+from hyperlib.zoos.evaluation import activations_per_image
+from hyperlib.zoos.images import Images
+from hyperlib.zoos.training import images_used
+from hyperlib.zoos.zoo import PROPERTIES
+
+GROUPED = ("activation", "optimizer", "train_fraction")  # and whether dropout acts
+_BLOCK_BYTES = 8 * 2**20  # activations of one training step that stay in the cache
+_BLOCK_MODELS = 512  # beyond this no engine gains from more models side by side
+_GPU_BLOCK_MODELS = 16 * _BLOCK_MODELS
+
+
+@dataclass(frozen=True)
+class Job:
+    """Everything that the result of a training job depends on; made by `checked_job`."""
+
+    architecture: Architecture
+    images: Images
+    design: pd.DataFrame
+    epochs: int
+    batch_size: int
+    start: Float[Tensor, "models params"] | None
+    seed: int
+    engine: str
+    device: torch.device
+
+    def signature(self) -> str:
+        """A checksum of the job, by which its files on disk are told from another job's."""
+        numbers = [self.epochs, self.batch_size, self.seed]
+        settings = [repr(self.architecture), self.images.checksum, *numbers, self.engine, self.device.type]
+        checksum = hashlib.sha256(json.dumps(settings).encode())
+        checksum.update(self.design.to_csv(index=False).encode())
+        if self.start is not None:
+            checksum.update(np.ascontiguousarray(self.start.numpy()).data)
+        return checksum.hexdigest()
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        """Rows of each block. Groups are cut into an even number of equal blocks that fit the cache."""
+        footprint = 4 * self.batch_size * activations_per_image(self.architecture)
+        largest = int(np.clip(_BLOCK_BYTES // footprint, 1, _BLOCK_MODELS))
+        if self.device.type != "cpu":
+            largest = _GPU_BLOCK_MODELS
+        drops = self.design["dropout"] > 0
+        for _, group in self.design.groupby([*(self.design[name] for name in GROUPED), drops], sort=True):
+            count = ceil(len(group) / largest)
+            count += count % 2 if count > 1 else 0
+            yield from np.array_split(np.array(group.index, dtype=np.int64), count)
+
+
+def checked_job(
+    architecture: Architecture,
+    images: Images,
+    design: pd.DataFrame,
+    epochs: int,
+    batch_size: int,
+    start: Tensor | None,
+    seed: int,
+    engine: str,
+    device: str | torch.device | None,
+) -> Job:
+    """The job, ready to run. What an earlier zoo's table has besides its design (model, epoch, measures) is left out.
+
+    Raises ValueError, in one sentence, for whatever cannot be trained.
+    """
+    design = check_design(design.drop(columns=["model", "epoch", *PROPERTIES, "diverged"], errors="ignore"))
+    _check_images(architecture, images)
+    if epochs < 0 or batch_size < 1:
+        raise ValueError(f"Training needs epochs >= 0 and batch_size >= 1, not {epochs} and {batch_size}.")
+    _check_norms(architecture, images, design, batch_size)
+    if start is not None:
+        start = _check_start(start, (len(design), architecture.layout.size))
+    where = _check_device(device)
+    return Job(
+        architecture, _on_device(images, where), design, epochs, batch_size, start, seed, engine, where
+    )
+
+
+def _check_images(architecture: Architecture, images: Images) -> None:
+    if tuple(images.shape) != tuple(architecture.image):
+        raise ValueError(
+            f"{architecture.name} reads images of {architecture.image} (channels, height, width), but "
+            f"{images.name} has {tuple(images.shape)}; resize them (load_images(..., size=...)) or choose another "
+            "architecture."
+        )
+    if images.num_classes > architecture.num_classes:
+        raise ValueError(
+            f"{images.name} has {images.num_classes} classes, but {architecture.name} tells only "
+            f"{architecture.num_classes} apart; choose an architecture with a wider last layer."
+        )
+
+
+def _check_norms(architecture: Architecture, images: Images, design: pd.DataFrame, batch_size: int) -> None:
+    """A norm of flat features has no variance over a batch of one image; PyTorch refuses it too."""
+    norms = [step for step in architecture.steps if isinstance(step.layer, Norm) and prod(step.inputs[1:]) == 1]
+    for fraction in design["train_fraction"].unique() if norms else ():
+        used = images_used(len(images.train_x), float(fraction))
+        if batch_size == 1 or used % batch_size == 1:
+            raise ValueError(
+                f"{norms[0].layer.name} would see a batch of one image ({used} images per epoch in batches of "
+                f"{batch_size}), which has no variance; choose a batch_size that leaves no single image over."
+            )
+
+
+def _check_start(start: Tensor, shape: tuple[int, int]) -> Tensor:
+    if tuple(start.shape) != shape:
+        raise ValueError(f"start has shape {tuple(start.shape)}; {shape[0]} models of this network need {shape}.")
+    return start.detach().to("cpu", torch.float32)
+
+
+def _check_device(device: str | torch.device | None) -> torch.device:
+    try:
+        found = torch.device(device or "cpu")
+    except RuntimeError:
+        raise ValueError(f"There is no device {device!r}; choose cpu or cuda.") from None
+    if found.type not in ("cpu", "cuda"):
+        raise ValueError(f"Training runs on cpu or cuda, not on {found.type}.")
+    if found.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError("PyTorch finds no CUDA device here; leave out device to train on the CPU.")
+    return found
+
+
+def _on_device(images: Images, device: torch.device) -> Images:
+    """The same images where training runs; moved once, not by every block."""
+    if device.type == "cpu":
+        return images
+    parts = ("train_x", "train_y", "test_x", "test_y")
+    return replace(images, **{name: getattr(images, name).to(device) for name in parts})

@@ -1,0 +1,170 @@
+"""What a built site must hold to be read offline, by everyone: `python tests/check_site.py _build/html`.
+
+Every link inside the site leads to a page and an anchor that exist; every picture says in words what it
+shows, and every figure has a caption; nothing is loaded from another address. Ordinary links to other sites
+may stand, they need a network and are checked by a scheduled workflow. Prints one line for each fault and a
+line that counts.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from bs4 import BeautifulSoup, Tag
+
+REMOTE = re.compile(r"^\s*(https?:)?//", re.IGNORECASE)
+LOADED = {  # what a browser fetches by itself
+    "script": ("src",),
+    "img": ("src", "srcset"),
+    "source": ("src", "srcset"),
+    "iframe": ("src",),
+    "embed": ("src",),
+    "object": ("data",),
+    "video": ("src", "poster"),
+    "audio": ("src",),
+    "track": ("src",),
+    "input": ("src",),
+    "image": ("href", "xlink:href"),
+    "use": ("href", "xlink:href"),
+}
+LOADING_LINKS = {"stylesheet", "icon", "shortcut", "preload", "prefetch", "modulepreload", "preconnect",
+                 "dns-prefetch", "manifest", "apple-touch-icon"}  # fmt: skip
+IN_STYLES = re.compile(r"""url\(\s*['"]?([^'")]+)|@import\s+['"]([^'"]+)""")
+IN_SCRIPTS = re.compile(r"""['"](https?://[^'"\s]+\.(?:m?js|css|wasm)(?:[?#][^'"\s]*)?)['"]""")
+PATH_LIKE = re.compile(r"^[\w./\\-]*[\\/][\w./\\-]*$|\.(png|svg|jpe?g|gif|webp)$", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of the site; `name` is its path in it."""
+
+    site: Path
+    name: str
+
+    @cached_property
+    def soup(self) -> BeautifulSoup:
+        return BeautifulSoup((self.site / self.name).read_text(encoding="utf-8"), "html.parser")
+
+    @cached_property
+    def anchors(self) -> set[str]:
+        tags = self.soup.find_all(True)
+        return {str(tag[key]) for tag in tags for key in ("id", "name") if tag.has_attr(key)}
+
+
+def faults(site: Path) -> list[str]:
+    """All faults of a site, as lines that begin with the file at fault."""
+    if not (site / "index.html").is_file():
+        return [f"{site}: there is no index.html; build the pages with `make html` first"]
+    names = sorted(file.relative_to(site).as_posix() for file in site.rglob("*.html"))
+    pages = {name: Page(site, name) for name in names if not name.startswith("_static/")}
+    found = []
+    for page in pages.values():
+        checks = (broken_links(page, pages), faulty_pictures(page), remote_resources(page))
+        found += [f"{page.name}: {fault}" for check in checks for fault in check]
+    for sheet in sorted(site.rglob("*.css")):
+        text = sheet.read_text(encoding="utf-8", errors="replace")
+        found += [f"{sheet.relative_to(site).as_posix()}: {fault}" for fault in remote_in_styles(text)]
+    return found
+
+
+def broken_links(page: Page, pages: dict[str, Page]) -> Iterator[str]:
+    """Links and loaded files inside the site that lead nowhere."""
+    for tag, url in _addresses(page):
+        parts = urlsplit(url)
+        if parts.scheme or parts.netloc:
+            continue
+        target = _target(page, unquote(parts.path))
+        if target is None or not (page.site / target).is_file():
+            yield f"<{tag.name}> leads to {url}, which is not in the site"
+        elif tag.name == "a" and not _has_anchor(pages.get(target), unquote(parts.fragment)):
+            yield f"<a> leads to {url}, but {target} has no such anchor"
+
+
+def faulty_pictures(page: Page) -> Iterator[str]:
+    """Pictures without words for those who don't see them, and figures of the text without a caption."""
+    for picture in page.soup.find_all("img"):
+        words = picture.get("alt")
+        if words is None or (not words.strip() and not _decorative(picture)):
+            yield f"<img> {picture.get('src', '')[:80]} has no alt text"
+        elif PATH_LIKE.search(words.strip()):
+            yield f"<img> {picture.get('src', '')[:80]} has a path as alt text: {words}"
+    for figure in page.soup.find_all("figure"):
+        caption = figure.find("figcaption")
+        text = caption.find(class_="caption-text") or caption if caption else None
+        if text is None or not text.get_text(strip=True).rstrip("#"):
+            yield f"<figure> {figure.get('id', '')} has no caption"
+    for output in page.soup.select(".cell_output img"):
+        if output.find_parent("figure") is None:
+            yield f"<img> {output.get('src', '')[:80]} is an output without figure number and caption"
+
+
+def remote_resources(page: Page) -> Iterator[str]:
+    """Scripts, styles, fonts and pictures that a browser would load from elsewhere."""
+    for tag in page.soup.find_all(list(LOADED)):
+        for key in LOADED[tag.name]:
+            if any(REMOTE.match(part) for part in str(tag.get(key, "")).split(",")):
+                yield f"<{tag.name}> loads {tag[key]}"
+    for link in page.soup.find_all("link", href=REMOTE):
+        if LOADING_LINKS & {word.lower() for word in link.get("rel", [])}:
+            yield f"<link> loads {link['href']}"
+    for style in page.soup.find_all("style"):
+        yield from remote_in_styles(style.get_text())
+    for tag in page.soup.find_all(style=True):
+        yield from remote_in_styles(str(tag["style"]))
+    for script in page.soup.find_all("script", src=False):
+        yield from (f"a script may load {url}" for url in IN_SCRIPTS.findall(script.get_text()))
+
+
+def remote_in_styles(text: str) -> Iterator[str]:
+    """Addresses elsewhere that a style sheet loads."""
+    for pair in IN_STYLES.findall(text):
+        url = pair[0] or pair[1]
+        if REMOTE.match(url):
+            yield f"a style loads {url.strip()}"
+
+
+def _addresses(page: Page) -> Iterator[tuple[Tag, str]]:
+    for tag in page.soup.find_all(["a", "link", "script", "img", "source", "iframe"]):
+        url = tag.get("href") if tag.name in ("a", "link") else tag.get("src")
+        if isinstance(url, str) and url.strip():
+            yield tag, url.strip()
+
+
+def _has_anchor(page: Page | None, anchor: str) -> bool:
+    return not anchor or page is None or anchor in page.anchors
+
+
+def _target(page: Page, path: str) -> str | None:
+    """The file that a relative path means, as a path in the site; None if it leaves the site."""
+    if not path:
+        return page.name
+    site = page.site.resolve()
+    file = (site / page.name).parent.joinpath(path).resolve()
+    file = file / "index.html" if path.endswith("/") or file.is_dir() else file
+    return file.relative_to(site).as_posix() if file.is_relative_to(site) else None
+
+
+def _decorative(picture: Tag) -> bool:
+    """Whether a picture repeats what stands beside it: an empty alt text, in a link or button with words."""
+    around = picture.find_parent(["a", "button"])
+    return picture.get("role") == "presentation" or (around is not None and bool(around.get_text(strip=True)))
+
+
+def main(arguments: list[str]) -> int:
+    site = Path(arguments[0] if arguments else "_build/html")
+    found = faults(site)
+    for fault in found:
+        print(fault)
+    pages = len(list(site.rglob("*.html")))
+    print(f"{site}: {pages} pages, {len(found)} faults.")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
