@@ -1,4 +1,4 @@
-"""A small OpenML on this machine: the answers that scikit-learn's fetch_openml asks for, and a request log."""
+"""A small OpenML on this machine: the answers that scikit-learn's fetch_openml asks for, and a log."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ CSV, and finds the thesis's numbers for it. Pages hold no other machinery.
 from __future__ import annotations
 
 import re
-import sys
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -64,20 +64,19 @@ class Study:
         }
 
         def grow(folder: Path) -> None:
-            zoo = train_population(
-                recipe.architecture,
-                images,
-                recipe.design,
-                epochs=recipe.epochs,
-                batch_size=recipe.batch_size,
-                engine=self.engine,
-                checkpoint=folder / "training",
-                progress=sys.stderr.isatty() or "ipykernel" not in sys.modules,
-            )
-            zoo.save(folder / "zoo")
-            for file in (folder / "training").iterdir():
-                file.unlink()
-            (folder / "training").rmdir()
+            for unfinished in folder.glob(".zoo-*"):  # left by a kill while the zoo was written
+                shutil.rmtree(unfinished)
+            if not (folder / "zoo").exists():
+                train_population(
+                    recipe.architecture,
+                    images,
+                    recipe.design,
+                    epochs=recipe.epochs,
+                    batch_size=recipe.batch_size,
+                    engine=self.engine,
+                    checkpoint=folder / "training",
+                ).save(folder / "zoo")
+            shutil.rmtree(folder / "training", ignore_errors=True)
 
         entry = self.store.make("zoos", recipe.name, ingredients, grow, _MAKERS, self.engine, self.profile)
         return Zoo.load(entry / "zoo")

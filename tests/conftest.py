@@ -1,0 +1,49 @@
+"""What all tests share: checked tensor shapes, one thread, and populations small enough to grow in a test.
+
+`HYPERLIB_SHAPES=0` turns the shape checks off (they are on by default and cost a few percent of the time).
+"""
+
+from __future__ import annotations
+
+import os
+
+from jaxtyping import install_import_hook
+
+if os.environ.get("HYPERLIB_SHAPES", "1") == "1":
+    install_import_hook(["hyperlib.weightspace", "hyperlib.zoos"], "beartype.beartype")
+
+import pytest  # noqa: E402  (the hook comes first)
+import torch  # noqa: E402
+from toys import some_images  # noqa: E402
+
+from hyperlib.weightspace.architecture import Architecture  # noqa: E402
+from hyperlib.weightspace.architectures import ARCHITECTURES, tetris_mlp  # noqa: E402
+from hyperlib.zoos.design import grid  # noqa: E402
+from hyperlib.zoos.images import Images  # noqa: E402
+from hyperlib.zoos.population import train_population  # noqa: E402
+from hyperlib.zoos.zoo import Zoo  # noqa: E402
+
+
+@pytest.fixture
+def generator() -> torch.Generator:
+    """A stream of random numbers of the test's own."""
+    return torch.Generator().manual_seed(0)
+
+
+@pytest.fixture(params=ARCHITECTURES)
+def architecture(request: pytest.FixtureRequest) -> Architecture:
+    """Every architecture of the library in turn."""
+    return ARCHITECTURES[request.param]()
+
+
+@pytest.fixture(scope="session")
+def tetris_images() -> Images:
+    """40 training and 30 test images of 4x4 pixels in four classes that a model can tell apart a little."""
+    return some_images((1, 4, 4), 4, train=40, test=30)
+
+
+@pytest.fixture(scope="session")
+def tiny_zoo(tetris_images: Images) -> Zoo:
+    """20 models of 100 weights after 0 to 3 epochs; two activations, two optimisers, five seeds."""
+    design = grid(seeds=5, seed_mode="fix", activation=["tanh", "relu"], optimizer=["adam", "sgd"], lr=0.01)
+    return train_population(tetris_mlp(), tetris_images, design, epochs=3, batch_size=8, progress=False)

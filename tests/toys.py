@@ -1,0 +1,199 @@
+"""Images and networks small enough for a test, and the same networks written by hand in plain PyTorch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from hyperlib.weightspace.architecture import Architecture
+from hyperlib.weightspace.architectures import architecture
+from hyperlib.weightspace.layers import (
+    Activation,
+    Add,
+    Conv,
+    Dropout,
+    Flatten,
+    GlobalAveragePool,
+    Linear,
+    MaxPool,
+    Norm,
+)
+from hyperlib.zoos.images import Images
+
+
+def some_images(shape: tuple[int, int, int], classes: int, *, train: int, test: int, seed: int = 0) -> Images:
+    """Noise around one pattern per class."""
+    generator = torch.Generator().manual_seed(seed)
+    patterns = torch.randn(classes, *shape, generator=generator)
+    parts = {}
+    for part, count in (("train", train), ("test", test)):
+        labels = torch.randint(classes, (count,), generator=generator)
+        parts[f"{part}_x"] = patterns[labels] + torch.randn(count, *shape, generator=generator)
+        parts[f"{part}_y"] = labels
+    return Images("toy", **parts, classes=tuple(str(label) for label in range(classes)), source="drawn by a test")
+
+
+def residual_net() -> Architecture:
+    """Norms, padding, a residual stream that two convolutions write, a stride and a global average pool."""
+    layers = (
+        *(Conv("conv1", units="stream", width=4, kernel=3, padding=1), Norm("norm1"), Activation("act1")),
+        *(Conv("conv2", units="stream", width=4, kernel=3, padding=1), Norm("norm2"), Add("sum", other="act1")),
+        *(Activation(), Conv("conv3", width=5, kernel=3, stride=2, padding=1, bias=False), Activation()),
+        *(GlobalAveragePool(), Linear("fc", units="classes", width=3)),
+    )
+    return Architecture("residual_net", (2, 6, 6), layers, "relu")
+
+
+def branching_net() -> Architecture:
+    """Dotted names, two layers that read the image, overlapping pool windows, a norm of flat features."""
+    layers = (
+        Conv("stage.conv1", units="stream", width=3, kernel=3, stride=2, padding=1),
+        Conv("stage.shortcut", source="image", units="stream", width=3, kernel=1, stride=2),
+        *(Add("sum", other="stage.conv1"), Activation(), MaxPool(kernel=2, stride=1), Dropout(), Flatten()),
+        *(Linear("fc1", width=7), Norm("norm"), Activation(kind="sine"), Dropout()),
+        Linear("fc2", units="classes", width=4, bias=False),
+    )
+    return Architecture("branching_net", (2, 7, 7), layers, "tanh")
+
+
+def image_residual_net() -> Architecture:
+    """A convolution that writes into the image's own channels, whose sum with the image is classified."""
+    layers = (
+        *(Conv("conv1", units="image", width=2, kernel=3, padding=1), Add("sum", other="image"), Activation()),
+        *(Flatten(), Linear("fc", units="classes", width=3)),
+    )
+    return Architecture("image_residual_net", (2, 5, 5), layers, "gelu")
+
+
+TOYS: dict[str, Callable[[], Architecture]] = {
+    net().name: net for net in (residual_net, branching_net, image_residual_net)
+}
+
+
+def network(name: str) -> Architecture:
+    """An architecture of the library or of the toys."""
+    return TOYS[name]() if name in TOYS else architecture(name)
+
+
+# -- the same by hand ----------------------------------------------------------------------------------------
+
+NONLINEARITIES = {
+    "tanh": torch.tanh,
+    "relu": lambda x: x.clamp(min=0),
+    "sigmoid": lambda x: 1 / (1 + torch.exp(-x)),
+    "gelu": lambda x: x * 0.5 * (1 + torch.erf(x / 2**0.5)),
+    "silu": lambda x: x / (1 + torch.exp(-x)),
+    "leaky_relu": lambda x: torch.where(x > 0, x, 0.01 * x),
+    "sine": torch.sin,
+}
+
+
+class Plain(nn.Module):
+    """A hand-written network: layers by name, and a function that runs them.
+
+    `drop(place, x)` stands where the architecture's layer number `place` is a Dropout.
+    """
+
+    def __init__(self, layers: dict[str, nn.Module], run: Callable[[Plain, Tensor], Tensor], activation: str) -> None:
+        super().__init__()
+        self.layers = nn.ModuleDict({name.replace(".", "/"): layer for name, layer in layers.items()})
+        self.run, self.act = run, NONLINEARITIES[activation]
+        self.drop: Callable[[int, Tensor], Tensor] = lambda place, x: x
+
+    def __getitem__(self, name: str) -> nn.Module:
+        return self.layers[name.replace(".", "/")]
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.run(self, x)
+
+    def state(self) -> dict[str, Tensor]:
+        """The state dict by the names of the architecture."""
+        return {name.removeprefix("layers.").replace("/", "."): v for name, v in self.state_dict().items()}
+
+    def load(self, state: dict[str, Tensor]) -> Plain:
+        """Take over weights; every name must be there but the norms' batch counters."""
+        own = self.state()
+        assert {name for name in own if "num_batches" not in name} == set(state)
+        self.load_state_dict(
+            {f"layers.{n.replace('.', '/')}": state.get(n, own[n]) for n in own}  # counters stay
+        )
+        return self
+
+
+def _tetris(net: Plain, x: Tensor) -> Tensor:
+    return net["fc2"](net.act(net["fc1"](x.reshape(len(x), 16))))
+
+
+def _digits(net: Plain, x: Tensor) -> Tensor:
+    x = net.drop(3, net.act(F.max_pool2d(net["conv1"](x), 2)))
+    x = net.drop(6, net.act(net["conv2"](x)))
+    return net["fc2"](net.drop(10, net.act(net["fc1"](x.reshape(len(x), 24)))))
+
+
+def _small(net: Plain, x: Tensor) -> Tensor:
+    x = net.drop(3, net.act(F.max_pool2d(net["conv1"](x), 2)))
+    x = net.drop(7, net.act(F.max_pool2d(net["conv2"](x), 2)))
+    x = net.drop(10, net.act(net["conv3"](x)))
+    return net["fc2"](net.drop(14, net.act(net["fc1"](x.reshape(len(x), 36)))))
+
+
+def _large(net: Plain, x: Tensor) -> Tensor:
+    for place, name in ((3, "conv1"), (7, "conv2"), (11, "conv3")):
+        x = net.drop(place, net.act(F.max_pool2d(net[name](x), 2)))
+    return net["fc2"](net.act(net["fc1"](x.reshape(len(x), 60))))
+
+
+def _unterthiner(net: Plain, x: Tensor) -> Tensor:
+    for place, name in ((2, "conv1"), (5, "conv2"), (8, "conv3")):
+        x = net.drop(place, net.act(net[name](x)))
+    return net["fc"](x.mean((2, 3)))
+
+
+def _residual(net: Plain, x: Tensor) -> Tensor:
+    first = net.act(net["norm1"](net["conv1"](x)))
+    x = net.act(first + net["norm2"](net["conv2"](first)))
+    return net["fc"](net.act(net["conv3"](x)).mean((2, 3)))
+
+
+def _branching(net: Plain, x: Tensor) -> Tensor:
+    x = net.act(net["stage.conv1"](x) + net["stage.shortcut"](x))
+    x = net.drop(5, F.max_pool2d(x, 2, 1)).reshape(len(x), 27)
+    return net["fc2"](net.drop(10, torch.sin(net["norm"](net["fc1"](x)))))
+
+
+def _image_residual(net: Plain, x: Tensor) -> Tensor:
+    return net["fc"](net.act(x + net["conv1"](x)).reshape(len(x), 50))
+
+
+def by_hand(name: str, activation: str) -> Plain:
+    """The network of that name as one would write it without the library."""
+    colours = 3 if "3ch" in name else 1
+    if name == "tetris_mlp":
+        layers = {"fc1": nn.Linear(16, 5, bias=False), "fc2": nn.Linear(5, 4, bias=False)}
+        return Plain(layers, _tetris, activation)
+    if name == "digits_cnn":
+        layers = {"conv1": nn.Conv2d(1, 8, 3), "conv2": nn.Conv2d(8, 6, 2)}
+        return Plain(layers | {"fc1": nn.Linear(24, 20), "fc2": nn.Linear(20, 10)}, _digits, activation)
+    if name.startswith("small_cnn"):
+        layers = {"conv1": nn.Conv2d(colours, 8, 5), "conv2": nn.Conv2d(8, 6, 5), "conv3": nn.Conv2d(6, 4, 2)}
+        return Plain(layers | {"fc1": nn.Linear(36, 20), "fc2": nn.Linear(20, 10)}, _small, activation)
+    if name.startswith("large_cnn"):
+        layers = {"conv1": nn.Conv2d(colours, 16, 3), "conv2": nn.Conv2d(16, 32, 3), "conv3": nn.Conv2d(32, 15, 3)}
+        return Plain(layers | {"fc1": nn.Linear(60, 20), "fc2": nn.Linear(20, 10)}, _large, activation)
+    if name.startswith("unterthiner"):
+        layers = {"conv1": nn.Conv2d(1, 16, 3, 2), "conv2": nn.Conv2d(16, 16, 3, 2), "conv3": nn.Conv2d(16, 16, 3, 2)}
+        return Plain(layers | {"fc": nn.Linear(16, 10)}, _unterthiner, activation)
+    if name == "residual_net":
+        layers = {"conv1": nn.Conv2d(2, 4, 3, padding=1), "norm1": nn.BatchNorm2d(4)}
+        layers |= {"conv2": nn.Conv2d(4, 4, 3, padding=1), "norm2": nn.BatchNorm2d(4)}
+        layers |= {"conv3": nn.Conv2d(4, 5, 3, 2, 1, bias=False), "fc": nn.Linear(5, 3)}
+        return Plain(layers, _residual, activation)
+    if name == "branching_net":
+        layers = {"stage.conv1": nn.Conv2d(2, 3, 3, 2, 1), "stage.shortcut": nn.Conv2d(2, 3, 1, 2)}
+        layers |= {"fc1": nn.Linear(27, 7), "norm": nn.BatchNorm1d(7), "fc2": nn.Linear(7, 4, bias=False)}
+        return Plain(layers, _branching, activation)
+    layers = {"conv1": nn.Conv2d(2, 2, 3, padding=1), "fc": nn.Linear(50, 3)}
+    return Plain(layers, _image_residual, activation)
