@@ -28,7 +28,6 @@ import numpy as np
 import pandas as pd
 
 import hyperlib
-from hyperlib.representations.maps import pick_rows, umap_map
 from hyperlib.study import figures, published, thesis_recipes
 from hyperlib.tasks.diversity import diversity
 from hyperlib.tasks.probing import probe_table
@@ -83,7 +82,7 @@ study.publish("zoo-generating-factors", table, "totals")[["metric", "ours", "pub
 
 # %% mystnb={"figure": {"name": "tab-zoos", "caption": "Every zoo of the thesis and whether the companion has a recipe for it."}} tags=["full-width"]
 columns = ["id", "chapter", "dataset", "architecture", "weights", "models", "epochs", "varied", "fixed", "scale", "recipe"]
-study.publish("zoo-generating-factors", zoos[columns]);
+study.publish("zoo-generating-factors", zoos[columns])
 zoos[["id", "dataset", "weights", "models", "epochs", "scale", "recipe"]].style.hide(axis="index").format(na_rep="–")
 
 # %% [markdown]

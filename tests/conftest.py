@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
-from jaxtyping import install_import_hook
+import jaxtyping
 
 if os.environ.get("HYPERLIB_SHAPES", "1") == "1":
-    install_import_hook(["hyperlib.weightspace", "hyperlib.zoos"], "beartype.beartype")
+    jaxtyping.install_import_hook(["hyperlib.weightspace", "hyperlib.zoos"], "beartype.beartype")
 
 import pytest  # noqa: E402  (the hook comes first)
 import torch  # noqa: E402
@@ -28,6 +29,15 @@ from hyperlib.zoos.zoo import Zoo  # noqa: E402
 def generator() -> torch.Generator:
     """A stream of random numbers of the test's own."""
     return torch.Generator().manual_seed(0)
+
+
+@pytest.fixture
+def no_shape_checks() -> Iterator[None]:
+    """As a reader runs the library: wrong shapes reach its own error messages."""
+    before = jaxtyping.config.jaxtyping_disable
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", before)
 
 
 @pytest.fixture(params=ARCHITECTURES)

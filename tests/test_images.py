@@ -91,10 +91,7 @@ def test_checksum_sees_every_pixel_and_label_but_no_words():
     pixel[5, 0, 1, 1] += 1e-3
     label[2] = 0
     assert some_images(name="other", source="elsewhere").checksum == made.checksum
-    sums = {
-        m.checksum
-        for m in (made, some_images(train_x=pixel), some_images(test_y=label), made.subset(train=5))
-    }
+    sums = {m.checksum for m in (made, some_images(train_x=pixel), some_images(test_y=label), made.subset(train=5))}
     assert len(sums) == 4
 
 
@@ -126,9 +123,7 @@ def test_tetris_without_noise_shows_four_cells_of_its_own_class():
     of_class = [{image.tobytes() for image in placements(shape)} for shape in SHAPES.values()]
     assert [len(places) for places in of_class] == [9, 6, 6, 6]
     assert len(set.union(*of_class)) == 27, "no image may belong to two classes"
-    assert all(
-        image.astype(np.float64).tobytes() in of_class[y] for image, y in zip(clean, labels, strict=True)
-    )
+    assert all(image.astype(np.float64).tobytes() in of_class[y] for image, y in zip(clean, labels, strict=True))
     assert len({image.tobytes() for image in clean}) == 27, "every place must occur"
 
 
@@ -236,9 +231,7 @@ def test_a_set_in_the_data_folder_comes_shuffled_and_normalised(name, tmp_path, 
     stored, published = small_set(name), PUBLISHED[name]
     for part, x, y in (("train", made.train_x, made.train_y), ("test", made.test_x, made.test_y)):
         pixels = stored[f"x_{part}"].reshape(len(y), *published.image[1:], -1).transpose(0, 3, 1, 2)
-        wanted = {
-            ((image / 255 - published.mean) / published.std).astype(np.float32)[0, 0, 0] for image in pixels
-        }
+        wanted = {((image / 255 - published.mean) / published.std).astype(np.float32)[0, 0, 0] for image in pixels}
         assert x.shape == pixels.shape
         assert np.allclose(sorted(wanted), sorted(set(x[:, 0, 0, 0].tolist())), atol=1e-6)
         assert sorted(y.tolist()) == sorted(stored[f"y_{part}"].tolist())
@@ -247,9 +240,7 @@ def test_a_set_in_the_data_folder_comes_shuffled_and_normalised(name, tmp_path, 
 
 
 def test_a_whole_training_set_is_split_as_by_the_zoo_scripts(tmp_path, monkeypatch):
-    monkeypatch.setitem(
-        PUBLISHED, "mnist", replace(PUBLISHED["mnist"], train_classes=(4,) * 10, zoo_train=33)
-    )
+    monkeypatch.setitem(PUBLISHED, "mnist", replace(PUBLISHED["mnist"], train_classes=(4,) * 10, zoo_train=33))
     put(tmp_path, "mnist")
     made = load_images("mnist", folder=tmp_path, normalise=None)
     stored = torch.from_numpy(small_set("mnist")["x_train"])
@@ -411,9 +402,7 @@ def test_a_damaged_file_is_refused_by_name_with_the_remedy(kind, tmp_path, monke
     with pytest.raises(ValueError, match=words) as refusal:
         load_images("mnist", folder=tmp_path)
     text = str(refusal.value)
-    assert (
-        text.startswith(str(tmp_path / "mnist.npz")) and "remove or replace it" in text and "\n" not in text
-    )
+    assert text.startswith(str(tmp_path / "mnist.npz")) and "remove or replace it" in text and "\n" not in text
     assert not (tmp_path / "trace").exists(), "nothing may ever be unpickled"
 
 
@@ -517,6 +506,4 @@ def test_every_name_is_either_bundled_or_published():
     assert set(IMAGE_SETS) == {"tetris", "digits", "mnist5k"} | set(PUBLISHED)
     assert all(len(published.classes) == len(published.train_classes) for published in PUBLISHED.values())
     sizes = {name: (published.train_images, published.zoo_train) for name, published in PUBLISHED.items()}
-    assert (
-        sizes["usps"] == (7291, 6000) and sizes["svhn"] == (73257, 60000) and sizes["stl10"] == (5000, 4200)
-    )
+    assert sizes["usps"] == (7291, 6000) and sizes["svhn"] == (73257, 60000) and sizes["stl10"] == (5000, 4200)

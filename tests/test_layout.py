@@ -11,7 +11,7 @@ from torch import nn
 from hyperlib.weightspace.layout import Layout, Slot
 
 SHAPES = st.dictionaries(
-    st.text("abc.", min_size=1, max_size=5), st.lists(st.integers(1, 4), max_size=4).map(tuple), min_size=1, max_size=6
+    st.from_regex(r"[ab]{1,2}(\.[ab0]{1,2}){0,2}", fullmatch=True), st.lists(st.integers(1, 4), max_size=4).map(tuple), min_size=1, max_size=6
 )
 
 

@@ -110,16 +110,17 @@ class Plain(nn.Module):
         return self.run(self, x)
 
     def state(self) -> dict[str, Tensor]:
-        """The state dict by the names of the architecture."""
-        return {name.removeprefix("layers.").replace("/", "."): v for name, v in self.state_dict().items()}
+        """The state dict by the names of the architecture, without the norms' batch counters."""
+        state = {name.removeprefix("layers.").replace("/", "."): value for name, value in self.state_dict().items()}
+        return {name: value for name, value in state.items() if "num_batches" not in name}
 
     def load(self, state: dict[str, Tensor]) -> Plain:
-        """Take over weights; every name must be there but the norms' batch counters."""
+        """Take over weights; the names must be the same."""
         own = self.state()
-        assert {name for name in own if "num_batches" not in name} == set(state)
-        self.load_state_dict(
-            {f"layers.{n.replace('.', '/')}": state.get(n, own[n]) for n in own}  # counters stay
-        )
+        assert set(own) == set(state)
+        with torch.no_grad():
+            for name, value in own.items():
+                value.copy_(state[name])
         return self
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from hyperlib.representations.estimator import Representation
+from hyperlib.representations.estimator import Representation, Values
 from hyperlib.weightspace.statistics import layer_statistics, layer_statistics_names
 from hyperlib.zoos.design import COLUMNS
 from hyperlib.zoos.zoo import Samples
@@ -29,11 +29,12 @@ class RawWeights(Representation):
         return samples.weights.detach().cpu().numpy()
 
     def _names(self) -> list[str]:
-        return [f"{slot.name}.{place}" for slot in self.architecture_.layout.slots for place in range(slot.size)]
+        slots = self.architecture_.layout.slots
+        return [f"{slot.name}.{place}" for slot in slots for place in range(slot.size)]
 
 
 class LayerStatistics(Representation):
-    """s(W): mean, variance and percentiles 1, 25, 50, 75, 99 of each layer's weights, and of its biases apart."""
+    """s(W): mean, variance and percentiles 1, 25, 50, 75, 99 of each layer's weights, and of its biases."""
 
     def _vectors(self, samples: Samples) -> Float[np.ndarray, "samples features"]:
         return layer_statistics(samples.weights, samples.architecture.layout).cpu().numpy()
@@ -60,7 +61,7 @@ class Hyperparameters(Representation):
         self.columns = columns
         self.logarithmic = logarithmic
 
-    def _learn(self, samples: Samples, y: object, groups: object) -> None:
+    def _learn(self, samples: Samples, y: Values | None, groups: Values | None) -> None:
         self.categories_: dict[str, list[str]] = {}
         self.smallest_: dict[str, float] = {}
         self.zeros_: dict[str, bool] = {}
@@ -110,7 +111,7 @@ def _column(table: pd.DataFrame, name: str) -> pd.Series:
     values = table[name]
     absent = values.isna() if not pd.api.types.is_float_dtype(values) else ~np.isfinite(values)
     if absent.any():
-        raise ValueError(f"The factor {name!r} has no finite value in row {int(absent.argmax())}; leave it out.")
+        raise ValueError(f"The factor {name!r} is missing or infinite in row {int(absent.argmax())}.")
     return values
 
 
@@ -118,5 +119,5 @@ def _not_negative(values: pd.Series) -> np.ndarray:
     """The numbers; ValueError if one is below zero and has no logarithm."""
     numbers = values.to_numpy(dtype=float)
     if (numbers < 0).any():
-        raise ValueError(f"{values.name} has the value {numbers.min():g}, and a logarithm needs values above zero.")
+        raise ValueError(f"{values.name} holds {numbers.min():g}; a logarithm needs values that are not negative.")
     return numbers

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import Self
 
 import numpy as np
+import pandas as pd
 import torch
 from jaxtyping import Float
 from sklearn.base import BaseEstimator, TransformerMixin
@@ -22,16 +23,19 @@ from sklearn.utils.validation import check_is_fitted
 from hyperlib.zoos.zoo import Samples
 
 
+Values = Sequence | np.ndarray | pd.Series  # one entry per sample
+
+
 class Representation(TransformerMixin, BaseEstimator):
-    """Base of all representations: checks what comes in and what goes out, and leaves the idea to three methods.
+    """Base of all representations: checks what comes in and leaves the idea to three methods.
 
     A subclass keeps the arguments of its constructor as they are, learns in `_learn` (names of what it learns
     end in an underscore), gives vectors in `_vectors` and their names in `_names`. A vector depends on its
     own checkpoint and on what was learned, never on the other rows of the call.
     """
 
-    def fit(self, samples: Samples, y: Sequence | np.ndarray | None = None, *, groups: Sequence | None = None) -> Self:
-        """Learn from checkpoints; `groups` says which of them are of one model, `y` is there for supervised ones.
+    def fit(self, samples: Samples, y: Values | None = None, *, groups: Values | None = None) -> Self:
+        """Learn from checkpoints; `groups` says which are of one model, `y` is there for supervised ones.
 
         Raises ValueError when there are no samples, when they hold weights that are not finite, or when `y`
         or `groups` are not one per sample; TypeError for anything but `Samples`.
@@ -41,7 +45,7 @@ class Representation(TransformerMixin, BaseEstimator):
             raise ValueError(f"{type(self).__name__} was given no samples to fit; was every model left out?")
         for name, values in (("y", y), ("groups", groups)):
             if values is not None and len(values) != len(samples):
-                raise ValueError(f"{name} has {len(values)} entries for {len(samples)} samples; it needs one for each.")
+                raise ValueError(f"{name} has {len(values)} entries; it needs one for each of {len(samples)} samples.")
         self._learn(samples, y, groups)
         self.architecture_ = samples.architecture
         return self
@@ -66,7 +70,7 @@ class Representation(TransformerMixin, BaseEstimator):
         check_is_fitted(self, "architecture_")
         return np.array(self._names(), dtype=object)
 
-    def _learn(self, samples: Samples, y: Sequence | np.ndarray | None, groups: Sequence | None) -> None:
+    def _learn(self, samples: Samples, y: Values | None, groups: Values | None) -> None:
         """Learn whatever embedding needs; nothing for a fixed map."""
 
     def _vectors(self, samples: Samples) -> Float[np.ndarray, "samples latent"]:
@@ -93,6 +97,6 @@ class Representation(TransformerMixin, BaseEstimator):
         fitted, given = self.architecture_, samples.architecture
         if given.layout != fitted.layout:
             raise ValueError(
-                f"{type(self).__name__} was fitted on {fitted.name} ({fitted.num_weights} weights), but these samples "
-                f"are of {given.name} ({given.num_weights} weights); fit it again on samples of that architecture."
+                f"{type(self).__name__} was fitted on {fitted.name} with {fitted.num_weights} weights, but these "
+                f"samples are of {given.name} with {given.num_weights}; fit it again on samples of that architecture."
             )

@@ -16,8 +16,8 @@ from hyperlib.study import paths, published
 from hyperlib.study.figures import use_house_style
 from hyperlib.study.parameters import check_parameters
 from hyperlib.study.profiles import check_profile
-from hyperlib.study.record import record_result, record_seeds
 from hyperlib.study.recipes import ZooRecipe, zoo_recipe
+from hyperlib.study.record import record_result, record_seeds
 from hyperlib.study.store import Store
 from hyperlib.zoos.population import resolve_engine, train_population
 from hyperlib.zoos.zoo import Zoo

@@ -154,6 +154,9 @@ class Architecture:
                 "both need the same number of models, or the images none."
             )
         population = weights if weights.ndim == 2 else weights[None]
+        batch = images.shape[-4]
+        if not len(population) or not batch:  # convolutions refuse to compute nothing
+            return weights.new_zeros(*weights.shape[:-1], batch, self.num_classes)
         result = self.forward(population, images[:, None] if shared else images.transpose(0, 1), Pass(self.activation))
         return result.transpose(0, 1) if weights.ndim == 2 else result[:, 0]
 

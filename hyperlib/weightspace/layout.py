@@ -129,9 +129,9 @@ class Layout:
         """State dict (views, no copies) of one vector, or of many at once along leading axes."""
         self.check(weights)
         return {
-            slot.name: weights[..., slot.start : slot.stop].unflatten(-1, slot.shape or (1,)).reshape(
-                *weights.shape[:-1], *slot.shape
-            )
+            slot.name: weights[..., slot.start : slot.stop].unflatten(-1, slot.shape)
+            if slot.shape
+            else weights[..., slot.start]
             for slot in self.slots
         }
 

@@ -83,7 +83,7 @@ def cosine(
     *,
     budget: int = BUDGET,
 ) -> Float[Tensor, "..."]:
-    """Cosine of the angle between weight vectors, `[models, others]`, in [-1, 1]; NaN for all-zero vectors."""
+    """Cosine of the angle between weight vectors, `[models, others]`, in [-1, 1]; NaN for zero vectors."""
     _check(weights, others, axes=1)
     block = _models_within(budget, 32 * weights.shape[-1], 16)
 
@@ -119,7 +119,7 @@ def _pairwise(
 
 
 def _check(values: Tensor, others: Tensor | None, *, axes: int) -> None:
-    """ValueError unless both sides are finite, with equally many weights or outputs on equally many images."""
+    """ValueError unless both sides are finite, with equally many weights or images."""
     sides = [values] if others is None else [values, others]
     for side in sides:
         if side.ndim not in (axes, axes + 1) or 0 in side.shape[-axes:]:

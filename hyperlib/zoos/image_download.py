@@ -123,9 +123,10 @@ def _explained(error: Exception, published: PublishedSet, place: Path) -> Except
         return Unreachable(f"OpenML could not be reached ({error.reason})")
     if isinstance(error, OSError | HTTPException | EOFError):
         return Unreachable(f"the download broke off ({error or type(error).__name__})")
+    why = "it does not have the checksum that OpenML states" if "checksum" in str(error) else str(error)
     return ValueError(
         f"What OpenML sent as {published.title} (data set {published.openml[0]}) cannot be used and was not "
-        f"kept: {error}; try again later."
+        f"kept: {why.rstrip('.')}; try again later."
     )
 
 

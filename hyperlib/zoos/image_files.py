@@ -20,7 +20,6 @@ import zlib
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 from platformdirs import user_cache_dir
@@ -162,7 +161,7 @@ def _array(archive: zipfile.ZipFile, key: str, kinds: str = "ui") -> np.ndarray:
     return np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C")
 
 
-def _header(stream: BinaryIO, key: str) -> tuple[tuple[int, ...], bool, np.dtype]:
+def _header(stream: zipfile.ZipExtFile, key: str) -> tuple[tuple[int, ...], bool, np.dtype]:
     readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
     try:
         return readers[np.lib.format.read_magic(stream)](stream)

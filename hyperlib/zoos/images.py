@@ -18,7 +18,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from torch import Tensor
@@ -42,13 +41,16 @@ Scaling = str | tuple[float, float] | None
 
 @dataclass(frozen=True, eq=False)
 class Images:
-    """A training and a test set of labelled images, and in words where they come from."""
+    """A training and a test set of labelled images, and in words where they come from.
+
+    Shapes and values are checked at construction; what does not fit is a ValueError of one sentence.
+    """
 
     name: str
-    train_x: Float[Tensor, "train channels height width"]
-    train_y: Int[Tensor, " train"]
-    test_x: Float[Tensor, "test channels height width"]
-    test_y: Int[Tensor, " test"]
+    train_x: Tensor  # float32 [train, channels, height, width]
+    train_y: Tensor  # int64 [train], 0 to classes - 1
+    test_x: Tensor  # float32 [test, channels, height, width]
+    test_y: Tensor  # int64 [test]
     classes: tuple[str, ...]
     source: str
 

@@ -21,9 +21,7 @@ SHAPES = {
 }
 
 
-def tetrominoes(
-    count: int, random: np.random.Generator, noise: float = NOISE
-) -> tuple[np.ndarray, np.ndarray]:
+def tetrominoes(count: int, random: np.random.Generator, noise: float = NOISE) -> tuple[np.ndarray, np.ndarray]:
     """`count` images [count, 4, 4], float32, and their labels, int64, in random order."""
     places = [placements(shape) for shape in SHAPES.values()]
     labels = random.permutation(np.arange(count, dtype=np.int64) % len(places))

@@ -136,7 +136,7 @@ class Zoo:
             raise ValueError(f"Epoch {absent[0]} was not kept; this zoo has {_range(self.epochs)}.")
         rows = self.table["epoch"].isin(wanted).to_numpy()
         if not diverged and "diverged" in self.table:
-            rows &= ~self.table["diverged"].to_numpy(dtype=bool)
+            rows = rows & ~self.table["diverged"].to_numpy(dtype=bool)
         weights = self.weights.flatten(0, 1)
         weights = weights if rows.all() else weights[torch.from_numpy(np.flatnonzero(rows))]
         return Samples(weights, self.table[rows].reset_index(drop=True), self.architecture)

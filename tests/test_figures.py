@@ -1,0 +1,54 @@
+"""Figures draw what the table says."""
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+
+mpl.use("Agg")
+import matplotlib.pyplot as plt  # noqa: E402
+
+from hyperlib.study import figures  # noqa: E402
+
+
+@pytest.fixture
+def ax():
+    fig, ax = plt.subplots()
+    yield ax
+    plt.close(fig)
+
+
+def test_the_line_is_the_median_over_models_in_percent(ax):
+    table = pd.DataFrame({"epoch": np.repeat([0, 1], 5), "test_accuracy": [0, 0.1, 0.2, 0.3, 0.9, *[0.5] * 5]})
+
+    figures.bands_over_epochs(table, "test_accuracy", ax, "zoo", "C0")
+
+    (line,) = ax.lines
+    assert line.get_ydata().tolist() == [20.0, 50.0]
+    assert len(ax.collections) == 2
+
+
+def test_a_map_shows_at_most_its_limit_of_points(ax):
+    points = np.random.default_rng(0).normal(size=(figures.POINTS + 10, 2))
+
+    figures.map_points(points, points[:, 0], ax, "x")
+
+    assert len(ax.collections[0].get_offsets()) == figures.POINTS
+
+
+def test_bars_have_the_tables_values_and_mark_what_lies_outside(ax):
+    table = pd.DataFrame(
+        {
+            "features": ["a", "a", "b", "b"],
+            "target": ["x", "y"] * 2,
+            "value": [0.9, -3.0, 0.5, 0.1],
+            "low": [0.8, -4.0, 0.4, 0.0],
+            "high": [1.0, -2.0, 0.6, 0.2],
+        }
+    )
+
+    figures.intervals(table, ax, by="features", label="target")
+
+    assert sorted(bar.get_width() for bar in ax.patches) == pytest.approx([-0.2, 0.1, 0.5, 0.9])
+    assert len(ax.texts) == 1
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["x", "y"]
