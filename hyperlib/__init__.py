@@ -41,9 +41,10 @@ _EXPORTS = {
     "Hyperparameters": "hyperlib.representations.baselines",
     "LayerStatistics": "hyperlib.representations.baselines",
     "RawWeights": "hyperlib.representations.baselines",
-    "LinearProbe": "hyperlib.tasks.probing",
-    "TreeProbe": "hyperlib.tasks.probing",
+    "LinearProbe": "hyperlib.tasks.probes",
+    "TreeProbe": "hyperlib.tasks.probes",
     "probe_table": "hyperlib.tasks.probing",
+    "run_probes": "hyperlib.tasks.probing",
     "PROFILES": "hyperlib.study.profiles",
     "Study": "hyperlib.study.study",
 }

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import jaxtyping
 
 if os.environ.get("HYPERLIB_SHAPES", "1") == "1":
-    jaxtyping.install_import_hook(["hyperlib.weightspace", "hyperlib.zoos"], "beartype.beartype")
+    jaxtyping.install_import_hook(["hyperlib.weightspace", "hyperlib.zoos"], "shape_checks.checked")
 
 import pytest  # noqa: E402  (the hook comes first)
 import torch  # noqa: E402

@@ -142,9 +142,12 @@ def test_waiting_for_the_server_is_limited_and_the_limit_undone(openml, tmp_path
         return original(**arguments)
 
     monkeypatch.setattr(image_download, "fetch_openml", watched)
-    before = socket.getdefaulttimeout()
-    load_images("mnist", folder=tmp_path)
-    assert seen == [image_download.PATIENCE] and socket.getdefaulttimeout() == before
+    socket.setdefaulttimeout(12.5)
+    try:
+        load_images("mnist", folder=tmp_path)
+        assert seen == [image_download.PATIENCE] and socket.getdefaulttimeout() == 12.5
+    finally:
+        socket.setdefaulttimeout(None)
 
 
 def test_another_set_under_the_same_number_is_refused(openml, tmp_path):

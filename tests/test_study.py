@@ -49,7 +49,7 @@ def test_a_zoo_killed_after_it_was_saved_is_finished_by_the_next_run(study, monk
     assert len(study.zoo("tetris_seed")) == 3
 
 
-def test_a_published_table_is_a_csv_with_six_digits_and_is_noted(study, tmp_path, monkeypatch):
+def test_a_published_table_is_a_csv_with_eight_digits_and_is_noted(study, tmp_path, monkeypatch):
     monkeypatch.setenv(VARIABLE, str(tmp_path / "record"))
     table = pd.DataFrame({"zoo": ["a"], "value": [1 / 3]})
 
@@ -58,7 +58,7 @@ def test_a_published_table_is_a_csv_with_six_digits_and_is_noted(study, tmp_path
 
     folder = tmp_path / "results" / "quick"
     assert shown is table
-    assert (folder / "zoo-stats-diversity.csv").read_text() == "zoo,value\na,0.333333\n"
+    assert (folder / "zoo-stats-diversity.csv").read_text() == "zoo,value\na,0.33333333\n"
     assert [file.name for file in read_record(tmp_path / "record").results] == [
         "zoo-stats-diversity.csv",
         "zoo-stats-diversity.more.csv",

@@ -119,5 +119,5 @@ def _not_negative(values: pd.Series) -> np.ndarray:
     """The numbers; ValueError if one is below zero and has no logarithm."""
     numbers = values.to_numpy(dtype=float)
     if (numbers < 0).any():
-        raise ValueError(f"{values.name} holds {numbers.min():g}; a logarithm needs values that are not negative.")
+        raise ValueError(f"{values.name} holds {numbers.min():g}, and negative values have no logarithm.")
     return numbers

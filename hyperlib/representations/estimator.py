@@ -22,7 +22,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from hyperlib.zoos.zoo import Samples
 
-
 Values = Sequence | np.ndarray | pd.Series  # one entry per sample
 
 
@@ -45,7 +44,7 @@ class Representation(TransformerMixin, BaseEstimator):
             raise ValueError(f"{type(self).__name__} was given no samples to fit; was every model left out?")
         for name, values in (("y", y), ("groups", groups)):
             if values is not None and len(values) != len(samples):
-                raise ValueError(f"{name} has {len(values)} entries; it needs one for each of {len(samples)} samples.")
+                raise ValueError(f"{name} has {len(values)} entries for {len(samples)} samples, not one for each.")
         self._learn(samples, y, groups)
         self.architecture_ = samples.architecture
         return self
@@ -97,6 +96,6 @@ class Representation(TransformerMixin, BaseEstimator):
         fitted, given = self.architecture_, samples.architecture
         if given.layout != fitted.layout:
             raise ValueError(
-                f"{type(self).__name__} was fitted on {fitted.name} with {fitted.num_weights} weights, but these "
-                f"samples are of {given.name} with {given.num_weights}; fit it again on samples of that architecture."
+                f"{type(self).__name__} was fitted on {fitted.name} with {fitted.num_weights} weights, but "
+                f"these samples are of {given.name} with {given.num_weights}; fit it again on such samples."
             )

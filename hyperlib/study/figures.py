@@ -89,6 +89,6 @@ def intervals(table: pd.DataFrame, ax: Axes, by: str, label: str) -> None:
             if value < -0.2:
                 ax.annotate("◂", (-0.2, place), color=colour, va="center", ha="right", fontsize=8)
     ax.set_yticks(range(len(rows)), rows)
-    ax.invert_yaxis()
+    ax.set_ylim(len(rows) - 0.5, -0.5)  # first row on top, also where axes are shared
     ax.grid(axis="y", visible=False)
     ax.axvline(0, color=INK, linewidth=0.8)

@@ -84,7 +84,7 @@ class Study:
     def publish(self, artefact_id: str, table: pd.DataFrame, part: str | None = None) -> pd.DataFrame:
         """Write a page's table as `<artefact id>[.<part>].csv` of this profile and give it back to be shown.
 
-        Numbers keep six significant digits. Raises ValueError for an id that the thesis data do not have.
+        Numbers keep eight significant digits. Raises ValueError for an id that the thesis data do not have.
         """
         published.artefact(artefact_id)
         if part is not None and not re.fullmatch(r"[a-z0-9_-]+", part):
@@ -92,7 +92,7 @@ class Study:
         folder = paths.results_folder(self.profile)
         folder.mkdir(parents=True, exist_ok=True)
         file = folder / (f"{artefact_id}.csv" if part is None else f"{artefact_id}.{part}.csv")
-        text = table.to_csv(index=False, float_format="%.6g", lineterminator="\n")
+        text = table.to_csv(index=False, float_format="%.8g", lineterminator="\n")
         beside = file.with_suffix(".partial")
         beside.write_text(text, encoding="utf-8", newline="\n")
         beside.replace(file)

@@ -1,8 +1,9 @@
 """How different the models of a zoo are: in performance, in behaviour and in weights.
 
-The three views of the Model Zoos paper (Schürholt et al. 2022): spread of accuracy and generalization gap, agreement
-and CKA of the models' answers on the test images, spread and pairwise distances of their weight vectors. The exact
-formulas of the published table were not found, so all measures are means over unordered pairs of models (our choice).
+The three views of the Model Zoos paper (Schürholt et al. 2022): spread of accuracy and generalization gap,
+agreement and CKA of the models' answers on the test images, spread and pairwise distances of their weight
+vectors. The exact formulas of the published table were not found, so all measures are means over unordered
+pairs of models (our choice).
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ from hyperlib.zoos.zoo import Zoo
 def diversity(zoo: Zoo, images: Images, *, epoch: int | None = None, models: int = 300, seed: int = 0) -> dict[str, float]:
     """One row of the diversity table, at `epoch` (default: the last one).
 
-    Means and standard deviations over all models that did not diverge; behaviour and distances over the pairs of at
-    most `models` of them, drawn with `seed`, on the test images. Accuracies and gaps are fractions, `gap` in both
-    readings; `cka` leaves out pairs with a model whose answers do not depend on the image.
+    Means and standard deviations over all models that did not diverge; behaviour and distances over the pairs
+    of at most `models` of them, drawn with `seed`, on the test images. Accuracies and gaps are fractions,
+    `gap` in both readings; `cka` leaves out pairs with a model whose answers do not depend on the image.
     """
     epoch = int(zoo.epochs[-1]) if epoch is None else epoch
     samples = zoo.samples([epoch])

@@ -63,7 +63,7 @@ class Between:
         return generator.uniform(self.low, self.high, count)
 
 
-Factor = str | float | Sequence[str] | Sequence[float]
+Factor = str | float | np.generic | Sequence[str] | Sequence[float] | np.ndarray
 
 
 def grid(

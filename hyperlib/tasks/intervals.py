@@ -1,0 +1,98 @@
+"""How sure a score is: a bootstrap over models.
+
+The checkpoints of one model are near copies of each other, so an interval over checkpoints would be far too
+narrow. Models are drawn instead, with all their checkpoints, and two scores are compared on the same draws:
+what they share (a hard or an easy set of test models) cancels in the difference.
+
+Source: our choice; the percentile bootstrap of Efron and Tibshirani (1993) with models as units.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int, Shaped
+
+METRICS = ("r2", "accuracy")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """First score minus second on all test samples, and the 95 % interval of that difference."""
+
+    difference: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class ModelBootstrap:
+    """Draws of test models: `model [samples]` numbers each sample's model, `counts [draws, models]` says how often."""
+
+    model: Int[np.ndarray, " samples"]
+    counts: Int[np.ndarray, "draws models"]
+
+    @classmethod
+    def draw(cls, groups: Shaped[np.ndarray, " samples"], *, draws: int = 1000, seed: int = 0) -> ModelBootstrap:
+        """As many models per draw as there are, with replacement; `groups` names the model of each sample."""
+        names, model = np.unique(np.asarray(groups), return_inverse=True)
+        if draws < 1 or not len(names):
+            raise ValueError(f"A bootstrap needs draws and models; it was given {draws} draws, {len(names)} models.")
+        shares = np.full(len(names), 1 / len(names))
+        return cls(model, np.random.default_rng(seed).multinomial(len(names), shares, size=draws))
+
+    def scores(
+        self, truth: Shaped[np.ndarray, " samples"], prediction: Shaped[np.ndarray, " samples"], metric: str = "r2"
+    ) -> Float[np.ndarray, " draws"]:
+        """The score of every draw; NaN where a draw's truth is constant."""
+        samples = self.counts @ np.bincount(self.model)
+        if check_metric(metric) == "accuracy":
+            return self._sum(truth == prediction) / samples
+        centred = truth - truth.mean()
+        power = self._sum(np.square(centred))
+        spread = power - np.square(self._sum(centred)) / samples
+        spread = np.where(spread > 1e-12 * power, spread, np.nan)
+        return 1 - self._sum(np.square(truth - prediction)) / spread
+
+    def interval(self, scores: Float[np.ndarray, " draws"]) -> tuple[float, float]:
+        """The middle 95 % of the draws that have a score; NaN for a single model, which says nothing about others."""
+        known = scores[np.isfinite(scores)]
+        if self.counts.shape[1] < 2 or not len(known):
+            return np.nan, np.nan
+        low, high = np.quantile(known, [0.025, 0.975])
+        return float(low), float(high)
+
+    def _sum(self, values: Shaped[np.ndarray, " samples"]) -> Float[np.ndarray, " draws"]:
+        """Sum over each draw's samples."""
+        return self.counts @ np.bincount(self.model, weights=values, minlength=self.counts.shape[1])
+
+
+def score(
+    truth: Shaped[np.ndarray, " samples"], prediction: Shaped[np.ndarray, " samples"], metric: str = "r2"
+) -> float:
+    """R² = 1 − SSE / SST about the mean of these samples (NaN if their truth is constant), or the share of hits."""
+    if check_metric(metric) == "accuracy":
+        return float(np.mean(truth == prediction))
+    if (truth == truth[0]).all():
+        return np.nan
+    return float(1 - np.square(truth - prediction).sum() / np.square(truth - truth.mean()).sum())
+
+
+def paired_difference(
+    truth: Shaped[np.ndarray, " samples"],
+    first: Shaped[np.ndarray, " samples"],
+    second: Shaped[np.ndarray, " samples"],
+    draws: ModelBootstrap,
+    metric: str = "r2",
+) -> Difference:
+    """Score of the first predictions minus that of the second, with an interval over the same draws of models."""
+    gap = draws.scores(truth, first, metric) - draws.scores(truth, second, metric)
+    return Difference(score(truth, first, metric) - score(truth, second, metric), *draws.interval(gap))
+
+
+def check_metric(metric: str) -> str:
+    """The metric itself, if it exists; ValueError with the known ones if not."""
+    if metric not in METRICS:
+        raise ValueError(f"There is no metric {metric!r}; choose one of {', '.join(METRICS)}.")
+    return metric

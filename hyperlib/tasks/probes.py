@@ -1,0 +1,189 @@
+"""Simple models that read a property off a representation.
+
+A probe is kept weak on purpose: what it finds, the representation has laid open. The linear probe is the
+thesis's own; boosted trees ask whether a linear reading was too weak. Every probe has `fit(features, targets,
+validation)` and `predict(features)`; `validation` is a pair like the first two and serves to choose the
+penalty.
+
+Source: Schürholt et al. (2021), closed-form ridge and linear soft-max on embeddings; trees after Unterthiner
+et al. (2020).
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Self
+
+import numpy as np
+from jaxtyping import Float, Shaped
+from sklearn.base import BaseEstimator
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.utils.validation import check_is_fitted
+
+PENALTIES = (1e3, 3e2, 1e2, 3e1, 1e1, 3e0, 1e0, 3e-1, 1e-1, 3e-2, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5)
+SOFTMAX_PENALTIES = (1e2, 1e0, 1e-2)
+TREE_ROWS = 20_000
+
+Features = Float[np.ndarray, "samples latent"]
+Targets = Float[np.ndarray, "samples targets"]
+Categories = Shaped[np.ndarray, " samples"]
+
+
+class LinearProbe(BaseEstimator):
+    """Ridge regression in closed form, for many targets at once, as published.
+
+    A column of ones is appended to the features, its weight (the intercept) is penalised like all others, and
+    the features keep their units. The penalty λ of ‖y − Xb‖² + λ‖b‖² is chosen for each target by R² on the
+    validation samples. `standardise=True` is our variant: features of mean 0 and variance 1 over the training
+    samples.
+
+    All penalties share one eigendecomposition, of the smaller of XᵀX and XXᵀ, in float64. Learned:
+    `penalty_ [targets]`, `coefficients_ [latent + 1, targets]` (intercept last).
+    """
+
+    def __init__(self, penalties: tuple[float, ...] = PENALTIES, standardise: bool = False) -> None:
+        self.penalties = penalties
+        self.standardise = standardise
+
+    def fit(self, features: Features, targets: Targets, validation: tuple[Features, Targets]) -> Self:
+        """Fit all targets; ValueError for values that are not finite, or penalties that are not positive."""
+        if not self.penalties or min(self.penalties) <= 0:
+            raise ValueError(f"A linear probe needs penalties above zero, not {self.penalties}.")
+        features, targets = finite(features, "features"), finite(targets, "targets")
+        if targets.ndim != 2:
+            raise ValueError(f"A linear probe reads targets [samples, targets], not {list(targets.shape)}.")
+        self.scaling_ = _scaling(features) if self.standardise else None
+        spectrum, directions, loads = _decompose(self._design(features), targets)
+        seen = self._design(finite(validation[0], "validation features")) @ directions
+        truth = finite(validation[1], "validation targets")
+        paths = [loads / (spectrum + penalty)[:, None] for penalty in self.penalties]
+        errors = np.stack([np.square(truth - seen @ path).sum(0) for path in paths])  # least error = best R²
+        best = errors.argmin(0)
+        self.penalty_ = np.array(self.penalties)[best]
+        self.coefficients_ = directions @ np.column_stack([paths[p][:, t] for t, p in enumerate(best)])
+        return self
+
+    def predict(self, features: Features) -> Targets:
+        """Predictions in the targets' units."""
+        check_is_fitted(self, "coefficients_")
+        return self._design(finite(features, "features")) @ self.coefficients_
+
+    def _design(self, features: Features) -> Float[np.ndarray, "samples latent+1"]:
+        if self.scaling_ is not None:
+            features = (features - self.scaling_[0]) / self.scaling_[1]
+        return np.column_stack([features, np.ones(len(features))])
+
+
+class SoftmaxProbe(BaseEstimator):
+    """Linear soft-max for one categorical target.
+
+    Our choice, for speed: solved to its optimum on standardised features, with the penalty (on half the
+    squared weights, beside the summed cross-entropy) chosen by validation accuracy, the stronger one on a
+    tie. The published probe runs Adam for 50 epochs (rate 1e-4, weight decay 1e-6, batches of 10); it is not
+    implemented here.
+
+    Learned: `penalty_`, and `converged_`, False if the solver reached `iterations` first.
+    """
+
+    def __init__(self, penalties: tuple[float, ...] = SOFTMAX_PENALTIES, iterations: int = 500) -> None:
+        self.penalties = penalties
+        self.iterations = iterations
+
+    def fit(self, features: Features, targets: Categories, validation: tuple[Features, Categories]) -> Self:
+        """Fit one target; ValueError if the training samples know a single category only."""
+        _require_two(targets)
+        features = finite(features, "features")
+        self.scaling_ = _scaling(features)
+        seen = self._scaled(finite(validation[0], "validation features"))
+        best = -1.0
+        for penalty in sorted(self.penalties, reverse=True):
+            model = LogisticRegression(C=1 / penalty, max_iter=self.iterations)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ConvergenceWarning)  # kept in converged_
+                model.fit(self._scaled(features), targets)
+            accuracy = float(np.mean(model.predict(seen) == validation[1]))
+            if accuracy > best:
+                best, self.penalty_, self.model_ = accuracy, penalty, model
+        self.converged_ = bool(self.model_.n_iter_.max() < self.iterations)
+        return self
+
+    def predict(self, features: Features) -> Categories:
+        """Most likely categories."""
+        check_is_fitted(self, "model_")
+        return self.model_.predict(self._scaled(finite(features, "features")))
+
+    def _scaled(self, features: Features) -> Features:
+        return (features - self.scaling_[0]) / self.scaling_[1]
+
+
+class TreeProbe(BaseEstimator):
+    """Gradient-boosted trees for one target, a number or a category; our choice of second probe.
+
+    A fixed number of trees without early stopping, so validation samples are not used. At most `rows`
+    training samples are used, drawn at random with `seed`; `rows_` says how many.
+    """
+
+    def __init__(self, trees: int = 300, rate: float = 0.06, rows: int = TREE_ROWS, seed: int = 0) -> None:
+        self.trees = trees
+        self.rate = rate
+        self.rows = rows
+        self.seed = seed
+
+    def fit(
+        self, features: Features, targets: Categories, validation: tuple[Features, Categories] | None = None
+    ) -> Self:
+        """Fit one target; strings are categories."""
+        features = finite(features, "features")
+        numeric = np.issubdtype(np.asarray(targets).dtype, np.number)
+        targets = finite(targets, "targets") if numeric else targets
+        if not numeric:
+            _require_two(targets)
+        kind = HistGradientBoostingRegressor if numeric else HistGradientBoostingClassifier
+        kept = np.sort(np.random.default_rng(self.seed).permutation(len(features))[: self.rows])
+        self.rows_ = len(kept)
+        self.model_ = kind(
+            max_iter=self.trees, learning_rate=self.rate, early_stopping=False, random_state=self.seed
+        ).fit(features[kept], targets[kept])
+        return self
+
+    def predict(self, features: Features) -> Categories:
+        """Predictions in the target's units, or categories."""
+        check_is_fitted(self, "model_")
+        return self.model_.predict(finite(features, "features"))
+
+
+def finite(values: np.ndarray, name: str) -> Float[np.ndarray, "..."]:
+    """The values in float64; ValueError naming the first row that holds NaN or infinity."""
+    values = np.asarray(values, dtype=np.float64)
+    bad = ~np.isfinite(values)
+    if bad.any():
+        row = int(np.argwhere(bad)[0, 0])
+        raise ValueError(f"The {name} are not finite in row {row} ({bad.sum()} such values); leave these samples out.")
+    return values
+
+
+def _scaling(features: Features) -> tuple[Float[np.ndarray, " latent"], Float[np.ndarray, " latent"]]:
+    """Mean and standard deviation; 1 for a feature that never changes."""
+    spread = features.std(0)
+    return features.mean(0), np.where(spread > 0, spread, 1.0)
+
+
+def _decompose(
+    design: Float[np.ndarray, "samples columns"], targets: Targets
+) -> tuple[Float[np.ndarray, " rank"], Float[np.ndarray, "columns rank"], Float[np.ndarray, "rank targets"]]:
+    """Spectrum s, directions D, loads L, so that D (L / (s + λ)) are the ridge coefficients for every λ."""
+    if design.shape[0] >= design.shape[1]:
+        spectrum, directions = np.linalg.eigh(design.T @ design)
+        loads = directions.T @ (design.T @ targets)
+    else:
+        spectrum, vectors = np.linalg.eigh(design @ design.T)
+        directions, loads = design.T @ vectors, vectors.T @ targets
+    return spectrum.clip(min=0), directions, loads
+
+
+def _require_two(targets: Categories) -> None:
+    """ValueError if all targets are of one category."""
+    if len(set(targets)) < 2:
+        raise ValueError(f"All training samples are of the category {targets[0]!r}; there is nothing to tell apart.")

@@ -1,0 +1,233 @@
+"""Which properties of a model can be read off its representation: one table, one row per question.
+
+Every representation meets the same probes, on the same split by model, and is scored on models that neither
+it nor the probe has seen, with intervals over those models. `probe_table` gives the table; `run_probes` keeps
+the predictions beside it, so that two rows can be compared on the same draws of models.
+
+The table's columns: features, dimensions, probe, target, metric ("r2" for numbers, "accuracy" for
+categories), value, low and high (95 %, bootstrap over test models), tau (Kendall's tau-b, numbers only),
+penalty (as chosen on validation models; NaN for trees), n_train_models, n_test_models, n_train_samples,
+n_test_samples.
+
+Source: Schürholt et al. (2021), property prediction; intervals are our addition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.stats import kendalltau
+from sklearn.base import BaseEstimator, clone
+from sklearn.exceptions import NotFittedError
+from sklearn.utils.validation import check_is_fitted
+
+from hyperlib.representations.estimator import Representation
+from hyperlib.tasks.intervals import Difference, ModelBootstrap, paired_difference, score
+from hyperlib.tasks.probes import Features, LinearProbe, SoftmaxProbe, TreeProbe, finite
+from hyperlib.zoos.zoo import Samples
+
+PROBES = ("linear", "linear-standardised", "trees")
+TABLE = (
+    *("features", "dimensions", "probe", "target", "metric", "value", "low", "high", "tau", "penalty"),
+    *("n_train_models", "n_test_models", "n_train_samples", "n_test_samples"),
+)
+
+Embedders = Mapping[str, BaseEstimator]
+Probes = Sequence[str] | Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True)
+class ProbeResult:
+    """A probe table and the test predictions behind it, by (features, probe, target)."""
+
+    table: pd.DataFrame
+    truth: dict[str, np.ndarray]
+    predictions: dict[tuple[str, str, str], np.ndarray]
+    draws: ModelBootstrap
+
+    def compare(
+        self, first: str, second: str, target: str, *, probe: str = "linear", second_probe: str | None = None
+    ) -> Difference:
+        """Score of the first features minus that of the second, with a paired interval over test models.
+
+        `second_probe` reads the second features with another probe. Raises ValueError for a row that was not
+        probed.
+        """
+        rows = (first, probe, target), (second, second_probe or probe, target)
+        for row in rows:
+            if row not in self.predictions:
+                known = "; ".join(", ".join(key) for key in self.predictions)
+                raise ValueError(f"No probe was run for {', '.join(row)}; there are: {known}.")
+        metric = "r2" if _is_number(self.truth[target]) else "accuracy"
+        return paired_difference(self.truth[target], *(self.predictions[row] for row in rows), self.draws, metric)
+
+
+def probe_table(
+    embedders: Embedders,
+    train: Samples,
+    val: Samples,
+    test: Samples,
+    columns: Sequence[str],
+    probes: Probes = ("linear",),
+    *,
+    seed: int = 0,
+    bootstrap: int = 1000,
+    other_zoo: bool = False,
+) -> pd.DataFrame:
+    """The table of `run_probes`, for readers who compare no rows."""
+    return run_probes(
+        embedders, train, val, test, columns, probes, seed=seed, bootstrap=bootstrap, other_zoo=other_zoo
+    ).table
+
+
+def run_probes(
+    embedders: Embedders,
+    train: Samples,
+    val: Samples,
+    test: Samples,
+    columns: Sequence[str],
+    probes: Probes = ("linear",),
+    *,
+    seed: int = 0,
+    bootstrap: int = 1000,
+    other_zoo: bool = False,
+) -> ProbeResult:
+    """Probe every representation for every column of the samples' table.
+
+    embedders: representations (or pipelines over samples) by the name they have in the table. A fitted one is
+    used as it is, any other is cloned and fitted on `train`. columns: numbers are regressed, words and truth
+    values classified. probes: names out of `PROBES`, for all embedders, or which embedders each probe is for,
+    such as {"linear": ["W", "s(W)"], "trees": ["s(W)"]}. Under "linear", categories are read by a linear
+    soft-max. other_zoo: `test` comes from another zoo, whose models are others even where their numbers are
+    the same.
+
+    Raises ValueError for unknown columns, probes or embedders, for a model in two parts of the split, and for
+    features or targets that are not finite.
+    """
+    parts = {"train": train, "val": val, "test": test}
+    _check_parts(parts, other_zoo)
+    chosen = _choose(probes, embedders)
+    targets = {part: _targets(samples, columns, part) for part, samples in parts.items()}
+    draws = ModelBootstrap.draw(test.table["model"].to_numpy(), draws=bootstrap, seed=seed)
+    counts = {f"n_{part}_models": parts[part].table["model"].nunique() for part in ("train", "test")}
+    rows, predictions = [], {}
+    for name, embedder in embedders.items():
+        wanted = [probe for probe, names in chosen.items() if name in names]
+        features = _embed(name, embedder, parts) if wanted else {}
+        for probe in wanted:
+            found = {target: rest for target, *rest in _read(probe, features, targets, seed)}
+            for target in targets["test"]:
+                prediction, facts = found[target]
+                predictions[name, probe, target] = prediction
+                what = {"features": name, "dimensions": features["train"].shape[1], "probe": probe, "target": target}
+                rows.append(what | _judge(targets["test"][target], prediction, draws) | facts | counts)
+    table = pd.DataFrame(rows).assign(n_test_samples=len(test))[list(TABLE)]
+    return ProbeResult(table, targets["test"], predictions, draws)
+
+
+Reading = Iterator[tuple[str, np.ndarray, dict[str, float]]]  # target, test predictions, facts about the fit
+
+
+def _read(probe: str, features: dict[str, Features], targets: dict[str, dict[str, np.ndarray]], seed: int) -> Reading:
+    """Test predictions of one probe for all targets."""
+    if probe == "trees":
+        for name, values in targets["train"].items():
+            trees = TreeProbe(seed=seed).fit(features["train"], values)
+            yield name, trees.predict(features["test"]), {"penalty": np.nan, "n_train_samples": trees.rows_}
+        return
+    yield from _read_numbers(LinearProbe(standardise=probe == "linear-standardised"), features, targets)
+    for name, values in targets["train"].items():
+        if not _is_number(values):
+            softmax = SoftmaxProbe().fit(features["train"], values, (features["val"], targets["val"][name]))
+            facts = {"penalty": softmax.penalty_, "n_train_samples": len(values)}
+            yield name, softmax.predict(features["test"]), facts
+
+
+def _read_numbers(
+    linear: LinearProbe, features: dict[str, Features], targets: dict[str, dict[str, np.ndarray]]
+) -> Reading:
+    """Test predictions for all numbers at once, which share the probe's one decomposition."""
+    numbers = [name for name, values in targets["train"].items() if _is_number(values)]
+    if not numbers:
+        return
+    train, val = (np.column_stack([targets[part][name] for name in numbers]) for part in ("train", "val"))
+    linear.fit(features["train"], train, (features["val"], val))
+    for name, prediction, penalty in zip(numbers, linear.predict(features["test"]).T, linear.penalty_, strict=True):
+        yield name, prediction, {"penalty": float(penalty), "n_train_samples": len(train)}
+
+
+def _judge(truth: np.ndarray, prediction: np.ndarray, draws: ModelBootstrap) -> dict[str, object]:
+    """Score, interval and rank correlation of one row."""
+    metric = "r2" if _is_number(truth) else "accuracy"
+    low, high = draws.interval(draws.scores(truth, prediction, metric))
+    tau = float(kendalltau(truth, prediction, variant="b").statistic) if metric == "r2" else np.nan
+    return {"metric": metric, "value": score(truth, prediction, metric), "low": low, "high": high, "tau": tau}
+
+
+def _embed(name: str, embedder: BaseEstimator, parts: dict[str, Samples]) -> dict[str, Features]:
+    """Features of all parts of the split, by a fitted embedder."""
+    try:
+        check_is_fitted(embedder)
+    except NotFittedError:
+        groups = {"groups": parts["train"].table["model"].to_numpy()} if isinstance(embedder, Representation) else {}
+        embedder = clone(embedder).fit(parts["train"], **groups)
+    return {
+        part: finite(embedder.transform(samples), f"features of {name} ({part})") for part, samples in parts.items()
+    }
+
+
+def _targets(samples: Samples, columns: Sequence[str], part: str) -> dict[str, np.ndarray]:
+    """Columns to predict: numbers as float64, everything else as words."""
+    if not len(columns):
+        raise ValueError("There is no column to predict; name at least one of the samples' table.")
+    targets = {}
+    for column in [columns] if isinstance(columns, str) else columns:
+        if column not in samples.table:
+            raise ValueError(f"There is no column {column!r} to predict; there are {', '.join(samples.table.columns)}.")
+        values = samples.table[column]
+        number = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
+        if number:
+            targets[column] = finite(values.to_numpy(dtype=np.float64), f"values of {column} ({part})")
+        elif values.isna().any():
+            raise ValueError(f"{column} has no value in row {int(values.isna().argmax())} of {part}; leave it out.")
+        else:
+            targets[column] = values.astype(str).to_numpy(dtype=object)
+    return targets
+
+
+def _is_number(values: np.ndarray) -> bool:
+    return np.issubdtype(values.dtype, np.number)
+
+
+def _check_parts(parts: dict[str, Samples], other_zoo: bool) -> None:
+    """ValueError unless all parts hold samples and no model is in two of them."""
+    for part, samples in parts.items():
+        if not isinstance(samples, Samples):
+            raise TypeError(f"{part} must be Samples, not {type(samples).__name__}; take them from zoo.samples().")
+        if not len(samples):
+            raise ValueError(f"There are no samples in {part}; give every part of the split some models.")
+    models = {part: set(samples.table["model"]) for part, samples in parts.items()}
+    pairs = [("train", "val")] if other_zoo else [("train", "val"), ("train", "test"), ("val", "test")]
+    for one, other in pairs:
+        if shared := models[one] & models[other]:
+            raise ValueError(
+                f"Model {min(shared)} is in {one} and in {other} ({len(shared)} shared models); split by model, never "
+                "by checkpoint, with zoo.split()."
+            )
+
+
+def _choose(probes: Probes, embedders: Embedders) -> dict[str, Sequence[str]]:
+    """Names of embedders for every probe; ValueError for unknown names."""
+    probes = [probes] if isinstance(probes, str) else probes
+    chosen = dict(probes) if isinstance(probes, Mapping) else {probe: list(embedders) for probe in probes}
+    for probe, names in chosen.items():
+        if probe not in PROBES:
+            raise ValueError(f"There is no probe {probe!r}; choose from {', '.join(PROBES)}.")
+        if unknown := [name for name in names if name not in embedders]:
+            raise ValueError(f"{probe!r} is to read {unknown[0]!r}, but the embedders are {', '.join(embedders)}.")
+    if not any(chosen.values()):
+        raise ValueError("There is nothing to probe; name at least one embedder and one probe.")
+    return chosen

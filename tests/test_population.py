@@ -1,0 +1,615 @@
+"""A population trains as each of its models would alone, whatever is beside it and whatever goes wrong."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import long_job
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from plain_training import train_alone
+from toys import network, some_images
+
+from hyperlib.weightspace.architecture import Architecture
+from hyperlib.weightspace.architectures import ARCHITECTURES, digits_cnn, small_cnn, tetris_mlp
+from hyperlib.weightspace.initialisation import INITIALISATIONS
+from hyperlib.weightspace.layers import ACTIVATIONS
+from hyperlib.zoos import checkpoint as checkpoint_files
+from hyperlib.zoos import job as jobs
+from hyperlib.zoos import population
+from hyperlib.zoos.design import OPTIMIZERS, grid
+from hyperlib.zoos.images import Images
+from hyperlib.zoos.population import ENGINES, resolve_engine, train_population
+from hyperlib.zoos.zoo import PROPERTIES, Zoo
+
+MEASURES = ("train_loss", "test_loss", "train_loss_clean")
+ACCURACIES = ("train_accuracy", "test_accuracy", "train_accuracy_clean")
+
+
+def images_for(net: Architecture, train: int = 42, test: int = 20) -> Images:
+    return some_images(net.image, net.num_classes, train=train, test=test)
+
+
+def grow(net: Architecture, images: Images, design: pd.DataFrame, **settings) -> Zoo:
+    return train_population(net, images, design, **{"epochs": 2, "batch_size": 8, "progress": False} | settings)
+
+
+def same(one: Zoo, other: Zoo) -> bool:
+    """Bit for bit, with NaN equal to NaN."""
+    weights = np.array_equal(one.weights.numpy(), other.weights.numpy(), equal_nan=True)
+    return weights and one.table.equals(other.table)
+
+
+def assert_near(one: Zoo, other: Zoo) -> None:
+    """Up to rounding, which single gradients near zero can amplify."""
+    difference = (one.weights - other.weights).abs()
+    assert float(difference.median()) < 1e-6 and float(difference.quantile(0.99)) < 1e-4
+    for name in MEASURES:
+        np.testing.assert_allclose(one.table[name], other.table[name], rtol=1e-3, atol=1e-4)
+    for name in ACCURACIES:
+        assert np.abs(one.table[name] - other.table[name]).mean() < 0.01
+
+
+# -- the same as alone ---------------------------------------------------------------------------------------
+
+
+def assert_each_trains_as_alone(net: Architecture, design: pd.DataFrame, engine: str, epochs: int = 2) -> None:
+    images = images_for(net)
+    zoo = grow(net, images, design, engine=engine, epochs=epochs, seed=5)
+    tables = zoo.table.groupby("model")
+    for model, row in design.iterrows():
+        course = train_alone(net, images, row, epochs=epochs, batch_size=8, zoo_seed=5)
+        assert torch.equal(zoo.weights[model, 0], course.weights[0])
+        difference = (zoo.weights[model] - torch.stack(course.weights)).abs()
+        assert float(difference.median()) < 1e-6 and float(difference.quantile(0.98)) < 1e-4, row.to_dict()
+        table = tables.get_group(model)
+        for part, found in (("train_{}", course.train), ("train_{}_clean", course.clean), ("test_{}", course.test)):
+            loss, accuracy = np.array(found).T
+            np.testing.assert_allclose(table[part.format("loss")], loss, rtol=1e-3, atol=1e-4)
+            assert np.abs(table[part.format("accuracy")] - accuracy).max() < 1.5 / 20
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_every_model_trains_as_it_would_alone(engine, optimizer):
+    design = grid(
+        optimizer=optimizer,
+        activation=["tanh", "relu"],
+        lr=[1e-3, 1e-2],
+        dropout=[0.0, 0.3],
+        weight_decay=[0.0, 1e-2],
+    )
+    assert_each_trains_as_alone(digits_cnn(), design, engine)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("name", ["residual_net", "branching_net"])
+def test_norms_and_residual_streams_train_as_alone_and_their_statistics_move(engine, name):
+    net = network(name)
+    design = grid(optimizer=["adam", "sgd"], activation=net.activation, dropout=[0.0, 0.4], weight_decay=1e-3, lr=0.01)
+    assert_each_trains_as_alone(net, design, engine)
+    zoo = grow(net, images_for(net), design, engine=engine)
+    assert bool((zoo.weights[:, 2] != zoo.weights[:, 0])[:, ~net.layout.learned].all())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("name", [*ARCHITECTURES, "residual_net", "branching_net", "image_residual_net"])
+def test_every_architecture_trains_as_alone_with_everything(name, activation, engine):
+    design = grid(
+        activation=activation,
+        optimizer=OPTIMIZERS,
+        init=["kaiming_uniform", "xavier_normal", "truncated_normal"],
+        init_std=0.2,
+        dropout=[0.0, 0.3],
+        weight_decay=1e-3,
+        train_fraction=[0.6, 1.0],
+    )
+    assert_each_trains_as_alone(network(name), design, engine, epochs=1)
+
+
+def test_engines_agree_on_a_whole_design(tetris_images):
+    design = grid(init=INITIALISATIONS, activation=list(ACTIVATIONS), optimizer=OPTIMIZERS, lr=3e-3)
+    torch_zoo, oracle = (grow(tetris_mlp(), tetris_images, design, engine=name) for name in ("torch", "sequential"))
+
+    assert_near(torch_zoo, oracle)
+    pd.testing.assert_frame_equal(torch_zoo.design, oracle.design)
+
+
+# -- whatever stands beside it -------------------------------------------------------------------------------
+
+MIXED = pd.concat(
+    [
+        grid(seeds=4, activation=["tanh", "gelu"], dropout=[0.0, 0.2], train_fraction=0.5),
+        grid(seeds=2, optimizer=OPTIMIZERS, lr=0.01),
+    ],
+    ignore_index=True,
+)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_order_of_rows_does_not_matter(engine):
+    net, order = digits_cnn(), np.random.default_rng(0).permutation(len(MIXED))
+    images = images_for(net)
+
+    one, moved = grow(net, images, MIXED, engine=engine), grow(net, images, MIXED.iloc[order], engine=engine)
+
+    back = moved.take(np.argsort(order))
+    assert_near(one, back)
+    if engine == "sequential":
+        assert torch.equal(one.weights, back.weights)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_model_does_not_depend_on_the_size_of_its_population(engine):
+    net = digits_cnn()
+    images, few = images_for(net), [3, 11, 20]
+
+    whole, part = grow(net, images, MIXED, engine=engine), grow(net, images, MIXED.iloc[few], engine=engine)
+
+    assert_near(whole.take(few), part)
+    if engine == "sequential":
+        assert torch.equal(whole.take(few).weights, part.weights)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_number_of_threads_changes_nothing_at_all(engine):
+    net, threads = digits_cnn(), torch.get_num_threads()
+    zoos = []
+    for number in (1, 3):
+        torch.set_num_threads(number)
+        try:
+            zoos.append(grow(net, images_for(net), MIXED, engine=engine))
+            assert torch.get_num_threads() == number
+        finally:
+            torch.set_num_threads(threads)
+
+    assert same(*zoos)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_cut_into_blocks_does_not_matter(engine, monkeypatch):
+    net = digits_cnn()
+    images, whole = images_for(net), grow(digits_cnn(), images_for(net), MIXED, engine=engine)
+    monkeypatch.setattr(jobs, "_BLOCK_MODELS", 1)
+
+    assert_near(whole, grow(net, images, MIXED, engine=engine))
+
+
+def test_blocks_hold_every_model_once_and_only_like_with_like():
+    net = small_cnn()
+    job = jobs.checked_job(net, images_for(net), MIXED, 1, 32, None, 0, "torch", None)
+    blocks = list(job.blocks())
+
+    assert sorted(np.concatenate(blocks).tolist()) == list(range(len(MIXED)))
+    for rows in blocks:
+        one = MIXED.iloc[rows]
+        assert len(one[list(jobs.GROUPED)].drop_duplicates()) == 1 and (one["dropout"] > 0).nunique() == 1
+
+
+def test_seeds_tell_models_and_zoos_apart(tetris_images):
+    design = grid(seeds=3)
+    zoo, again = grow(tetris_mlp(), tetris_images, design), grow(tetris_mlp(), tetris_images, design)
+    other = grow(tetris_mlp(), tetris_images, design, seed=1)
+
+    assert same(zoo, again)
+    assert len(torch.cat([zoo.weights[:, 0], other.weights[:, 0]]).unique(dim=0)) == 6
+
+
+def test_the_callers_design_and_images_stay_as_they_are(tetris_images):
+    design = grid(seeds=2).set_index(pd.Index([7, 3]))
+    before, checksum = design.copy(), tetris_images.checksum
+    grow(tetris_mlp(), tetris_images, design)
+
+    pd.testing.assert_frame_equal(design, before)
+    assert type(tetris_images)(**{k: v for k, v in vars(tetris_images).items() if k != "checksum"}).checksum == checksum
+
+
+# -- what the table says -------------------------------------------------------------------------------------
+
+
+def test_epoch_zero_is_the_untrained_network(tiny_zoo):
+    first = tiny_zoo.table[tiny_zoo.table["epoch"] == 0]
+
+    for column in ("loss", "accuracy"):
+        assert (first[f"train_{column}"] == first[f"train_{column}_clean"]).all()
+    assert not torch.equal(tiny_zoo.weights[:, 0], tiny_zoo.weights[:, 1])
+
+
+def test_measures_are_those_of_the_stored_weights(tiny_zoo, tetris_images):
+    for place, row in tiny_zoo.table.iterrows():
+        module = tiny_zoo.module(place // 4, row["epoch"])
+        for part, loss, accuracy in (("train", "train_loss_clean", "train_accuracy_clean"), ("test", "test_loss", "test_accuracy")):
+            x, y = getattr(tetris_images, f"{part}_x"), getattr(tetris_images, f"{part}_y")
+            scores = module(x).detach()
+            np.testing.assert_allclose(row[loss], float(torch.nn.functional.cross_entropy(scores, y)), rtol=1e-4, atol=1e-5)
+            assert abs(row[accuracy] - float((scores.argmax(1) == y).double().mean())) < 1e-9
+
+
+def test_both_gaps_are_train_minus_test_accuracy(tiny_zoo):
+    table = tiny_zoo.table
+
+    np.testing.assert_allclose(table["gap"], table["train_accuracy"] - table["test_accuracy"])
+    np.testing.assert_allclose(table["gap_clean"], table["train_accuracy_clean"] - table["test_accuracy"])
+    assert (table["gap"] != table["gap_clean"]).any()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_running_accuracy_is_measured_before_each_step(engine):
+    """One batch per epoch: the running measures of an epoch are the clean ones of the epoch before."""
+    net = tetris_mlp()
+    table = grow(net, images_for(net, train=40), grid(seeds=2, lr=0.1), batch_size=40, engine=engine).table
+
+    for column in ("loss", "accuracy"):
+        before = table.loc[table["epoch"] < 2, f"train_{column}_clean"].to_numpy()
+        after = table.loc[table["epoch"] > 0, f"train_{column}"]
+        np.testing.assert_allclose(after, before, rtol=1e-5, atol=1e-6)
+
+
+def test_models_learn(tiny_zoo):
+    table = tiny_zoo.table
+
+    assert table[table["epoch"] == 3]["train_loss_clean"].mean() < 0.9 * table[table["epoch"] == 0]["train_loss"].mean()
+
+
+def test_a_fraction_of_the_data_is_its_first_part(tetris_images):
+    half = tetris_images.subset(train=20)
+    design = grid(seeds=2)
+
+    part = grow(tetris_mlp(), tetris_images, design.assign(train_fraction=0.5), engine="sequential")
+    alone = grow(tetris_mlp(), half, design, engine="sequential")
+
+    assert torch.equal(part.weights, alone.weights)
+    assert part.table["train_loss_clean"].equals(alone.table["train_loss_clean"])
+
+
+def test_a_tiny_fraction_still_sees_one_image(tetris_images):
+    table = grow(tetris_mlp(), tetris_images, grid(train_fraction=1e-6, lr=0.1), epochs=1).table
+
+    assert set(table["train_accuracy_clean"]) <= {0.0, 1.0}
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_training_may_start_from_given_weights(engine, tetris_images, generator):
+    start = torch.randn(3, 100, generator=generator, dtype=torch.float64).requires_grad_()
+    zoo = grow(tetris_mlp(), tetris_images, grid(seeds=3), start=start, engine=engine)
+
+    assert torch.equal(zoo.weights[:, 0], start.detach().float())
+    assert not torch.equal(zoo.weights[:, 1], zoo.weights[:, 0])
+
+
+def test_a_zoo_is_fine_tuned_from_its_own_table(tiny_zoo, tetris_images):
+    last = tiny_zoo.samples(3)
+    for design in (tiny_zoo.design, last.table):
+        zoo = grow(tetris_mlp(), tetris_images, design, start=last.weights, epochs=0)
+        assert torch.equal(zoo.weights[:, 0], last.weights)
+        np.testing.assert_allclose(zoo.table["test_loss"], last.table["test_loss"], rtol=1e-5)
+
+
+def test_columns_of_ones_own_travel_along(tetris_images):
+    design = grid(seeds=2).assign(origin=["a", "b"])
+
+    assert grow(tetris_mlp(), tetris_images, design, epochs=1).table["origin"].tolist() == ["a", "a", "b", "b"]
+
+
+# -- divergence ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_diverging_model_is_recorded_and_leaves_its_neighbours_alone(engine, tetris_images):
+    design = grid(seeds=6, optimizer="sgd", activation="relu", lr=0.01, init="kaiming_normal")
+    sound = grow(tetris_mlp(), tetris_images, design, engine=engine, epochs=4)
+    design.loc[2, "lr"] = 1e20
+    zoo = grow(tetris_mlp(), tetris_images, design, engine=engine, epochs=4)
+
+    others = [0, 1, 3, 4, 5]
+    assert torch.equal(zoo.weights[others], sound.weights[others])
+    lost = zoo.table["diverged"].to_numpy().reshape(6, 5)
+    assert not lost[others].any() and not lost[2, 0] and lost[2, 1:].all()
+    table = zoo.table[zoo.table["diverged"]]
+    assert table[list(PROPERTIES)].isna().all(axis=None) and bool(zoo.weights[2, 1:].isnan().all())
+    assert zoo.table.loc[~zoo.table["diverged"], list(PROPERTIES)].notna().all(axis=None)
+
+
+def test_a_model_that_diverges_later_keeps_its_sound_epochs(tetris_images):
+    design = grid(seeds=3, optimizer="sgd", activation="relu", init="kaiming_normal", weight_decay=[0.0, 1e4], lr=0.1)
+    zoo = grow(tetris_mlp(), tetris_images, design, epochs=9, batch_size=40)
+    lost = zoo.table["diverged"].to_numpy().reshape(6, 10)
+
+    assert lost[3:, 9].all() and not lost[:3].any()
+    assert not lost[:, :3].any()
+    assert (np.diff(lost.astype(int), axis=1) >= 0).all()
+
+
+def test_a_network_too_large_from_the_start_is_diverged_at_epoch_zero(tetris_images):
+    design = grid(seeds=2, init="normal", init_std=[1.0, 1e30], activation="relu")
+    zoo = grow(tetris_mlp(), tetris_images, design)
+
+    assert zoo.table["diverged"].tolist() == [False] * 6 + [True] * 6
+    assert len(zoo.samples()) == 6
+
+
+# -- kill and resume -----------------------------------------------------------------------------------------
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs a kill that cannot be caught")
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_killed_job_resumes_to_the_identical_zoo(engine, tmp_path, monkeypatch):
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
+    killed = subprocess.Popen([sys.executable, long_job.__file__, engine, str(tmp_path)], env=environment)
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob("block-0001.safetensors")) and time.monotonic() < deadline:
+        time.sleep(0.005)
+    killed.send_signal(signal.SIGKILL)
+    assert killed.wait() == -signal.SIGKILL, "the job ended before it could be killed"
+    monkeypatch.setattr(jobs, "_BLOCK_MODELS", 3)
+    trained = count_epochs(monkeypatch, engine)
+
+    resumed = long_job.long_job(engine, tmp_path)
+
+    assert 0 < len(trained) < 6 * 10, "nothing was resumed"
+    assert same(long_job.long_job(engine, None), resumed)
+
+
+class Stopped(Exception):
+    """Stands for whatever ends a job."""
+
+
+def stop_in_epoch(monkeypatch: pytest.MonkeyPatch, engine: str, epoch: int, error: type[BaseException] = Stopped) -> None:
+    trainer = ENGINES[engine]
+
+    class Stopping(trainer):
+        def train_epoch(self, now: int):
+            if now == epoch:
+                raise error
+            return super().train_epoch(now)
+
+    monkeypatch.setitem(population.ENGINES, engine, Stopping)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("name", ["tetris_mlp", "residual_net"])
+def test_a_stopped_job_goes_on_where_it_was(engine, name, tmp_path, monkeypatch):
+    net = network(name)
+    images, design = images_for(net), grid(seeds=2, optimizer=OPTIMIZERS, activation=net.activation, dropout=0.1)
+    whole = grow(net, images, design, engine=engine, epochs=4)
+    monkeypatch.setattr(checkpoint_files, "_SECONDS", 0.0)
+    monkeypatch.setattr(checkpoint_files, "_SHARE", 0)
+    with monkeypatch.context() as patch, pytest.raises(Stopped):
+        stop_in_epoch(patch, engine, 3)
+        grow(net, images, design, engine=engine, epochs=4, checkpoint=tmp_path)
+    trained = count_epochs(monkeypatch, engine)
+
+    resumed = grow(net, images, design, engine=engine, epochs=4, checkpoint=tmp_path)
+
+    assert same(whole, resumed)
+    assert 3 * 4 > len(trained) >= 2
+    trained.clear()
+    assert same(whole, grow(net, images, design, engine=engine, epochs=4, checkpoint=tmp_path)) and not trained
+
+
+def count_epochs(monkeypatch: pytest.MonkeyPatch, engine: str) -> list[int]:
+    seen: list[int] = []
+
+    class Counting(ENGINES[engine]):
+        def train_epoch(self, epoch: int):
+            seen.append(epoch)
+            return super().train_epoch(epoch)
+
+    monkeypatch.setitem(population.ENGINES, engine, Counting)
+    return seen
+
+
+def test_a_job_stopped_by_hand_keeps_the_epochs_it_has_done(tetris_images, tmp_path, monkeypatch):
+    """Even where the next regular write was far away."""
+    design, slow = grid(seeds=1, activation=["tanh", "relu"]), threading.Event()
+    trainer = ENGINES["torch"]
+
+    class Interrupted(trainer):
+        def train_epoch(self, epoch: int):
+            if self.block.architecture.activation == "relu":
+                slow.wait(10)
+                raise KeyboardInterrupt
+            if epoch == 3:
+                slow.set()
+                time.sleep(0.5)
+            return super().train_epoch(epoch)
+
+    monkeypatch.setitem(population.ENGINES, "torch", Interrupted)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            grow(tetris_mlp(), tetris_images, design, epochs=50, checkpoint=tmp_path)
+    finally:
+        torch.set_num_threads(threads)
+    kept = checkpoint_files.BlockCheckpoint.__new__(checkpoint_files.BlockCheckpoint)
+    kept.path = tmp_path / "block-0001.safetensors"
+    assert 3 <= kept.load(1, 51, 100).epochs < 51
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"seed": 1},
+        {"epochs": 3},
+        {"batch_size": 9},
+        {"engine": "sequential"},
+        {"start": torch.zeros(4, 100)},
+        {"design": grid(seeds=4, lr=0.02)},
+        {"images": some_images((1, 4, 4), 4, train=40, test=30, seed=1)},
+        {"net": tetris_mlp().with_activation("relu")},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_another_jobs_state_is_refused(change, tetris_images, tmp_path):
+    arguments = {"net": tetris_mlp(), "images": tetris_images, "design": grid(seeds=4), "checkpoint": tmp_path}
+    grow(**arguments)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+
+    with pytest.raises(ValueError, match="holds the state of another training job; name another folder"):
+        grow(**arguments | change)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize("damage", ["empty", "cut", "flipped", "text"])
+def test_a_damaged_state_is_trained_again_with_a_word(damage, tetris_images, tmp_path, capsys):
+    design = grid(seeds=3)
+    whole = grow(tetris_mlp(), tetris_images, design, checkpoint=tmp_path)
+    path = tmp_path / "block-0000.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-9] ^= 1
+    path.write_bytes({"empty": b"", "cut": content[:-40], "flipped": bytes(content), "text": b"no tensors here"}[damage])
+
+    assert same(whole, grow(tetris_mlp(), tetris_images, design, checkpoint=tmp_path))
+    assert f"{path} is damaged; its models are trained again" in capsys.readouterr().err
+
+
+def test_two_processes_do_not_share_a_state(tetris_images, tmp_path):
+    with (
+        checkpoint_files.job_folder(tmp_path),
+        pytest.raises(ValueError, match=f"Another process is training in {tmp_path}; wait"),
+    ):
+        grow(tetris_mlp(), tetris_images, grid(), checkpoint=tmp_path)
+
+
+def test_a_full_disk_ends_the_job_with_a_remedy_and_keeps_the_last_state(tetris_images, tmp_path, monkeypatch):
+    design = grid(seeds=3)
+    monkeypatch.setattr(checkpoint_files, "_SECONDS", 0.0)
+    monkeypatch.setattr(checkpoint_files, "_SHARE", 0)
+    saved, whole = checkpoint_files.save_file, grow(tetris_mlp(), tetris_images, design, epochs=4)
+
+    def full(tensors: dict, path: Path, metadata: dict) -> None:
+        if tensors["weights"].shape[1] == 3:
+            path.write_bytes(b"half")
+            raise OSError(errno.ENOSPC, "No space left on device")
+        saved(tensors, path, metadata=metadata)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint_files, "save_file", full)
+        with pytest.raises(OSError, match=r"cannot be written to .*No space left on device.*free some space"):
+            grow(tetris_mlp(), tetris_images, design, epochs=4, checkpoint=tmp_path)
+    assert sorted(path.suffix for path in tmp_path.iterdir() if path.name != ".lock") == [".safetensors"]
+    trained = count_epochs(monkeypatch, "torch")
+    assert same(whole, grow(tetris_mlp(), tetris_images, design, epochs=4, checkpoint=tmp_path))
+    assert trained == [2, 3, 4]
+
+
+def test_a_real_write_error_of_safetensors_is_one_sentence(tetris_images, monkeypatch, tmp_path):
+    kept = checkpoint_files.BlockCheckpoint(tmp_path / "gone", 0, "job", np.arange(1))
+    with pytest.raises(OSError, match="cannot be written to .*gone .*; free some space there") as caught:
+        kept.save(torch.zeros(1, 1, 2), np.zeros((1, 1, 8)), {})
+    assert "\n" not in str(caught.value)
+
+
+def test_a_place_that_cannot_be_a_folder_is_refused(tetris_images, tmp_path):
+    (tmp_path / "file").write_text("")
+    for folder in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(OSError, match="cannot be written to .*; free some space there or name another folder"):
+            grow(tetris_mlp(), tetris_images, grid(), checkpoint=folder)
+
+
+# -- faults --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, MemoryError])
+def test_a_fault_in_one_block_stops_the_others_and_comes_through(error, tetris_images, monkeypatch):
+    trainer, threads, seen = ENGINES["torch"], torch.get_num_threads(), []
+
+    class Failing(trainer):
+        def train_epoch(self, epoch: int):
+            if self.block.architecture.activation == "relu":
+                raise error("broken")
+            seen.append(epoch)
+            time.sleep(0.01)
+            return super().train_epoch(epoch)
+
+    monkeypatch.setitem(population.ENGINES, "torch", Failing)
+    torch.set_num_threads(2)
+    try:
+        with pytest.raises(error, match="broken"):
+            grow(tetris_mlp(), tetris_images, grid(activation=["relu", "tanh", "sigmoid"]), epochs=400)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(threads)
+    assert len(seen) < 100
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("ThreadPoolExecutor")]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"images": some_images((1, 5, 5), 4, train=8, test=4)}, r"reads images of \(1, 4, 4\).* has \(1, 5, 5\); resize"),
+        ({"images": some_images((1, 4, 4), 5, train=8, test=4)}, "has 5 classes, but tetris_mlp tells only 4 apart"),
+        ({"engine": "jax"}, "no engine 'jax'; choose auto, sequential or torch"),
+        ({"epochs": -1}, "epochs >= 0"),
+        ({"batch_size": 0}, "batch_size >= 1"),
+        ({"start": torch.zeros(2, 100)}, r"start has shape \(2, 100\); 3 models of this network need \(3, 100\)"),
+        ({"start": torch.zeros(3, 99)}, "start has shape"),
+        ({"design": grid().drop(columns="lr")}, "lacks the column 'lr'"),
+        ({"design": grid().assign(lr=np.nan)}, "no value for 'lr'"),
+        ({"device": "tpu9"}, "no device 'tpu9'; choose cpu or cuda"),
+        ({"device": "meta"}, "on cpu or cuda, not on meta"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused_before_it_starts(change, message, tetris_images):
+    arguments = {"net": tetris_mlp(), "images": tetris_images, "design": grid(seeds=3)}
+    with pytest.raises(ValueError, match=message):
+        grow(**arguments | change)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_missing_gpu_is_said(tetris_images):
+    with pytest.raises(ValueError, match="finds no CUDA device here; leave out device"):
+        grow(tetris_mlp(), tetris_images, grid(), device="cuda")
+
+
+@pytest.mark.parametrize("batch_size", [1, 41])
+def test_a_batch_of_one_image_is_refused_where_a_norm_needs_more(batch_size):
+    net = network("branching_net")
+    with pytest.raises(ValueError, match="norm would see a batch of one image .42 images .*choose a batch_size"):
+        grow(net, images_for(net), grid(), batch_size=batch_size)
+    assert len(grow(net, images_for(net), grid(), batch_size=batch_size + 1, epochs=1)) == 1
+
+
+def test_auto_is_an_engine():
+    assert resolve_engine("auto") in ENGINES
+    assert [resolve_engine(name) for name in ENGINES] == list(ENGINES)
+
+
+def test_no_epochs_give_the_initial_weights(tetris_images):
+    zoo = grow(tetris_mlp(), tetris_images, grid(seeds=2), epochs=0)
+
+    assert zoo.weights.shape == (2, 1, 100) and zoo.table["epoch"].tolist() == [0, 0]
+
+
+def test_progress_counts_model_epochs(tetris_images, capsys, tmp_path):
+    grow(tetris_mlp(), tetris_images, grid(seeds=5), epochs=3, progress=True, checkpoint=tmp_path)
+    first = capsys.readouterr().err
+    grow(tetris_mlp(), tetris_images, grid(seeds=5), epochs=3, progress=True, checkpoint=tmp_path)
+
+    assert "15/15" in first and "model-epochs/s" in first
+    assert "15/15" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("name", ["digits_cnn", "residual_net"])
+def test_the_gpu_grows_the_same_zoo(name):
+    net = network(name)
+    design = grid(seeds=2, activation=["tanh", "gelu"], optimizer=OPTIMIZERS, dropout=[0.0, 0.2])
+    cpu, gpu = (grow(net, images_for(net), design, device=device) for device in ("cpu", "cuda"))
+
+    assert torch.equal(cpu.weights[:, 0], gpu.weights[:, 0])
+    difference = (cpu.weights - gpu.weights).abs()
+    assert float(difference.median()) < 1e-4
+    for measure in MEASURES:
+        np.testing.assert_allclose(cpu.table[measure], gpu.table[measure], rtol=2e-2, atol=1e-2)

@@ -1,0 +1,458 @@
+"""Probes against scikit-learn, intervals against resampled loops, tables against their parts."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from scipy.stats import kendalltau
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.metrics import r2_score
+from sklearn.pipeline import Pipeline
+
+from hyperlib.representations.baselines import Hyperparameters, LayerStatistics, RawWeights
+from hyperlib.tasks.intervals import ModelBootstrap, paired_difference, score
+from hyperlib.tasks.probes import PENALTIES, LinearProbe, SoftmaxProbe, TreeProbe
+from hyperlib.tasks.probing import TABLE, probe_table, run_probes
+from hyperlib.weightspace.architectures import tetris_mlp
+from hyperlib.zoos.zoo import Samples
+
+EMBEDDERS = {"W": RawWeights(), "s(W)": LayerStatistics()}
+
+
+def problem(samples: int, latent: int, targets: int = 3, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Features of very different scale, and noisy linear targets far from zero."""
+    generator = np.random.default_rng(seed)
+    features = generator.normal(size=(samples, latent)) * 10.0 ** np.linspace(-2, 1, latent)
+    noise = np.arange(1, targets + 1) * generator.normal(size=(samples, targets))
+    return features, features @ np.random.default_rng(99).normal(size=(latent, targets)) + noise + 5
+
+
+def models_with_signal(models: int, epochs: int = 4, first: int = 0, seed: int = 0) -> Samples:
+    """Weights whose spread is the accuracy; the optimiser shows in the sign of the second layer."""
+    generator = np.random.default_rng([seed, first])
+    model = np.repeat(np.arange(first, first + models), epochs)
+    accuracy = generator.uniform(0.2, 1.0, models * epochs)
+    optimizer = generator.choice(["adam", "sgd"], models)[model - first]
+    weights = generator.normal(size=(len(model), 100)) * accuracy[:, None]
+    weights[:, 80:] += np.where(optimizer == "adam", 2.0, -2.0)[:, None]
+    table = pd.DataFrame({"model": model, "epoch": np.tile(np.arange(epochs), models), "test_accuracy": accuracy})
+    table = table.assign(optimizer=optimizer, lr=0.1, early=table["epoch"] < 2)
+    return Samples(torch.from_numpy(weights).float(), table, tetris_mlp())
+
+
+@pytest.fixture(scope="module")
+def parts() -> tuple[Samples, Samples, Samples]:
+    return models_with_signal(60), models_with_signal(15, first=100), models_with_signal(20, first=200)
+
+
+# -- the linear probe ------------------------------------------------------------------------------------------
+
+
+def test_penalties_are_the_published_grid():
+    assert len(PENALTIES) == 17
+    assert (PENALTIES[0], PENALTIES[1], PENALTIES[2], PENALTIES[-1]) == (1e3, 3e2, 1e2, 1e-5)
+    assert list(PENALTIES) == sorted(PENALTIES, reverse=True)
+
+
+@pytest.mark.parametrize("latent", [1, 12, 150], ids=["one", "few", "more-features-than-samples"])
+@pytest.mark.parametrize("penalty", [1e3, 1.0, 1e-3])
+def test_linear_probe_is_ridge_on_features_with_a_penalised_column_of_ones(latent, penalty):
+    (features, targets), (unseen, _) = problem(80, latent), problem(30, latent, seed=1)
+    probe = LinearProbe(penalties=(penalty,)).fit(features, targets, (features, targets))
+    ridge = Ridge(alpha=penalty, fit_intercept=False, solver="svd")
+    ridge.fit(np.column_stack([features, np.ones(80)]), targets)
+
+    np.testing.assert_allclose(probe.coefficients_, ridge.coef_.T, rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(probe.predict(unseen), ridge.predict(np.column_stack([unseen, np.ones(30)])), rtol=1e-6)
+
+
+@pytest.mark.parametrize("latent", [10, 60])
+def test_each_target_has_the_penalty_that_is_best_on_validation_models(latent):
+    (features, targets), validation = problem(50, latent, targets=4), problem(40, latent, targets=4, seed=1)
+    targets[:, 3] = np.random.default_rng(5).normal(size=50)  # nothing to learn: the strongest penalty wins
+
+    probe = LinearProbe().fit(features, targets, validation)
+    single = [LinearProbe(penalties=(p,)).fit(features, targets, validation) for p in PENALTIES]
+    r2 = np.array([r2_score(validation[1], one.predict(validation[0]), multioutput="raw_values") for one in single])
+
+    assert probe.penalty_.tolist() == [PENALTIES[place] for place in r2.argmax(0)]
+    assert len(set(probe.penalty_)) > 1
+    for target, place in enumerate(r2.argmax(0)):
+        np.testing.assert_allclose(probe.coefficients_[:, target], single[place].coefficients_[:, target])
+
+
+def test_published_probe_depends_on_units_and_the_standardised_one_does_not():
+    (features, targets), validation = problem(50, 12), problem(40, 12, seed=1)
+    scale = 10.0 ** np.arange(-6, 6)
+    shifted = (features * scale + scale, targets, (validation[0] * scale + scale, validation[1]))
+
+    def predict(given, **variant) -> np.ndarray:
+        return LinearProbe(penalties=(1.0,), **variant).fit(*given).predict(given[0])
+
+    plain = (features, targets, validation)
+    assert not np.allclose(predict(shifted), predict(plain), rtol=0.1)
+    np.testing.assert_allclose(predict(shifted, standardise=True), predict(plain, standardise=True))
+
+
+def test_constant_features_do_no_harm():
+    (features, targets), validation = problem(50, 4), problem(40, 4, seed=1)
+    features[:, 2] = validation[0][:, 2] = 3.0
+
+    for standardise in (False, True):
+        probe = LinearProbe(standardise=standardise).fit(features, targets, validation)
+        assert np.isfinite(probe.coefficients_).all()
+
+
+@pytest.mark.parametrize("place", ["features", "targets", "validation features", "validation targets"])
+def test_a_probe_refuses_what_is_not_finite(place):
+    values = dict(zip(["features", "targets"], problem(20, 3), strict=True))
+    values |= dict(zip(["validation features", "validation targets"], problem(20, 3, seed=1), strict=True))
+    values[place][4, 1] = np.nan
+    features, targets, *validation = values.values()
+
+    with pytest.raises(ValueError, match=f"The {place} are not finite in row 4"):
+        LinearProbe().fit(features, targets, validation)
+
+
+def test_a_linear_probe_refuses_meaningless_settings():
+    features, targets = problem(20, 3)
+    for penalties in ((), (1.0, 0.0), (-1.0,)):
+        with pytest.raises(ValueError, match="penalties above zero"):
+            LinearProbe(penalties=penalties).fit(features, targets, (features, targets))
+    with pytest.raises(ValueError, match=r"targets \[samples, targets\], not \[20\]"):
+        LinearProbe().fit(features, targets[:, 0], (features, targets))
+
+
+# -- the other probes ------------------------------------------------------------------------------------------
+
+
+def test_softmax_probe_finds_the_category_and_the_best_penalty(parts):
+    train, val, test = ((s.weights.double().numpy(), s.table["optimizer"].to_numpy(dtype=object)) for s in parts)
+
+    probe = SoftmaxProbe().fit(*train, val)
+    mean, spread = train[0].mean(0), train[0].std(0)
+    reference = LogisticRegression(C=1 / probe.penalty_, max_iter=500).fit((train[0] - mean) / spread, train[1])
+
+    assert probe.converged_
+    assert np.mean(probe.predict(test[0]) == test[1]) > 0.95
+    assert (probe.predict(test[0]) == reference.predict((test[0] - mean) / spread)).all()
+    assert not SoftmaxProbe(iterations=1).fit(*train, val).converged_
+    with pytest.raises(ValueError, match="category 'adam'; there is nothing to tell apart"):
+        SoftmaxProbe().fit(train[0], np.full(len(train[0]), "adam", dtype=object), val)
+
+
+def test_trees_read_what_a_linear_probe_cannot():
+    generator = np.random.default_rng(0)
+    features, unseen = generator.uniform(-1, 1, size=(2, 400, 3))
+    train, test = np.abs(features[:, 0]), np.abs(unseen[:, 0])
+
+    trees = TreeProbe(trees=60).fit(features, train)
+    linear = LinearProbe().fit(features, train[:, None], (features, train[:, None]))
+    signs = TreeProbe(trees=20).fit(features, np.where(features[:, 1] > 0, "up", "down"))
+
+    assert score(test, trees.predict(unseen)) > 0.9 > 0.2 > score(test, linear.predict(unseen)[:, 0])
+    assert np.mean(signs.predict(unseen) == np.where(unseen[:, 1] > 0, "up", "down")) > 0.95
+
+
+def test_trees_are_fitted_on_a_capped_number_of_rows_the_same_ones_for_a_seed():
+    features, targets = problem(300, 4)
+    fitted = [TreeProbe(trees=5, rows=100, seed=seed).fit(features, targets[:, 0]) for seed in (1, 1, 2)]
+
+    assert {probe.rows_ for probe in fitted} == {100}
+    assert (fitted[0].predict(features) == fitted[1].predict(features)).all()
+    assert (fitted[0].predict(features) != fitted[2].predict(features)).any()
+
+
+# -- intervals over models -------------------------------------------------------------------------------------
+
+
+def test_r2_is_about_the_mean_of_the_test_samples():
+    truth, prediction = np.random.default_rng(0).normal(size=(2, 50)) + 3
+
+    assert score(truth, prediction) == pytest.approx(r2_score(truth, prediction))
+    assert score(truth, np.full(50, truth.mean())) == pytest.approx(0)
+    assert np.isnan(score(np.ones(5), np.arange(5.0)))
+
+
+@pytest.mark.parametrize("metric", ["r2", "accuracy"])
+def test_every_draw_scores_the_samples_of_the_drawn_models(metric):
+    generator = np.random.default_rng(0)
+    groups = np.repeat([7, 3, 11, 5], [4, 1, 6, 3])  # models have different numbers of checkpoints
+    truth, prediction = generator.integers(3, size=(2, 14)).astype(float) + 1e3
+    draws = ModelBootstrap.draw(groups, draws=50, seed=3)
+
+    def plain(counts: np.ndarray) -> float:
+        rows = np.repeat(np.arange(14), counts[np.searchsorted([3, 5, 7, 11], groups)])
+        return score(truth[rows], prediction[rows], metric)
+
+    assert draws.counts.sum(1).tolist() == [4] * 50
+    np.testing.assert_allclose(
+        draws.scores(truth, prediction, metric), [plain(row) for row in draws.counts], rtol=1e-8, atol=1e-9
+    )
+
+
+def test_intervals_are_wider_over_models_than_over_checkpoints():
+    generator = np.random.default_rng(0)
+    model = np.repeat(np.arange(30), 20)
+    truth = generator.normal(size=600)
+    prediction = truth + generator.normal(size=30)[model]  # one error per model, shared by its checkpoints
+
+    def width(groups: np.ndarray) -> float:
+        draws = ModelBootstrap.draw(groups)
+        return float(np.diff(draws.interval(draws.scores(truth, prediction)))[0])
+
+    assert width(model) > 2 * width(np.arange(600))
+
+
+def test_interval_covers_the_true_score_about_as_often_as_it_says():
+    generator, hits = np.random.default_rng(0), 0
+    for trial in range(200):
+        model = np.repeat(np.arange(60), 3)
+        truth = generator.normal(size=180)
+        prediction = truth + 0.5 * generator.normal(size=60)[model]  # R² of the whole population: 1 - 0.25
+        draws = ModelBootstrap.draw(model, draws=300, seed=trial)
+        low, high = draws.interval(draws.scores(truth, prediction))
+        hits += low <= 0.75 <= high
+
+    assert 0.87 <= hits / 200 <= 0.99
+
+
+def test_one_model_gives_no_interval():
+    draws = ModelBootstrap.draw(np.zeros(9, dtype=int))
+
+    assert np.isnan(draws.interval(draws.scores(np.arange(9.0), np.arange(9.0)))).all()
+
+
+def test_draws_without_spread_are_left_out_of_the_interval():
+    truth = np.repeat([0.1, 0.2], 3)  # the target is a property of the model, as a learning rate
+    draws = ModelBootstrap.draw(np.repeat([0, 1], 3), draws=200)
+    scores = draws.scores(truth, truth + 0.01)
+
+    assert np.isnan(scores[(draws.counts == 2).any(1)]).all()
+    assert draws.interval(scores) == pytest.approx((0.96, 0.96))
+
+
+def test_paired_difference_is_surer_than_two_intervals():
+    generator = np.random.default_rng(0)
+    model = np.repeat(np.arange(30), 5)
+    truth, shared = generator.normal(size=150), generator.normal(size=30)[model]
+    first = truth + shared  # both miss the same models; the second misses a bit more
+    second = truth + 1.1 * shared
+    draws = ModelBootstrap.draw(model)
+
+    found = paired_difference(truth, first, second, draws)
+    low, _ = draws.interval(draws.scores(truth, first))
+    _, high = draws.interval(draws.scores(truth, second))
+
+    assert found.difference == pytest.approx(r2_score(truth, first) - r2_score(truth, second))
+    assert 0 < found.low < found.difference < found.high
+    assert low < high  # the two intervals overlap: apart they would not tell
+
+
+def test_unknown_metrics_and_empty_bootstraps_are_refused():
+    with pytest.raises(ValueError, match="no metric 'rmse'; choose one of r2, accuracy"):
+        score(np.ones(2), np.ones(2), "rmse")
+    with pytest.raises(ValueError, match="needs draws and models"):
+        ModelBootstrap.draw(np.array([]))
+
+
+# -- the table -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def result(parts):
+    return run_probes(
+        EMBEDDERS,
+        *parts,
+        columns=["test_accuracy", "optimizer", "epoch", "early"],
+        probes={"linear": ["W", "s(W)"], "trees": ["s(W)"]},
+        bootstrap=200,
+    )
+
+
+def test_table_has_one_row_per_question_in_order(result):
+    rows = result.table[["features", "probe", "target"]].agg(" ".join, axis=1).tolist()
+    targets = ["test_accuracy", "optimizer", "epoch", "early"]
+
+    assert tuple(result.table.columns) == TABLE
+    expected = [*(("W", "linear"), ("s(W)", "linear"), ("s(W)", "trees"))]
+    assert {(row.features, row.probe) for row in result.table.itertuples()} == set(expected)
+    assert len(rows) == len(set(rows)) == len(expected) * len(targets)
+    for _, part in result.table.groupby(["features", "probe"]):
+        assert part["target"].tolist() == targets
+
+
+def test_table_says_how_many_models_and_samples_it_rests_on(result):
+    counts = result.table[["n_train_models", "n_test_models", "n_train_samples", "n_test_samples"]]
+
+    assert counts.drop_duplicates().to_numpy().tolist() == [[60, 20, 240, 80]]
+    assert dict(zip(result.table["features"], result.table["dimensions"], strict=True)) == {"W": 100, "s(W)": 14}
+
+
+def test_table_finds_the_signal_and_only_the_signal(result):
+    value = result.table.set_index(["features", "probe", "target"])["value"]
+
+    assert value["s(W)", "linear", "test_accuracy"] > 0.7 > 0.2 > value["W", "linear", "test_accuracy"]
+    assert value["s(W)", "trees", "test_accuracy"] > 0.7
+    assert value["W", "linear", "optimizer"] > 0.95
+    assert value.loc[:, :, "epoch"].max() < 0.2
+    assert value.loc[:, :, "early"].max() < 0.8
+
+
+def test_row_is_what_its_parts_give(result, parts):
+    train, val, test = parts
+    features = [LayerStatistics().fit_transform(part).astype(np.float64) for part in parts]
+    truth = [part.table[["test_accuracy"]].to_numpy() for part in parts]
+    probe = LinearProbe().fit(features[0], truth[0], (features[1], truth[1]))
+    prediction = probe.predict(features[2])[:, 0]
+    row = result.table.query("features == 's(W)' and probe == 'linear' and target == 'test_accuracy'").iloc[0]
+
+    assert row["metric"] == "r2"
+    assert row["penalty"] == probe.penalty_[0]
+    assert row["value"] == pytest.approx(r2_score(truth[2], prediction))
+    assert row["tau"] == pytest.approx(kendalltau(truth[2][:, 0], prediction).statistic)
+    assert row["low"] < row["value"] < row["high"]
+
+
+def test_words_and_truth_values_are_classified(result):
+    categories = result.table[result.table["target"].isin(["optimizer", "early"])]
+
+    assert set(categories["metric"]) == {"accuracy"}
+    assert categories["tau"].isna().all()
+    assert categories["value"].between(0, 1).all()
+    assert result.table["penalty"].isna().equals(result.table["probe"] == "trees")
+
+
+def test_rows_are_compared_on_the_same_draws(result):
+    better = result.compare("s(W)", "W", "test_accuracy")
+    probes = result.compare("s(W)", "s(W)", "test_accuracy", probe="linear", second_probe="trees")
+    category = result.compare("W", "s(W)", "optimizer")
+    value = result.table.set_index(["features", "probe", "target"])["value"]
+    accuracy, optimizer = value.loc[:, "linear", "test_accuracy"], value.loc[:, "linear", "optimizer"]
+
+    assert better.difference == pytest.approx(accuracy["s(W)"] - accuracy["W"])
+    assert 0 < better.low < better.difference < better.high
+    assert probes.low < probes.high
+    assert category.difference == pytest.approx(optimizer["W"] - optimizer["s(W)"])
+    with pytest.raises(ValueError, match="No probe was run for W, trees, test_accuracy; there are: W, linear"):
+        result.compare("W", "W", "test_accuracy", probe="trees")
+
+
+def test_table_is_the_same_for_a_seed_and_intervals_move_with_it(parts):
+    def table(seed: int) -> pd.DataFrame:
+        return probe_table({"s(W)": LayerStatistics()}, *parts, ["test_accuracy"], seed=seed, bootstrap=50)
+
+    pd.testing.assert_frame_equal(table(1), table(1))
+    assert table(1)["value"].equals(table(2)["value"])
+    assert not table(1)["low"].equals(table(2)["low"])
+
+
+def test_a_fitted_representation_is_used_as_it_is_and_others_are_left_unfitted(parts):
+    fitted, fresh = Hyperparameters(["lr"]).fit(parts[0]), Hyperparameters(["lr"])
+    fitted.smallest_["lr"] = 1e-9
+    before = dict(fitted.__dict__)
+
+    probe_table({"fitted": fitted, "fresh": fresh}, *parts, ["test_accuracy"], bootstrap=10)
+
+    assert fitted.__dict__ == before
+    assert not hasattr(fresh, "architecture_")
+
+
+def test_pipelines_over_samples_are_probed_like_representations(parts):
+    reduced = Pipeline([("rep", RawWeights()), ("pca", PCA(5, random_state=0))])
+
+    table = probe_table({"PCA": reduced}, *parts, "test_accuracy", ["linear", "linear-standardised"], bootstrap=10)
+
+    assert table["dimensions"].tolist() == [5, 5]
+    assert table["probe"].tolist() == ["linear", "linear-standardised"]
+
+
+def test_constant_target_has_no_score(parts):
+    row = probe_table({"W": RawWeights()}, *parts, ["lr"], bootstrap=10).iloc[0]
+
+    assert row[["value", "low", "high", "tau"]].isna().all()
+
+
+# -- wrong input -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("first", "second"), [(0, 1), (0, 2), (1, 2)], ids=["train-val", "train-test", "val-test"])
+def test_a_split_by_checkpoint_is_refused(parts, first, second):
+    leaky = list(parts)
+    leaky[second] = leaky[first].take(slice(3, 8))  # checkpoints of models 0 and 1 of that part
+
+    with pytest.raises(ValueError, match=r"is in \w+ and in \w+ \(2 shared models\); split by model"):
+        probe_table(EMBEDDERS, *leaky, ["test_accuracy"])
+
+
+def test_models_of_another_zoo_may_have_the_same_numbers(parts):
+    other = models_with_signal(20, first=0, seed=1)
+
+    table = probe_table(EMBEDDERS, *parts[:2], other, ["test_accuracy"], bootstrap=10, other_zoo=True)
+
+    assert table["n_test_models"].tolist() == [20, 20]
+    with pytest.raises(ValueError, match="is in train and in val"):
+        probe_table(EMBEDDERS, parts[0], parts[0], other, ["test_accuracy"], other_zoo=True)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"columns": ["flatness"]}, "no column 'flatness' to predict; there are model, epoch, test_accuracy"),
+        ({"columns": []}, "no column to predict"),
+        ({"probes": ["mlp"]}, "no probe 'mlp'; choose from linear, linear-standardised, trees"),
+        ({"probes": {"trees": ["U"]}}, r"'trees' is to read 'U', but the embedders are W, s\(W\)"),
+        ({"probes": []}, "nothing to probe"),
+        ({"embedders": {}}, "nothing to probe"),
+    ],
+)
+def test_unknown_names_are_refused(parts, settings, message):
+    given = {"embedders": EMBEDDERS, "columns": ["test_accuracy"]} | settings
+
+    with pytest.raises(ValueError, match=message):
+        probe_table(given.pop("embedders"), *parts, **given)
+
+
+@pytest.mark.parametrize(
+    ("column", "bad", "message"),
+    [
+        ("test_accuracy", np.nan, r"values of test_accuracy \(val\) are not finite in row 2"),
+        ("optimizer", None, "optimizer has no value in row 2 of val"),
+    ],
+)
+def test_targets_without_a_value_are_refused(parts, column, bad, message):
+    table = parts[1].table.copy()
+    table.loc[2, column] = bad
+    holed = Samples(parts[1].weights, table, parts[1].architecture)
+
+    with pytest.raises(ValueError, match=message):
+        probe_table(EMBEDDERS, parts[0], holed, parts[2], [column])
+
+
+def test_parts_that_are_no_samples_or_empty_are_refused(parts, tiny_zoo):
+    with pytest.raises(TypeError, match=r"val must be Samples, not Zoo; take them from zoo.samples\(\)"):
+        probe_table(EMBEDDERS, parts[0], tiny_zoo, parts[2], ["test_accuracy"])
+    with pytest.raises(ValueError, match="no samples in test"):
+        probe_table(EMBEDDERS, parts[0], parts[1], parts[2].take([]), ["test_accuracy"])
+
+
+def test_features_that_are_not_finite_are_refused_by_name(parts):
+    class Broken(LayerStatistics):
+        def transform(self, samples):
+            return np.full((len(samples), 2), np.nan)
+
+    with pytest.raises(ValueError, match=r"features of mine \(train\) are not finite in row 0"):
+        probe_table({"mine": Broken()}, *parts, ["test_accuracy"])
+
+
+def test_a_real_zoo_is_probed_from_end_to_end(tiny_zoo):
+    parts = [part.samples() for part in tiny_zoo.split((0.6, 0.2, 0.2))]
+
+    table = probe_table(
+        EMBEDDERS | {"H": Hyperparameters()}, *parts, ["test_accuracy", "epoch", "optimizer"], bootstrap=20
+    )
+
+    assert len(table) == 9
+    assert table["value"].notna().all()
+    assert table["n_test_models"].unique().tolist() == [4]
