@@ -43,6 +43,8 @@ _EXPORTS = {
     "RawWeights": "hyperlib.representations.baselines",
     "LinearProbe": "hyperlib.tasks.probes",
     "TreeProbe": "hyperlib.tasks.probes",
+    "SoftmaxProbe": "hyperlib.tasks.probes",
+    "ProbeResult": "hyperlib.tasks.probing",
     "probe_table": "hyperlib.tasks.probing",
     "run_probes": "hyperlib.tasks.probing",
     "PROFILES": "hyperlib.study.profiles",

@@ -30,6 +30,7 @@ import pandas as pd
 import hyperlib
 from hyperlib.representations.maps import pick_rows, umap_map
 from hyperlib.study import figures, published, thesis_recipes
+from hyperlib.study.figures import show_table
 from hyperlib.tasks.diversity import diversity
 
 study = hyperlib.Study(profile)
@@ -54,7 +55,7 @@ study = hyperlib.Study(profile)
 tetris = hyperlib.load_images("tetris")
 design = hyperlib.grid(seeds=5, init="kaiming_uniform", activation="tanh", optimizer="adam", lr=1e-3)
 small = hyperlib.train_population(hyperlib.tetris_mlp(), tetris, design, epochs=3, progress=False)
-small.table[["model", "epoch", "seed", "lr", "train_loss", "test_accuracy", "gap", "gap_clean"]].tail(4).round(3)
+show_table(small.table[["model", "epoch", "seed", "lr", "train_loss", "test_accuracy", "gap", "gap_clean"]].tail(4))
 
 # %% [markdown]
 # **Reading.** One row per model and epoch. The generalization gap stands there in two readings: `gap` uses the train accuracy
@@ -78,12 +79,13 @@ counts = {
 }
 ours = pd.DataFrame({"metric": list(counts), "value": list(counts.values())})
 totals = study.beside_thesis("zoo-generating-factors", ours, on=["metric"])
-study.publish("zoo-generating-factors", totals, "totals")[["metric", "ours", "published", "source"]]
+study.publish("zoo-generating-factors", totals, "totals")
+show_table(totals[["metric", "ours", "published", "source"]], precision=0)
 
-# %% mystnb={"figure": {"name": "tab-zoos", "caption": "Every zoo of the thesis and whether the companion has a recipe for it."}} tags=["full-width"]
+# %% tags=["output_scroll"]
 columns = ["id", "chapter", "dataset", "architecture", "weights", "models", "epochs", "varied", "fixed", "scale", "recipe"]
 study.publish("zoo-generating-factors", zoos[columns])
-zoos[["id", "dataset", "weights", "models", "epochs", "scale", "recipe"]].style.hide(axis="index").format(na_rep="–")
+show_table(zoos[["id", "dataset", "weights", "models", "epochs", "scale", "recipe"]])
 
 # %% [markdown]
 # **Reading.** The whole table, with every factor's values, is in `book/results`. What stands as *not given* there is not known
@@ -108,7 +110,7 @@ grown = pd.DataFrame(
     }
     for name, recipe in recipes.items()
 )
-study.publish("zoo-generating-factors", grown, "grown").style.hide(axis="index")
+show_table(study.publish("zoo-generating-factors", grown, "grown"))
 
 # %%
 populations = {name: study.zoo(name) for name in names}
@@ -141,12 +143,12 @@ spread = pd.concat(
     ],
     axis=1,
 ).T.rename_axis(["zoo", "epoch"]).reset_index()
-study.publish("zoo-accuracy-over-epochs", spread).round(3).style.hide(axis="index").format(precision=3)
+show_table(study.publish("zoo-accuracy-over-epochs", spread))
 
 # %%
 reported = published.as_fractions(published.accuracy_statistics())
 study.publish("zoo-accuracy-over-epochs", reported, "published")
-reported[["zoo", "epoch", "mean", "std", "median", "source"]].style.hide(axis="index").format(precision=3, na_rep="–")
+show_table(reported[["zoo", "epoch", "mean", "std", "median", "source"]])
 
 # %% [markdown]
 # **Reading.** A seed zoo is a narrow band that moves; a zoo with varied hyper-parameters fills the range from chance to the best.
@@ -183,11 +185,11 @@ diverse = pd.DataFrame(
 )
 study.publish("zoo-stats-diversity", diverse)
 shown = ["zoo", "models", "diverged", "test_accuracy_mean", "test_accuracy_std", "gap_mean", "gap_std"]
-diverse[shown].style.hide(axis="index").format(precision=3)
+show_table(diverse[shown])
 
 # %%
 shown = ["zoo", "pairs", "agreement", "cka", "weight_std", "l2", "cosine"]
-diverse[shown].style.hide(axis="index").format(precision=3)
+show_table(diverse[shown])
 
 # %% [markdown]
 # **Reading.** `agreement` is the share of test images that two models put into the same class, `cka` compares their outputs
@@ -228,7 +230,7 @@ benchmark = pd.concat([result.table.assign(zoo=name) for name, result in probed.
 study.publish("zoo-property-benchmark", benchmark)
 rows, columns = ["zoo", "probe", "features", "dimensions"], ["target"]
 wide = benchmark.pivot_table("value", rows, columns, sort=False)[targets]
-wide.reset_index().style.hide(axis="index").format(precision=3)
+show_table(wide.reset_index())
 
 # %% mystnb={"image": {"alt": "Four panels, one per zoo: bars of R squared for accuracy, epoch and gap from raw weights, layer statistics and hyper-parameters with the linear probe, with intervals. Layer statistics reach furthest on accuracy and epoch in every panel."}, "figure": {"name": "fig-zoo-property-benchmark", "caption": "R² of the linear probe on unseen models; lines are 95 % intervals from a bootstrap over models. An arrow marks a bar that goes on to the left. The number of test models is in each title."}}
 fig, axes = plt.subplots(1, 4, figsize=(11, 3.6), sharey=True)
@@ -253,7 +255,7 @@ differences = pd.DataFrame(
     for first, second in pairs
 )
 study.publish("zoo-property-benchmark", differences, "differences")
-differences.style.hide(axis="index").format(precision=3)
+show_table(differences)
 
 # %% [markdown]
 # And the factors themselves, in the zoos that vary them: can they be read off the weights? Numbers by $R^2$ (learning rates in
@@ -270,7 +272,7 @@ for name in ["tetris_hyp", "digits_hyp"]:
     rows.append(hyperlib.probe_table(weights_only, *parts, columns=factors).assign(zoo=name))
 factor_table = pd.concat(rows, ignore_index=True)
 study.publish("zoo-property-benchmark", factor_table, "factors")
-factor_table[["zoo", "features", "target", "metric", "value", "low", "high"]].style.hide(axis="index").format(precision=3)
+show_table(factor_table[["zoo", "features", "target", "metric", "value", "low", "high"]])
 
 # %% [markdown]
 # ## What does a zoo look like?
@@ -434,4 +436,4 @@ claims = pd.DataFrame(
     ],
     columns=["claim", "thesis chapter", "held", "measured, or the zoos in which it held"],
 )
-study.publish("disc-scorecard", claims, "03").style.hide(axis="index")
+show_table(study.publish("disc-scorecard", claims, "03"))

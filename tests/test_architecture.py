@@ -11,7 +11,8 @@ from toys import NONLINEARITIES, TOYS, by_hand, network
 
 from hyperlib.study import published
 from hyperlib.weightspace.architecture import Architecture
-from hyperlib.weightspace.architectures import ARCHITECTURES, architecture as by_name
+from hyperlib.weightspace.architectures import ARCHITECTURES
+from hyperlib.weightspace.architectures import architecture as by_name
 from hyperlib.weightspace.layers import (
     ACTIVATIONS,
     Activation,

@@ -25,7 +25,10 @@ def budget(request, monkeypatch):
 def test_losses_and_accuracies_are_those_of_each_model(name, generator):
     net = network(name)
     weights = net.initialise(range(5))
-    x, y = torch.randn(300, *net.image, generator=generator), torch.randint(net.num_classes, (300,), generator=generator)
+    x, y = (
+        torch.randn(300, *net.image, generator=generator),
+        torch.randint(net.num_classes, (300,), generator=generator),
+    )
 
     loss, accuracy = evaluate(net, weights, x, y)
 

@@ -11,7 +11,10 @@ from torch import nn
 from hyperlib.weightspace.layout import Layout, Slot
 
 SHAPES = st.dictionaries(
-    st.from_regex(r"[ab]{1,2}(\.[ab0]{1,2}){0,2}", fullmatch=True), st.lists(st.integers(1, 4), max_size=4).map(tuple), min_size=1, max_size=6
+    st.from_regex(r"[ab]{1,2}(\.[ab0]{1,2}){0,2}", fullmatch=True),
+    st.lists(st.integers(1, 4), max_size=4).map(tuple),
+    min_size=1,
+    max_size=6,
 )
 
 
@@ -85,7 +88,9 @@ def test_networks_made_elsewhere_have_a_layout(network):
 
     assert layout.size == sum(v.numel() for v in [*network.parameters(), *buffers.values()] if v.is_floating_point())
     assert int(layout.learned.sum()) == sum(value.numel() for value in network.parameters())
-    assert {slot.name for slot in layout if not slot.learned} == {n for n, v in buffers.items() if v.is_floating_point()}
+    assert {slot.name for slot in layout if not slot.learned} == {
+        n for n, v in buffers.items() if v.is_floating_point()
+    }
     assert all(torch.equal(value, state[name]) for name, value in layout.unflatten(vector).items())
 
 

@@ -112,10 +112,10 @@ def test_a_probe_refuses_what_is_not_finite(place):
     features, targets, *validation = values.values()
 
     with pytest.raises(ValueError, match=f"The {place} are not finite in row 4"):
-        LinearProbe().fit(features, targets, validation)
+        LinearProbe().fit(features, targets, tuple(validation))
 
 
-def test_a_linear_probe_refuses_meaningless_settings():
+def test_a_linear_probe_refuses_meaningless_settings(no_shape_checks):
     features, targets = problem(20, 3)
     for penalties in ((), (1.0, 0.0), (-1.0,)):
         with pytest.raises(ValueError, match="penalties above zero"):
@@ -134,9 +134,13 @@ def test_softmax_probe_finds_the_category_and_the_best_penalty(parts):
     mean, spread = train[0].mean(0), train[0].std(0)
     reference = LogisticRegression(C=1 / probe.penalty_, max_iter=500).fit((train[0] - mean) / spread, train[1])
 
+    accuracy = {p: np.mean(SoftmaxProbe((p,)).fit(*train, val).predict(val[0]) == val[1]) for p in (1e3, 1e0, 1e-2)}
+
     assert probe.converged_
     assert np.mean(probe.predict(test[0]) == test[1]) > 0.95
     assert (probe.predict(test[0]) == reference.predict((test[0] - mean) / spread)).all()
+    best = max(accuracy, key=accuracy.get)  # the first of equals: the strongest
+    assert SoftmaxProbe((1e-2, 1e3, 1e0)).fit(*train, val).penalty_ == best
     assert not SoftmaxProbe(iterations=1).fit(*train, val).converged_
     with pytest.raises(ValueError, match="category 'adam'; there is nothing to tell apart"):
         SoftmaxProbe().fit(train[0], np.full(len(train[0]), "adam", dtype=object), val)
@@ -430,7 +434,7 @@ def test_targets_without_a_value_are_refused(parts, column, bad, message):
         probe_table(EMBEDDERS, parts[0], holed, parts[2], [column])
 
 
-def test_parts_that_are_no_samples_or_empty_are_refused(parts, tiny_zoo):
+def test_parts_that_are_no_samples_or_empty_are_refused(parts, tiny_zoo, no_shape_checks):
     with pytest.raises(TypeError, match=r"val must be Samples, not Zoo; take them from zoo.samples\(\)"):
         probe_table(EMBEDDERS, parts[0], tiny_zoo, parts[2], ["test_accuracy"])
     with pytest.raises(ValueError, match="no samples in test"):

@@ -91,7 +91,9 @@ def test_a_hundred_thousand_seeds_have_as_many_keys():
 def test_every_place_of_the_path_leads_to_another_stream():
     paths = [(a, b, c) for a in range(4) for b in range(12) for c in range(12)]
     first = {path: tuple(draws(key([1, 2], *path), 2).flatten().tolist()) for path in paths}
-    shorter = {tuple(draws(key([1, 2], *path[:length]), 2).flatten().tolist()) for path in paths for length in (0, 1, 2)}
+    shorter = {
+        tuple(draws(key([1, 2], *path[:length]), 2).flatten().tolist()) for path in paths for length in (0, 1, 2)
+    }
 
     assert len(set(first.values())) == len(paths)
     assert not shorter & set(first.values())

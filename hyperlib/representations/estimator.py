@@ -11,7 +11,6 @@ Source: our choice; the contract follows scikit-learn's rules for estimators.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -33,7 +32,7 @@ class Representation(TransformerMixin, BaseEstimator):
     own checkpoint and on what was learned, never on the other rows of the call.
     """
 
-    def fit(self, samples: Samples, y: Values | None = None, *, groups: Values | None = None) -> Self:
+    def fit(self, samples: Samples, y: Values | None = None, *, groups: Values | None = None) -> Representation:
         """Learn from checkpoints; `groups` says which are of one model, `y` is there for supervised ones.
 
         Raises ValueError when there are no samples, when they hold weights that are not finite, or when `y`

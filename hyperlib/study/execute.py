@@ -19,14 +19,14 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from hyperlib.study.cost import clock, cores
 from hyperlib.study.edition import Chapter, Edition, file_hash, write_whole
 from hyperlib.study.record import VARIABLE, read_record
 
 Say = Callable[[str], None]
-EVERY = 15.0  # seconds between two lines about a chapter that is still running
+EVERY = 30.0  # seconds between two lines about a chapter that is still running
 
 
 @dataclass
@@ -71,14 +71,10 @@ def execute(
 
 def _chosen(edition: Edition, names: tuple[str, ...]) -> list[Chapter]:
     chapters = edition.chapters()
-    known = {
-        word: chapter for chapter in chapters for word in (chapter.name, chapter.name.rsplit("/", 1)[-1])
-    }
+    known = {word: chapter for chapter in chapters for word in (chapter.name, chapter.name.rsplit("/", 1)[-1])}
     for name in names:
         if name not in known:
-            raise ValueError(
-                f"_toc.yml has no chapter {name!r}; it has {', '.join(c.name for c in chapters)}."
-            )
+            raise ValueError(f"_toc.yml has no chapter {name!r}; it has {', '.join(c.name for c in chapters)}.")
     return [known[name] for name in names] if names else chapters
 
 
@@ -159,16 +155,7 @@ def _supervised(run: Execution, output: Path, environment: dict[str, str]) -> st
     command = [sys.executable, "-m", "hyperlib.study.worker"]
     command += [str(chapter.edition.root), chapter.name, chapter.edition.profile, str(output)]
     log = output.with_suffix(".log")
-    with log.open("w", encoding="utf-8") as errors:
-        run.process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            encoding="utf-8",
-            env=environment,
-            start_new_session=True,
-        )
+    with log.open("w", encoding="utf-8") as errors, _started(command, errors, environment) as run.process:
         last = _follow(run, run.process.stdout or ())
         code = run.process.wait()
     last_words = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:]
@@ -178,6 +165,18 @@ def _supervised(run: Execution, output: Path, environment: dict[str, str]) -> st
     if code or "done" not in last:
         return f"before it could say why (exit code {code}): {' '.join(last_words) or 'no message'}"
     return None
+
+
+def _started(command: list[str], errors: TextIO, environment: dict[str, str]) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=errors,
+        encoding="utf-8",
+        env=environment,
+        start_new_session=True,  # an interrupt reaches this process, which ends its workers in order
+    )
 
 
 def _follow(run: Execution, lines: Iterable[str]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from pandas.io.formats.style import Styler
 
 INK = "#808080"  # readable on white and on near-black
 COLOURS = {
@@ -46,6 +47,11 @@ def use_house_style() -> None:
             ),
         }
     )
+
+
+def show_table(table: pd.DataFrame, precision: int = 3) -> Styler:
+    """A table as a page shows it: without row numbers, so many decimals, a dash where there is no value."""
+    return table.style.hide(axis="index").format(precision=precision, na_rep="–")
 
 
 def bands_over_epochs(table: pd.DataFrame, column: str, ax: Axes, label: str, colour: str, percent: bool = True) -> None:

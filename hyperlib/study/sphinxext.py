@@ -76,7 +76,7 @@ def edit_the_source(app: Sphinx, pagename: str, template: str, context: dict[str
             button["url"] = button["url"].removesuffix(".ipynb") + ".py"
 
 
-def without_thebe(app: Sphinx, pagename: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+def without_thebe(app: Sphinx, pagename: str, template: str, context: dict[str, Any], *_: Any) -> None:
     """Leave out the scripts of thebe, which Jupyter Book always adds: they name an address elsewhere."""
     for kind in ("script_files", "css_files"):
         files = context.get(kind, [])

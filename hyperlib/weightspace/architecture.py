@@ -53,7 +53,9 @@ class Architecture:
         if not self.layers:
             raise ValueError(f"{self.name} has no layers; the last one must give one row of classes.")
         if len(self.steps[-1].outputs) != 1:
-            raise ValueError(f"{self.name} ends in shape {self.steps[-1].outputs}; its last layer must give one row of classes.")
+            raise ValueError(
+                f"{self.name} ends in shape {self.steps[-1].outputs}; its last layer must give one row of classes."
+            )
 
     # -- structure --------------------------------------------------------------------------------------------------
 

@@ -266,9 +266,7 @@ def _need_positive(layer: Layer, **numbers: int) -> None:
             raise ValueError(f"{kind} {layer.name} has too small a {what}; a layer's sizes are whole and positive.")
 
 
-def _windows(
-    layer: Layer, inputs: tuple[int, ...], kernel: int, stride: int, padding: int = 0
-) -> tuple[int, ...]:
+def _windows(layer: Layer, inputs: tuple[int, ...], kernel: int, stride: int, padding: int = 0) -> tuple[int, ...]:
     """How many windows stand side by side, per direction."""
     sides = tuple((side + 2 * padding - kernel) // stride + 1 for side in inputs[1:])
     if min(sides) < 1:

@@ -158,7 +158,6 @@ def _cross_power(left: Tensor, right: Tensor) -> Tensor:
 def _unit(weights: Tensor) -> Tensor:
     """Weight vectors of length one; NaN where all weights are zero."""
     exact = weights.double()
-    exact = exact / exact.abs().amax(-1, keepdim=True)  # so that squares of very small weights do not vanish
     return exact / torch.linalg.vector_norm(exact, dim=-1, keepdim=True)
 
 

@@ -92,9 +92,7 @@ def checked_job(
     if start is not None:
         start = _check_start(start, (len(design), architecture.layout.size))
     where = _check_device(device)
-    return Job(
-        architecture, _on_device(images, where), design, epochs, batch_size, start, seed, engine, where
-    )
+    return Job(architecture, _on_device(images, where), design, epochs, batch_size, start, seed, engine, where)
 
 
 def _check_images(architecture: Architecture, images: Images) -> None:

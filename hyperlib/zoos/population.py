@@ -67,12 +67,10 @@ def train_population(
     that is random about the row. checkpoint: a folder for the state of a long job; calling again after a kill goes on
     from there with the same result. device: CPU, or CUDA where torch finds one and you name it ("cuda").
 
-    Raises ValueError for a wrong design, images of another shape or class count, or another job's checkpoint folder, and
-    OSError when the state cannot be written there.
+    Raises ValueError for a wrong design, images of another shape or class count, or another job's checkpoint folder,
+    and OSError when the state cannot be written there.
     """
-    job = checked_job(
-        architecture, images, design, epochs, batch_size, start, seed, resolve_engine(engine), device
-    )
+    job = checked_job(architecture, images, design, epochs, batch_size, start, seed, resolve_engine(engine), device)
     shape = (len(job.design), epochs + 1)
     weights = torch.empty(*shape, architecture.layout.size, dtype=torch.float32)
     measures = np.empty((*shape, len(PROPERTIES)))

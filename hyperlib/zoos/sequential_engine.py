@@ -32,9 +32,7 @@ class SequentialTrainer:
         self.networks = [self._network(row) for row in weights]
         self.optimizers = [
             _optimizer(block.optimizer, network, lr, decay)
-            for network, lr, decay in zip(
-                self.networks, block.design["lr"], block.design["weight_decay"], strict=True
-            )
+            for network, lr, decay in zip(self.networks, block.design["lr"], block.design["weight_decay"], strict=True)
         ]
 
     def _network(self, weights: Float[Tensor, " params"]) -> Network:

@@ -10,6 +10,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import EllipsisType
 
 import numpy as np
 import pandas as pd
@@ -30,6 +31,8 @@ PROPERTIES = (
     "gap",
     "gap_clean",
 )
+
+Rows = Sequence[int] | np.ndarray | slice
 
 
 @dataclass(frozen=True)
@@ -56,10 +59,10 @@ class Samples:
         """(samples, params), as scikit-learn asks of its inputs."""
         return len(self.weights), self.weights.shape[1]
 
-    def __getitem__(self, rows: Sequence[int] | np.ndarray | slice) -> Samples:
-        return self.take(rows)
+    def __getitem__(self, rows: Rows | tuple[Rows, EllipsisType]) -> Samples:
+        return self.take(rows[0] if isinstance(rows, tuple) else rows)  # scikit-learn asks for [rows, ...]
 
-    def take(self, rows: Sequence[int] | np.ndarray | slice) -> Samples:
+    def take(self, rows: Rows) -> Samples:
         """The chosen samples: integer places, a boolean mask or a slice."""
         places = np.array(np.arange(len(self))[rows])  # a copy: torch takes no reversed views
         picked = self.table.iloc[places].reset_index(drop=True)
@@ -75,7 +78,10 @@ class Zoo:
     """
 
     def __init__(
-        self, architecture: Architecture, weights: Float[Tensor, "models epochs params"] | np.ndarray, table: pd.DataFrame
+        self,
+        architecture: Architecture,
+        weights: Float[Tensor, "models epochs params"] | np.ndarray,
+        table: pd.DataFrame,
     ) -> None:
         self.architecture = architecture
         if isinstance(weights, np.ndarray):  # torch shares memory that it may write to, the rest is copied
@@ -87,11 +93,15 @@ class Zoo:
     def _check(self) -> None:
         if self.weights.ndim != 3 or self.weights.dtype != torch.float32 or self.weights.shape[1] == 0:
             kind = f"{self.weights.dtype} {tuple(self.weights.shape)}"
-            raise ValueError(f"A zoo's weights are float32 [models, epochs, params] with an epoch at least, not {kind}.")
+            raise ValueError(
+                f"A zoo's weights are float32 [models, epochs, params] with an epoch at least, not {kind}."
+            )
         self.architecture.layout.check(self.weights, self.architecture.name)
         models, epochs = self.weights.shape[:2]
         if len(self.table) != models * epochs:
-            raise ValueError(f"{models} models x {epochs} epochs need {models * epochs} table rows, not {len(self.table)}.")
+            raise ValueError(
+                f"{models} models x {epochs} epochs need {models * epochs} table rows, not {len(self.table)}."
+            )
         if missing := [name for name in ("model", "epoch", "activation") if name not in self.table]:
             raise ValueError(f"The zoo's table lacks the column {missing[0]!r}.")
         for name in ("model", "epoch"):
@@ -163,7 +173,7 @@ class Zoo:
         return tuple(self.take(np.sort(np.array(places[a:b], dtype=int))) for a, b in zip(starts, ends, strict=True))
 
     def module(self, model: int, epoch: int) -> Network:
-        """One checkpoint as an ordinary `torch.nn.Module`; `model` is a place of the first axis, `epoch` a kept epoch."""
+        """One checkpoint as an ordinary `torch.nn.Module`: `model` is a place of the first axis, `epoch` one kept."""
         if not 0 <= model < len(self):
             raise ValueError(f"There is no model {model}; this zoo has {len(self)} models, counted from 0.")
         found = np.flatnonzero(self.epochs == epoch)

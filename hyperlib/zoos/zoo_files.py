@@ -105,7 +105,12 @@ def zoo_card(zoo: Zoo) -> str:
     """A short description of the zoo in Markdown: what it holds, its generating factors and its properties."""
     models, epochs, params = zoo.weights.shape
     lines = [f"# Zoo of {models} models", "", f"- architecture: {zoo.architecture.name}, {params} weights"]
-    lines += [f"- checkpoints: {epochs} per model, epochs {zoo.epochs[0]} to {zoo.epochs[-1]}", "", "## Generating factors", ""]
+    lines += [
+        f"- checkpoints: {epochs} per model, epochs {zoo.epochs[0]} to {zoo.epochs[-1]}",
+        "",
+        "## Generating factors",
+        "",
+    ]
     for name in zoo.design.columns.drop("model"):
         values = zoo.design[name].unique()
         shown = ", ".join(f"{v:g}" if isinstance(v, float) else str(v) for v in values[:6])
@@ -166,7 +171,9 @@ def _check_file(path: Path, expected: dict[str, Any]) -> None:
     if path.is_symlink() or not path.is_file():
         raise ValueError(f"{path} is missing from the zoo; make or download the zoo again.")
     if path.stat().st_size != expected["bytes"] or _fingerprint(path)["sha256"] != expected["sha256"]:
-        raise ValueError(f"{path} is damaged (its size or checksum is not the manifest's); make or download the zoo again.")
+        raise ValueError(
+            f"{path} is damaged (its size or checksum is not the manifest's); make or download the zoo again."
+        )
 
 
 def _open_array(path: Path, shape: tuple[int, ...]) -> np.ndarray:
@@ -197,7 +204,7 @@ def _read_table(path: Path, columns: list[str], rows: int) -> pd.DataFrame:
                 raise ValueError("overlapping")
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in columns}
-        if any(array.shape != (rows,) or array.dtype.kind not in "biufU" for array in arrays.values()):
+        if not all(_is_column(array, rows) for array in arrays.values()):
             raise ValueError("no columns")
     except _UNREADABLE:
         raise ValueError(
@@ -206,3 +213,8 @@ def _read_table(path: Path, columns: list[str], rows: int) -> pd.DataFrame:
     if "diverged" in arrays and arrays["diverged"].dtype != bool:
         raise ValueError(f"{path} says diverged by {arrays['diverged'].dtype} values; make or download the zoo again.")
     return pd.DataFrame(arrays)
+
+
+def _is_column(array: object, rows: int) -> bool:
+    """numpy gives a member that is no array as bytes."""
+    return isinstance(array, np.ndarray) and array.shape == (rows,) and array.dtype.kind in "biufU"

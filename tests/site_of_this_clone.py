@@ -1,0 +1,43 @@
+"""The built site of this clone, checked: `pytest tests/site_of_this_clone.py` after `make book`.
+
+Not collected by `make test`, which needs no built site.
+"""
+
+from __future__ import annotations
+
+import check_site
+import pytest
+
+from hyperlib.study.edition import Edition
+from hyperlib.study.paths import root
+
+SITE = root() / "_build" / "html"
+
+
+@pytest.fixture(scope="module")
+def pages() -> list[str]:
+    names = [file.relative_to(SITE).as_posix() for file in SITE.rglob("*.html")]
+    assert names, "there is no site; run `make book` first"
+    return names
+
+
+def test_site_is_whole_and_needs_no_network(pages):
+    assert check_site.faults(SITE) == []
+
+
+def test_every_chapter_says_how_it_was_made(pages):
+    for chapter in Edition(root(), "quick").chapters():
+        text = (SITE / f"{chapter.name}.html").read_text(encoding="utf-8")
+        assert "How this page was made" in text and "was not executed" not in text, chapter.name
+
+
+def test_chapters_are_edited_in_their_source_and_opened_as_notebooks(pages):
+    for chapter in Edition(root(), "quick").chapters():
+        text = (SITE / f"{chapter.name}.html").read_text(encoding="utf-8")
+        assert f"/edit/main/{chapter.name}.py" in text, chapter.name
+        assert f"/blob/main/{chapter.name}.ipynb" in text, chapter.name  # Colab
+
+
+def test_formulas_come_from_the_site_itself(pages):
+    assert (SITE / "_static/mathjax/tex-chtml.js").is_file()
+    assert list((SITE / "_static/mathjax/output/chtml/fonts/woff-v2").glob("*.woff"))

@@ -1,0 +1,58 @@
+"""A book of small chapters in a folder of the test's own, to execute, break and build."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+HEADER = """# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Does it add up?
+# A sentence before the code.
+
+# %% tags=["parameters"]
+profile = "laptop"
+
+"""
+
+PUBLISHES = """# %%
+import os
+from pathlib import Path
+from hyperlib.study.record import record_result, record_seeds
+
+folder = Path(os.environ["HYPERLIB_RESULTS"]) / profile
+folder.mkdir(parents=True, exist_ok=True)
+(folder / "sum.csv").write_text("a,sum\\n1,2\\n")
+record_result(folder / "sum.csv")
+record_seeds("sums", "1 to 3")
+
+# %%
+print("one and one is", 1 + 1)
+"""
+
+FAILS = """# %%
+before = 1
+
+# %%
+# a comment first
+raise ValueError("two and two is five")
+"""
+
+
+def make_book(folder: Path, **chapters: str) -> Path:
+    """Write `_toc.yml`, an index and the chapters' sources: name and cells behind the parameters."""
+    (folder / "book").mkdir(parents=True)
+    (folder / "notebooks").mkdir()
+    (folder / "book" / "index.md").write_text("# A small book\n\nWith an index.\n", encoding="utf-8")
+    lines = ["format: jb-book", "root: book/index", "chapters:"]
+    for name, cells in chapters.items():
+        lines.append(f"  - file: notebooks/{name}")
+        (folder / "notebooks" / f"{name}.py").write_text(HEADER + cells, encoding="utf-8")
+    (folder / "_toc.yml").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return folder

@@ -1,0 +1,34 @@
+"""The prose stays true: what it names exists, and what exists is named."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGES = [*sorted((ROOT / "book").glob("*.md")), *sorted((ROOT / "notebooks").glob("*.py"))]
+MODULES = sorted(path for path in (ROOT / "hyperlib").glob("*/*.py") if path.stem != "__init__")
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: f"{path.parent.name}.{path.stem}")
+def test_the_architecture_page_names_every_module(module):
+    rows = (ROOT / "book" / "architecture.md").read_text(encoding="utf-8").splitlines()
+    (row,) = [row for row in rows if row.startswith(f"| `hyperlib/{module.parent.name}`")]
+
+    assert f"`{module.stem}`" in row
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
+def test_every_citation_is_in_the_bibliography(page):
+    known = set(re.findall(r"^@\w+\{([^,\s]+),", (ROOT / "book" / "references.bib").read_text(encoding="utf-8"), re.M))
+    cited = re.findall(r"\{cite(?::\w+)?\}`([^`]+)`", page.read_text(encoding="utf-8"))
+
+    assert {key.strip() for keys in cited for key in keys.split(",")} <= known
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
+def test_no_page_prints_a_thesis_figure_number_that_is_not_known(page):
+    known = {"1.0.1", "1.0.2", "2.3.1", "2.6.1", "2.6.2"}
+    printed = re.findall(r"(?:Fig(?:ure|\.)?|Tab(?:le|\.)?) ?(\d+\.\d+(?:\.\d+)?)", page.read_text(encoding="utf-8"))
+
+    assert set(printed) <= known

@@ -1,0 +1,289 @@
+"""Chapters are executed when something behind them changed, and a failure costs nothing that was made."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import pytest
+from filelock import FileLock
+from small_book import FAILS, PUBLISHES, make_book
+
+from hyperlib.study import build, edition
+from hyperlib.study.edition import Edition, write_whole
+from hyperlib.study.execute import execute
+from hyperlib.study.site import promote_results
+
+SLEEPS = "# %%\nimport time\ntime.sleep(60)\n"
+
+
+@pytest.fixture(scope="module")
+def executed(tmp_path_factory):
+    """A book of two chapters, one of which fails, after one run: root, what ran, what was said."""
+    root = make_book(tmp_path_factory.mktemp("clone") / "with {braces} and blanks", good=PUBLISHES, bad=FAILS)
+    said: list[str] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HYPERLIB_RESULTS", str(root / "results"))
+        runs = execute(Edition(root, "quick"), say=said.append)
+        yield root, runs, said
+
+
+@pytest.fixture
+def good(executed):
+    return Edition(executed[0], "quick").chapters()[0]
+
+
+def edit(file: Path, old: str, new: str) -> str:
+    """Change a text file; give its old text back."""
+    before = file.read_text()
+    assert old in before
+    file.write_text(before.replace(old, new))
+    return before
+
+
+def test_failing_chapter_is_named_with_its_cell_and_the_rest_runs(executed):
+    root, runs, said = executed
+    failed = {run.chapter.name: run.failure for run in runs}
+    assert failed["notebooks/good"] is None
+    assert failed["notebooks/bad"].startswith('in code cell 3, `raise ValueError("two and two is five")`:')
+    assert any("notebooks/bad FAILED in code cell 3" in line and "bad.failed.ipynb" in line for line in said)
+
+
+def test_failing_chapter_leaves_its_partial_notebook_and_no_other_trace(executed):
+    folder = executed[0] / "_build/executed/quick/notebooks"
+    assert sorted(file.name for file in folder.iterdir()) == ["bad.failed.ipynb", "good.ipynb", "good.json"]
+    partial = nbformat.read(folder / "bad.failed.ipynb", as_version=4)
+    assert "two and two is five" in json.dumps(partial)
+
+
+def test_what_was_executed_is_up_to_date(good):
+    assert good.staleness() is None
+
+
+def test_profile_reaches_the_chapter(executed):
+    assert (executed[0] / "results/quick/sum.csv").read_text() == "a,sum\n1,2\n"
+
+
+def test_execution_is_described(good):
+    facts = good.last_execution()
+    assert facts["seeds"] == {"sums": "1 to 3"} and facts["seconds"] > 0
+    assert facts["results"][0]["path"] == "sum.csv" and facts["ingredients"]["versions"]["python"]
+
+
+def test_prose_does_not_make_stale_and_is_shown(good):
+    before = edit(good.source, "A sentence before the code.", "A better sentence.")
+    try:
+        assert good.staleness() is None
+        shown = good.shown()
+        assert "A better sentence." in shown.cells[0].source
+        assert shown.cells[-1].outputs[0]["text"] == "one and one is 2\n"
+    finally:
+        good.source.write_text(before)
+
+
+def test_shown_parameters_are_those_that_were_used(good):
+    assert [cell.source for cell in good.shown().cells if "parameters" in cell.metadata.get("tags", [])] == [
+        'profile = "quick"'
+    ]
+
+
+@pytest.mark.parametrize(("old", "new"), [("1 + 1)", "2)"), ('profile = "laptop"', 'profile = "laptop"\nmodels = 3')])
+def test_code_makes_stale_and_shows_no_outputs_of_other_code(good, old, new):
+    before = edit(good.source, old, new)
+    try:
+        assert good.staleness() == "its code cells changed"
+        assert not [cell for cell in good.shown().cells if cell.get("outputs")]
+    finally:
+        good.source.write_text(before)
+
+
+def test_library_thesis_data_and_versions_make_stale(good, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(edition, "package_fingerprint", lambda *_, **__: "other")
+        assert good.staleness() == "hyperlib changed"
+    with monkeypatch.context() as patch:
+        patch.setattr(edition, "versions", lambda: {"python": "3.99"})
+        assert good.staleness() == "Python or a package has another version"
+    thesis = good.edition.root / "book" / "thesis"
+    thesis.mkdir()
+    (thesis / "zoos.yml").write_text("a: 1\n")
+    assert good.staleness() == "the thesis data in book/thesis changed"
+    (thesis / "zoos.yml").unlink()
+    thesis.rmdir()
+
+
+@pytest.mark.parametrize("damage", ["a,sum\n1,3\n", None])
+def test_changed_or_lost_result_makes_stale(executed, good, damage):
+    result = executed[0] / "results/quick/sum.csv"
+    before = result.read_text()
+    result.unlink() if damage is None else result.write_text(damage)
+    assert good.staleness() == "its result sum.csv is missing or was changed"
+    result.write_text(before)
+
+
+def test_cut_notebook_and_cut_description_make_stale(good):
+    for file, reason in [(good.executed, "its executed notebook is damaged"), (good.sidecar, "not executed yet")]:
+        before = file.read_bytes()
+        file.write_bytes(before[: len(before) // 2])
+        assert good.staleness() == reason
+        file.write_bytes(before)
+    assert good.staleness() is None
+
+
+def test_profiles_do_not_mix(executed):
+    assert Edition(executed[0], "laptop").chapters()[0].staleness() == "not executed yet"
+
+
+def test_second_run_repeats_only_the_failure(executed, monkeypatch):
+    root, *_ = executed
+    monkeypatch.setattr("hyperlib.study.execute._supervised", lambda *_: "in a test: nothing was run")
+    said: list[str] = []
+    runs = execute(Edition(root, "quick"), say=said.append)
+    assert [run.chapter.name for run in runs] == ["notebooks/bad"]
+    assert said[0].startswith("2 chapters at profile quick: 1 up to date, 1 to run")
+
+
+def test_stale_results_are_not_promoted(executed):
+    with pytest.raises(ValueError, match=r"not every chapter is up to date, notebooks/bad \(not executed yet\)"):
+        promote_results(Edition(executed[0], "quick"))
+
+
+def test_fresh_results_are_promoted_and_old_ones_removed(executed):
+    root, *_ = executed
+    toc = (root / "_toc.yml").read_text()
+    (root / "_toc.yml").write_text(toc.replace("  - file: notebooks/bad\n", ""))
+    committed = root / "book/results/quick"
+    committed.mkdir(parents=True)
+    (committed / "old.csv").write_text("b\n")
+    quick = Edition(root, "quick")
+    assert promote_results(quick) == ["added quick/sum.csv", f"removed {Path('book/results/quick/old.csv')}"]
+    assert (committed / "sum.csv").read_text() == "a,sum\n1,2\n"
+    assert promote_results(quick) == []
+    (root / "_toc.yml").write_text(toc)
+
+
+def test_unknown_profile_is_one_sentence(capsys):
+    assert build.main(["run", "--profile", "huge"]) == 2
+    assert capsys.readouterr().err == ("error: There is no profile 'huge'; choose one of quick, laptop, paper.\n")
+
+
+def test_unknown_chapter_is_one_sentence(executed, capsys):
+    assert build.main(["run", "--only", "99_none"], executed[0]) == 2
+    assert "_toc.yml has no chapter '99_none'; it has notebooks/good" in capsys.readouterr().err
+
+
+def test_second_build_in_a_clone_is_refused(tmp_path, capsys):
+    root = make_book(tmp_path / "clone", good=PUBLISHES)
+    (root / "_build").mkdir()
+    write_whole(root / "_build/.lock.owner", "4242\n")
+    with FileLock(root / "_build/.lock"):
+        assert build.main(["run"], root) == 2
+    assert capsys.readouterr().err == (
+        "error: Another build (pid 4242) is running in this clone; wait for it or stop it.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "The disk is full; free some space"),
+        (PermissionError(errno.EACCES, "Permission denied", "/a/_build"), "No permission to write /a/_build;"),
+    ],
+)
+def test_trouble_with_files_is_one_sentence(tmp_path, monkeypatch, capsys, error, words):
+    def fail(*_, **__):
+        raise error
+
+    root = make_book(tmp_path / "clone", good=PUBLISHES)
+    monkeypatch.setattr("hyperlib.study.build.execute", fail)
+    assert build.main(["run"], root) == 2
+    told = capsys.readouterr().err
+    assert told.startswith(f"error: {words}") and told.count("\n") == 1
+
+
+def test_half_written_file_never_takes_the_place_of_a_whole_one(tmp_path, monkeypatch):
+    file = tmp_path / "facts.json"
+    write_whole(file, "whole")
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(OSError, match="No space"):
+        write_whole(file, "half")
+    assert file.read_text() == "whole" and list(tmp_path.iterdir()) == [file]
+
+
+def test_chapter_without_cell_of_parameters_is_refused(tmp_path):
+    root = make_book(tmp_path / "clone", bare=PUBLISHES)
+    source = root / "notebooks/bare.py"
+    source.write_text(source.read_text().replace(' tags=["parameters"]', ""))
+    (run,) = execute(Edition(root, "quick"), say=lambda _: None)
+    assert run.failure == "in its parameters: no cell tagged `parameters` assigns profile"
+
+
+def test_notebook_without_source_is_refused(tmp_path):
+    root = make_book(tmp_path / "clone", good=PUBLISHES)
+    (root / "notebooks/good.py").rename(root / "notebooks/good.ipynb")
+    with pytest.raises(FileNotFoundError, match=r"not its source notebooks/good\.py"):
+        Edition(root, "quick").chapters()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+@pytest.mark.parametrize(("how", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
+def test_stopped_build_ends_its_kernels_and_goes_on_later(tmp_path, how, code):
+    root = make_book(tmp_path / "clone", slow=SLEEPS)
+    code_to_run = "import sys; from pathlib import Path; from hyperlib.study.build import main; "
+    code_to_run += f"sys.exit(main(['run'], Path({str(root)!r})))"
+    command = [sys.executable, "-c", code_to_run]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    running = root / "_build/executed/quick/notebooks/slow.running.ipynb"
+    wait_until(lambda: running.is_file() and '"status": "running"' in running.read_text().split("sleep(60)")[0])
+    wait_until(lambda: len(descendants(process.pid)) >= 2)
+    kin = descendants(process.pid)
+    process.send_signal(how)
+    assert process.wait(30) == code
+    message = process.stderr.read().decode()
+    process.stderr.close()
+    assert how == signal.SIGKILL or message == (
+        "\nStopped. Finished chapters are kept; give the same command again to go on.\n"
+    )
+    wait_until(lambda: not any(alive(pid) for pid in kin))
+    chapter = Edition(root, "quick").chapters()[0]
+    edit(chapter.source, "sleep(60)", "sleep(0)")
+    assert [run.failure for run in execute(chapter.edition, say=lambda _: None)] == [None]
+    assert not running.exists()
+
+
+def wait_until(holds, seconds: float = 40.0) -> None:
+    """Poll until something holds; AssertionError if it does not in time."""
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.1)
+
+
+def descendants(pid: int) -> list[int]:
+    """Process ids of a process's children, and theirs."""
+    listing = subprocess.run(["ps", "-eo", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
+    parent = {int(line.split()[0]): int(line.split()[1]) for line in listing.splitlines()}
+    found, waiting = [], [pid]
+    while waiting:
+        above = waiting.pop()
+        children = [child for child, of in parent.items() if of == above]
+        found += children
+        waiting += children
+    return found
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs; one that only waits to be collected does not."""
+    state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    return bool(state.stdout.strip()) and not state.stdout.strip().startswith("Z")

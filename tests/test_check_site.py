@@ -1,0 +1,80 @@
+"""The site check finds what it says it finds, and passes a clean page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import check_site
+import pytest
+
+GOOD = """<html><head><link rel="stylesheet" href="own.css"><link rel="canonical" href="https://a.org/"></head>
+<body id="top"><h1 id="one">One</h1><a href="#one">up</a> <a href="other.html#there">on</a>
+<a href="https://example.org/x">a work</a> <a href="mailto:a@b.c">mail</a>
+<figure id="fig-a"><div class="cell_output"><img src="a.png" alt="A line that rises."></div>
+<figcaption><p><span class="caption-number">Fig. 1 </span><span class="caption-text">A line.</span></p></figcaption>
+</figure><script src="own.js"></script><script>const page = "https://example.org/edit"</script>
+<a href="other.html"><img src="a.png" alt="">words</a></body></html>"""
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    (tmp_path / "index.html").write_text(GOOD)
+    (tmp_path / "other.html").write_text('<p id="there">There</p>')
+    (tmp_path / "own.css").write_text("@import 'more.css'; p { background: url(a.png) }")
+    for name in ("own.js", "a.png", "more.css"):
+        (tmp_path / name).write_text("")
+    return tmp_path
+
+
+def add(site: Path, html: str) -> list[str]:
+    """The faults of the good page with one more element."""
+    (site / "index.html").write_text(GOOD.replace("</body>", html + "</body>"))
+    return check_site.faults(site)
+
+
+def test_clean_site_has_no_fault(site):
+    assert check_site.faults(site) == []
+    assert check_site.main([str(site)]) == 0
+
+
+@pytest.mark.parametrize(
+    ("html", "fault"),
+    [
+        ('<a href="gone.html">x</a>', "gone.html, which is not in the site"),
+        ('<a href="../outside.html">x</a>', "which is not in the site"),
+        ('<a href="#two">x</a>', "index.html has no such anchor"),
+        ('<a href="other.html#two">x</a>', "other.html has no such anchor"),
+        ('<img src="b.png" alt="A line.">', "b.png, which is not in the site"),
+        ('<script src="lost.js"></script>', "lost.js, which is not in the site"),
+        ('<img src="a.png">', "has no alt text"),
+        ('<img src="a.png" alt="">', "has no alt text"),
+        ('<img src="a.png" alt="../_images/0a1b2c.png">', "a path as alt text"),
+        ('<img src="a.png" alt="_images/0a1b2c">', "a path as alt text"),
+        ('<figure id="f"><img src="a.png" alt="A line."></figure>', "f has no caption"),
+        ('<figure><figcaption><span class="caption-text"> </span></figcaption></figure>', "has no caption"),
+        ('<div class="cell_output"><img src="a.png" alt="A line."></div>', "without figure number"),
+        ('<script src="https://cdn.org/a.js"></script>', "<script> loads https://cdn.org/a.js"),
+        ('<script src="//cdn.org/a.js"></script>', "<script> loads //cdn.org/a.js"),
+        ('<script>load("https://cdn.org/a.js?v=1")</script>', "a script may load https://cdn.org/a.js"),
+        ('<link rel="stylesheet" href="https://cdn.org/a.css">', "<link> loads https://cdn.org/a.css"),
+        ('<link rel="preconnect" href="https://fonts.org">', "<link> loads https://fonts.org"),
+        ('<img src="https://cdn.org/a.png" alt="A line.">', "<img> loads https://cdn.org/a.png"),
+        ('<img src="a.png" srcset="a.png 1x, //cdn.org/b.png 2x" alt="A line.">', "<img> loads"),
+        ('<iframe src="https://a.org/"></iframe>', "<iframe> loads https://a.org/"),
+        ("<style>@import 'https://fonts.org/f.css';</style>", "a style loads https://fonts.org/f.css"),
+        ('<p style="background: url(//cdn.org/p.png)">x</p>', "a style loads //cdn.org/p.png"),
+    ],
+)
+def test_fault_is_found(site, html, fault):
+    found = add(site, html)
+    assert len(found) == 1 and fault in found[0] and found[0].startswith("index.html: ")
+    assert check_site.main([str(site)]) == 1
+
+
+def test_fonts_of_style_sheets_are_checked(site):
+    (site / "own.css").write_text("@font-face { src: url('https://fonts.org/f.woff2') }")
+    assert check_site.faults(site) == ["own.css: a style loads https://fonts.org/f.woff2"]
+
+
+def test_folder_without_a_site_is_a_fault(tmp_path):
+    assert "make html" in check_site.faults(tmp_path)[0]

@@ -1,0 +1,119 @@
+"""Names, pins and conda file say the same, and the environment is made once."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from hyperlib.study import environment
+
+ROOT = Path(__file__).resolve().parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+NAMES = [line for group in [PROJECT["dependencies"], *PROJECT["optional-dependencies"].values()] for line in group]
+CONDA = yaml.safe_load((ROOT / "environment.yml").read_text())
+PINS = {
+    canonicalize_name(line.split("==")[0]): Version(line.split("==")[1])
+    for line in (ROOT / "constraints.txt").read_text().splitlines()
+    if line and not line.startswith("#")
+}
+
+
+@pytest.mark.parametrize("requirement", [Requirement(line) for line in NAMES], ids=str)
+def test_every_dependency_is_pinned_within_its_range(requirement):
+    pin = PINS[canonicalize_name(requirement.name)]
+    assert requirement.specifier.contains(pin)
+
+
+def test_pins_are_exact_public_versions_in_order():
+    lines = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
+    assert lines == sorted(lines, key=str.lower)
+    for line in lines:
+        assert re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.]+", line), line
+
+
+def test_no_pin_of_a_graphics_driver():
+    assert not [name for name in PINS if re.match(r"nvidia|cuda|triton", name)]
+
+
+def test_pins_are_what_is_installed_here():
+    from importlib.metadata import version
+
+    for name in ("torch", "numpy", "sphinx", "papermill"):
+        assert Version(version(name)).public == str(PINS[name]), f"{name}: run `make env`"
+
+
+def test_conda_allows_the_same_pythons():
+    python = next(line for line in CONDA["dependencies"] if str(line).startswith("python"))
+    assert SpecifierSet(python.removeprefix("python")) == SpecifierSet(PROJECT["requires-python"])
+
+
+def test_conda_installs_by_the_same_pins():
+    parts = CONDA["dependencies"]
+    assert {"pip", "make"} <= {part for part in parts if isinstance(part, str)}
+    assert parts[-1]["pip"] == ["-c constraints.txt", "-e .[book,test]"]
+
+
+def test_setup_asks_for_the_same_pythons():
+    allowed = SpecifierSet(PROJECT["requires-python"])
+    for minor in range(8, 18):
+        assert (environment.fault_of((3, minor, 1)) is None) == allowed.contains(f"3.{minor}.1"), minor
+
+
+def test_wrong_python_is_told_what_to_do():
+    fault = environment.fault_of((3, 10, 2))
+    assert fault.startswith("The book needs Python 3.11 to 3.13, and this is 3.10;") and "PYTHON=" in fault
+
+
+@pytest.mark.parametrize("name", ["pyproject.toml", "constraints.txt", "environment.yml", "Makefile"])
+def test_no_address_of_a_package_index(name):
+    assert not re.search(r"index-url|find-links|https?://(?!github\.com)", (ROOT / name).read_text())
+
+
+def test_stamp_follows_names_and_pins(tmp_path):
+    for name in ("pyproject.toml", "constraints.txt"):
+        (tmp_path / name).write_text("a")
+    before = environment.stamp_of(str(tmp_path))
+    assert environment.stamp_of(str(tmp_path)) == before
+    (tmp_path / "constraints.txt").write_text("b")
+    assert environment.stamp_of(str(tmp_path)) != before
+
+
+def test_ready_environment_is_left_alone(tmp_path, monkeypatch):
+    for name in ("pyproject.toml", "constraints.txt"):
+        (tmp_path / name).write_text("a")
+    python = Path(environment.python_of(str(tmp_path / ".venv")))
+    python.parent.mkdir(parents=True)
+    python.write_text("")
+    (tmp_path / ".venv" / ".ready").write_text(environment.stamp_of(str(tmp_path)))
+    monkeypatch.setattr(subprocess, "call", lambda *_, **__: pytest.fail("something was installed"))
+    assert environment.make_environment(str(tmp_path), str(tmp_path / ".venv")) is None
+
+
+def test_failed_install_leaves_no_stamp(tmp_path, monkeypatch, capsys):
+    for name in ("pyproject.toml", "constraints.txt"):
+        (tmp_path / name).write_text("a")
+    monkeypatch.setattr(subprocess, "call", lambda command, **_: int("pip" in command))
+    (tmp_path / ".venv").mkdir()
+    assert "pip could not install" in environment.make_environment(str(tmp_path), str(tmp_path / ".venv"))
+    assert not (tmp_path / ".venv" / ".ready").exists()
+
+
+def test_make_lists_every_target():
+    done = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    for target in ["env", "test", "test-slow", "run", "html", "book", "results", "check", "sync", "bench", "clean"]:
+        assert re.search(rf"^  {target} +\S", done.stdout, re.MULTILINE), target
+
+
+def test_library_imports_without_torch():
+    code = "import sys, hyperlib; sys.exit('torch' in sys.modules or 'numba' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
