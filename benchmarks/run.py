@@ -1,8 +1,8 @@
-"""Speed of the companion as ratios against a named baseline in the same run: `make bench`, or `python benchmarks/run.py`.
+"""Speed of the companion as ratios against a named baseline in the same run: `make bench`.
 
 The baseline of training is what one would write without the library: one model after the other, tensors in memory,
-PyTorch's fused Adam, one thread. Rates are model-epochs per second of processor time (robust when the machine is shared)
-and of wall time; medians over repetitions that alternate between the contestants.
+PyTorch's fused Adam, one thread. Rates are model-epochs per second of processor time (robust when the machine is
+shared) and of wall time; medians over repetitions that alternate between the contestants.
 """
 
 from __future__ import annotations
@@ -134,11 +134,16 @@ def _save_files(zoo: Zoo, folder: Path) -> None:
     layout = zoo.architecture.layout
     for model in range(len(zoo)):
         for epoch in range(zoo.weights.shape[1]):
-            torch.save({n: v.clone() for n, v in layout.unflatten(zoo.weights[model, epoch]).items()}, folder / f"{model}-{epoch}.pt")
+            torch.save(
+                {n: v.clone() for n, v in layout.unflatten(zoo.weights[model, epoch]).items()},
+                folder / f"{model}-{epoch}.pt",
+            )
 
 
 def _load_files(folder: Path) -> float:
-    return sum(float(value.sum()) for file in folder.iterdir() for value in torch.load(file, weights_only=True).values())
+    return sum(
+        float(value.sum()) for file in folder.iterdir() for value in torch.load(file, weights_only=True).values()
+    )
 
 
 def main() -> None:

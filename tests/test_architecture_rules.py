@@ -214,12 +214,7 @@ def test_importing_hyperlib_loads_neither_torch_nor_numba():
 
 def test_no_page_sends_readers_to_a_strangers_package():
     pages = [*ROOT.glob("README.md"), *FILES]
-    pages += [
-        p
-        for folder in ("book", "notebooks")
-        for p in (ROOT / folder).rglob("*")
-        if p.suffix in (".md", ".py")
-    ]
+    pages += [p for folder in ("book", "notebooks") for p in (ROOT / folder).rglob("*") if p.suffix in (".md", ".py")]
     wrong = re.compile(r"pip3? install (\S+ )*hyperlib(?!-thesis-companion)\b")
     assert [by_path(page) for page in pages if wrong.search(page.read_text(encoding="utf-8"))] == []
 

@@ -40,9 +40,7 @@ def test_nothing_is_lost_and_nothing_invented(ours, theirs):
 
     both = beside(table(ours, 1), table(theirs, -1), ["name", "epoch"])
 
-    found = dict(
-        zip(zip(both["name"], both["epoch"], strict=True), both[["ours", "published"]].values, strict=True)
-    )
+    found = dict(zip(zip(both["name"], both["epoch"], strict=True), both[["ours", "published"]].values, strict=True))
     assert len(both) == len(found) and set(found) == {*ours, *theirs}
     for (name, epoch), (left, right) in found.items():
         number = 10 * ord(name) + epoch

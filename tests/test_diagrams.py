@@ -23,9 +23,7 @@ DRAWN = (
     (diagrams.draw_contributions, diagrams.CONTRIBUTIONS_HEIGHT),
     (diagrams.draw_blueprint, diagrams.BLUEPRINT_HEIGHT),
 )
-LOCKED = re.search(
-    r"^matplotlib==(\S+)$", (ROOT / "constraints.txt").read_text(encoding="utf-8"), re.MULTILINE
-)[1]
+LOCKED = re.search(r"^matplotlib==(\S+)$", (ROOT / "constraints.txt").read_text(encoding="utf-8"), re.MULTILINE)[1]
 
 
 def drawn_on_paper(draw, height: float, inches: float) -> Figure:
@@ -59,9 +57,7 @@ def test_the_committed_diagram_is_the_one_that_the_code_draws(tmp_path, name: st
 
 def test_a_page_s_own_style_does_not_change_the_diagrams(tmp_path):
     plain = diagrams.save_diagrams(tmp_path / "plain")
-    with mpl.rc_context(
-        {"font.size": 30, "font.family": "serif", "axes.facecolor": "red", "savefig.dpi": 17}
-    ):
+    with mpl.rc_context({"font.size": 30, "font.family": "serif", "axes.facecolor": "red", "savefig.dpi": 17}):
         styled = diagrams.save_diagrams(tmp_path / "new" / "styled")
 
     assert [path.name for path in plain] == [f"{name}.svg" for name in NAMES]
@@ -98,8 +94,7 @@ def test_words_neither_overlap_nor_leave_the_page(draw, height: float):
 @pytest.mark.parametrize(("draw", "height"), DRAWN, ids=NAMES)
 def test_words_grow_with_the_drawing_and_stay_readable_on_a_phone(draw, height: float):
     small, large = (
-        [text.get_fontsize() for text in drawn_on_paper(draw, height, inches).axes[0].texts]
-        for inches in (3.25, 6.5)
+        [text.get_fontsize() for text in drawn_on_paper(draw, height, inches).axes[0].texts] for inches in (3.25, 6.5)
     )
 
     assert large == pytest.approx([2 * size for size in small])

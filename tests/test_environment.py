@@ -103,9 +103,22 @@ def test_failed_install_leaves_no_stamp(tmp_path, monkeypatch, capsys):
     for name in ("pyproject.toml", "constraints.txt"):
         (tmp_path / name).write_text("a")
     monkeypatch.setattr(subprocess, "call", lambda command, **_: int("pip" in command))
+    monkeypatch.setattr(environment, "usable", lambda folder: True)
     (tmp_path / ".venv").mkdir()
     assert "pip could not install" in environment.make_environment(str(tmp_path), str(tmp_path / ".venv"))
     assert not (tmp_path / ".venv" / ".ready").exists()
+
+
+def test_environment_of_another_python_or_place_is_made_anew(tmp_path):
+    folder = tmp_path / ".venv"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
+    assert environment.usable(str(folder))
+    config = (folder / "pyvenv.cfg").read_text()
+    (folder / "pyvenv.cfg").write_text(re.sub("version = .*", "version = 3.11.0", config))
+    assert not environment.usable(str(folder))
+    (folder / "pyvenv.cfg").write_text(config)
+    moved = folder.rename(tmp_path / "moved")
+    assert not environment.usable(str(moved)) and not environment.usable(str(tmp_path / "nowhere"))
 
 
 def test_make_lists_every_target():

@@ -65,9 +65,7 @@ def test_no_other_thesis_figure_number_stands_anywhere():
     in_text = [
         number
         for file in files
-        for run in re.findall(
-            r"(?:Fig|fig|Tab|tab)[a-z]*\.?\s+[\d.,\sand-]+", file.read_text(encoding="utf-8")
-        )
+        for run in re.findall(r"(?:Fig|fig|Tab|tab)[a-z]*\.?\s+[\d.,\sand-]+", file.read_text(encoding="utf-8"))
         for number in re.findall(r"\d+\.\d+\.\d+", run)
     ]
 
@@ -170,11 +168,7 @@ def test_a_discrepancy_quotes_numbers_that_are_recorded(discrepancy: str, number
 
 def dense_zoos() -> list[dict]:
     """The 27 published zoos, without EuroSAT (later) and the sparse twins."""
-    return [
-        zoo
-        for zoo in map(thesis.zoo_record, thesis.zoos()["id"])
-        if zoo["chapter"] == 3 and zoo.get("models")
-    ]
+    return [zoo for zoo in map(thesis.zoo_record, thesis.zoos()["id"]) if zoo["chapter"] == 3 and zoo.get("models")]
 
 
 def test_the_zoo_records_add_up_to_the_published_totals():
@@ -212,9 +206,12 @@ def test_zoos_are_one_table_with_the_size_of_their_networks():
 
     assert table.index.is_unique and len(table) == 50
     assert table["confidence"].between(0, 1).all() and table["source"].notna().all()
-    assert table["weights"][
-        ["tetris-seed", "mnist-seed", "cifar10-small-seed", "cifar10-large-seed"]
-    ].tolist() == [100, 2464, 2864, 10853]
+    assert table["weights"][["tetris-seed", "mnist-seed", "cifar10-small-seed", "cifar10-large-seed"]].tolist() == [
+        100,
+        2464,
+        2864,
+        10853,
+    ]
     assert table.loc["resnet18-tinyimagenet", "weights"] == 11_271_432
     assert "seeds per point 10 (fix)" in table.loc["mnist-hyp-fix", "varied"]
     assert set(table["scale"]) <= set(in_file("artefacts.yml")["meta"]["scales"])
@@ -224,9 +221,7 @@ def test_layers_add_up_to_the_parameters_of_their_architecture():
     layers = thesis.architecture_layers()
     bias = layers["bias"].eq(True)
     fan_in = layers["inputs"] * layers["kernel"].fillna(1) ** 2 + bias
-    expected = (layers["outputs"] * fan_in).fillna(
-        2 * layers["units"]
-    )  # a norm has a weight and a bias per unit
+    expected = (layers["outputs"] * fan_in).fillna(2 * layers["units"])  # a norm has a weight and a bias per unit
 
     assert (layers["params"] == expected).all()
     sums = layers.groupby("architecture")["params"].sum()
@@ -249,8 +244,7 @@ def test_resnet_grows_by_one_output_row_per_class():
     rows = layers["inputs"] * layers["kernel"].fillna(1) ** 2 + layers["bias"].eq(True)
     # a row is cut into pieces of 288; a unit of a norm has three tokens: weight with bias, mean, variance
     tokens = int(
-        (layers["outputs"] * (rows / 288).map(math.ceil, na_action="ignore")).sum()
-        + 3 * layers["units"].sum()
+        (layers["outputs"] * (rows / 288).map(math.ceil, na_action="ignore")).sum() + 3 * layers["units"].sum()
     )
 
     for classes, params in resnet["params_by_classes"].items():

@@ -15,7 +15,10 @@ from hyperlib.study.record import VARIABLE, read_record
 def study(tmp_path, monkeypatch):
     """A study with its own store and results, and with zoos small enough for a unit test."""
     tiny = dataclasses.replace(
-        recipes.BOOK_ZOOS["tetris_seed"]["quick"], models=3, epochs=2, images=recipes.ImageSet("tetris", train=64, test=32)
+        recipes.BOOK_ZOOS["tetris_seed"]["quick"],
+        models=3,
+        epochs=2,
+        images=recipes.ImageSet("tetris", train=64, test=32),
     )
     monkeypatch.setitem(recipes.BOOK_ZOOS, "tetris_seed", {"quick": tiny})
     monkeypatch.setenv("HYPERLIB_RESULTS", str(tmp_path / "results"))

@@ -55,9 +55,7 @@ class Hyperparameters(Representation):
     two.
     """
 
-    def __init__(
-        self, columns: Sequence[str] = FACTORS, logarithmic: Sequence[str] = ("lr", "weight_decay")
-    ) -> None:
+    def __init__(self, columns: Sequence[str] = FACTORS, logarithmic: Sequence[str] = ("lr", "weight_decay")) -> None:
         self.columns = columns
         self.logarithmic = logarithmic
 

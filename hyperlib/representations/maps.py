@@ -32,7 +32,5 @@ def umap_map(
         raise ValueError(f"UMAP of {len(features)} rows takes too long; pick at most {MAP_ROWS} with pick_rows.")
     import umap  # takes seconds to import
 
-    mapper = umap.UMAP(
-        n_components=dimensions, n_neighbors=neighbours, min_dist=min_dist, random_state=seed, n_jobs=1
-    )
+    mapper = umap.UMAP(n_components=dimensions, n_neighbors=neighbours, min_dist=min_dist, random_state=seed, n_jobs=1)
     return np.asarray(mapper.fit_transform(features))

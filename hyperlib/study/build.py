@@ -63,9 +63,7 @@ def only_build(root: Path) -> Iterator[None]:
         lock.acquire(timeout=0)
     except Timeout:
         who = owner.read_text(encoding="utf-8").strip() if owner.is_file() else "unknown"
-        raise ValueError(
-            f"Another build (pid {who}) is running in this clone; wait for it or stop it."
-        ) from None
+        raise ValueError(f"Another build (pid {who}) is running in this clone; wait for it or stop it.") from None
     try:
         write_whole(owner, f"{os.getpid()}\n")
         yield

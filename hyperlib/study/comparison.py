@@ -83,9 +83,7 @@ def _check_keys_can_meet(ours: pd.MultiIndex, theirs: pd.MultiIndex) -> None:
 
 
 def _check_same_unit(left: pd.DataFrame, right: pd.DataFrame, value: str) -> None:
-    ours, theirs = (
-        table["unit"] if "unit" in table else pd.Series("1", index=table.index) for table in (left, right)
-    )
+    ours, theirs = (table["unit"] if "unit" in table else pd.Series("1", index=table.index) for table in (left, right))
     wrong = (ours != theirs) & left[value].notna() & right[value].notna()
     if wrong.any():
         key = wrong.index[wrong][0]

@@ -94,9 +94,7 @@ def draw_blueprint(ax: Axes) -> None:
         _box(ax, x, 464, 222, 34, SLATE, text, size=13, bold=True)
         _arrow(ax, (x + 111, 463), (x + 111, 445))
         _arrow(ax, (x + 111, 393), (x + 111, 375))
-    _two_lines(
-        ax, 394, "grid of generating factors", "activation, initialisation, optimizer, learning rate, …"
-    )
+    _two_lines(ax, 394, "grid of generating factors", "activation, initialisation, optimizer, learning rate, …")
     _seeds(ax, 0, "fixed seeds", itertools.cycle((1, 2, 3)))
     _words(ax, 230, 365, "or", size=12)
     _seeds(ax, 238, "random seeds", itertools.count(1))
@@ -131,9 +129,7 @@ def _svg(draw: Callable[[Axes], None], height: float) -> str:
         figure.patch.set_visible(False)
         draw(figure.add_axes((0, 0, 1, 1)))
         stream = io.StringIO()
-        FigureCanvasSVG(figure).print_svg(
-            stream, metadata=dict.fromkeys(("Creator", "Date", "Format", "Type"))
-        )
+        FigureCanvasSVG(figure).print_svg(stream, metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
     return re.sub(r"<!(DOCTYPE[^>]*|--[^>]*--)>\n?", "", stream.getvalue())
 
 

@@ -131,9 +131,7 @@ class Chapter:
         """
         notebook = self.notebook()
         cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
-        ran = (
-            nbformat.read(self.executed, as_version=4) if self.executed.is_file() else NotebookNode(cells=[])
-        )
+        ran = nbformat.read(self.executed, as_version=4) if self.executed.is_file() else NotebookNode(cells=[])
         run = [cell for cell in ran.cells if cell.cell_type == "code"]
         injected = [cell for cell in run if is_injected(cell.source)]
         run = [cell for cell in run if cell not in injected]

@@ -7,6 +7,7 @@ Python 3 reads, so a too old one can say so in a sentence.
 
 import hashlib
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -48,8 +49,9 @@ def make_environment(root, folder):
     began = time.time()
     print(f"Setting up {folder} (some minutes; 2 GB of disk, more where torch comes with CUDA).")
     sys.stdout.flush()
-    shutil.rmtree(folder, ignore_errors=True)
-    if subprocess.call([sys.executable, "-m", "venv", folder]):
+    if not usable(folder):
+        shutil.rmtree(folder, ignore_errors=True)
+    if not usable(folder) and subprocess.call([sys.executable, "-m", "venv", folder]):
         return f"Python could not make {folder}; on Debian and Ubuntu install the package python3-venv first."
     install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     install += ["-c", "constraints.txt", "-e", ".[book,test]"]
@@ -59,6 +61,20 @@ def make_environment(root, folder):
         file.write(wanted)
     print(f"The environment is ready ({(time.time() - began) / 60:.1f} minutes).")
     return None
+
+
+def usable(folder):
+    """Whether an environment made here by this Python version is in `folder`: then pip only mends it.
+
+    So a torch that was chosen by hand, such as the CPU build, stays where it is.
+    """
+    try:
+        with open(os.path.join(folder, "pyvenv.cfg")) as file:
+            facts = [line.strip().split(" = ", 1) for line in file if " = " in line]
+    except OSError:
+        return False
+    here = dict(facts).get("command", "").endswith(os.path.abspath(folder))
+    return here and dict(facts).get("version") == platform.python_version() and os.path.isfile(python_of(folder))
 
 
 def python_of(folder):

@@ -54,7 +54,9 @@ def show_table(table: pd.DataFrame, precision: int = 3) -> Styler:
     return table.style.hide(axis="index").format(precision=precision, na_rep="–")
 
 
-def bands_over_epochs(table: pd.DataFrame, column: str, ax: Axes, label: str, colour: str, percent: bool = True) -> None:
+def bands_over_epochs(
+    table: pd.DataFrame, column: str, ax: Axes, label: str, colour: str, percent: bool = True
+) -> None:
     """Median over models per epoch, with bands from the 5th to the 95th and the 25th to the 75th percentile.
 
     `table` has one row per (model, epoch); fractions are drawn in percent unless told otherwise.
@@ -86,7 +88,9 @@ def intervals(table: pd.DataFrame, ax: Axes, by: str, label: str) -> None:
     groups = list(dict.fromkeys(table[by]))
     for number, group in enumerate(groups):
         part = table[table[by] == group]
-        places = np.array([rows.index(name) for name in part[label]]) + (number - (len(groups) - 1) / 2) * 0.8 / len(groups)
+        places = np.array([rows.index(name) for name in part[label]]) + (number - (len(groups) - 1) / 2) * 0.8 / len(
+            groups
+        )
         colour = COLOURS.get(group, CYCLE[number % len(CYCLE)])
         shown = part["value"].clip(lower=-0.2)
         ax.barh(places, shown, height=0.75 / len(groups), color=colour, alpha=0.75, label=group)

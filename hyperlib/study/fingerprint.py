@@ -53,9 +53,7 @@ def modules_behind(module: str, exclude: Iterable[str] = (), sources: Path = SOU
     return sorted(found)
 
 
-def package_fingerprint(
-    package: str = "hyperlib", exclude: Iterable[str] = (), sources: Path = SOURCES
-) -> str:
+def package_fingerprint(package: str = "hyperlib", exclude: Iterable[str] = (), sources: Path = SOURCES) -> str:
     """SHA-256 of every module of a package, imported or not, but for those in `exclude`."""
     folder = sources / package.replace(".", "/")
     barred = tuple(exclude)

@@ -72,19 +72,14 @@ class Order:
             code = {module: fingerprint.code_fingerprint(module) for module in self.code}
         except (ImportError, OSError, ValueError, SyntaxError):  # its module is no more
             return False
-        return (
-            dataclasses.replace(self, code=code, versions=fingerprint.versions(KEYED_PACKAGES)).key
-            == self.key
-        )
+        return dataclasses.replace(self, code=code, versions=fingerprint.versions(KEYED_PACKAGES)).key == self.key
 
     @classmethod
     def read(cls, data: dict[str, Any]) -> Order:
         """The order inside a manifest or a record of unfinished work; ValueError if there is none."""
         try:
             texts = {field: data[field] for field in ("kind", "name", "engine")}
-            tables = {
-                field: {str(k): str(v) for k, v in data[field].items()} for field in ("code", "versions")
-            }
+            tables = {field: {str(k): str(v) for k, v in data[field].items()} for field in ("code", "versions")}
             order = cls(**texts, **tables, recipe=data["recipe"], profile=data["profile"])
         except (KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ValueError(f"no order can be read in it ({error!r})") from error
@@ -217,9 +212,7 @@ def _difference(present: dict[str, os.stat_result], files: dict[str, list]) -> s
 
 
 def _changed(folder: Path, present: dict[str, os.stat_result], files: dict[str, list]) -> str | None:
-    dates = [
-        (path, s.st_ino, s.st_mtime_ns, s.st_ctime_ns) for path, s in present.items() if path != MANIFEST
-    ]
+    dates = [(path, s.st_ino, s.st_mtime_ns, s.st_ctime_ns) for path, s in present.items() if path != MANIFEST]
     state = (*sorted(dates), *((path, *written) for path, written in files.items()))
     if _VERIFIED.get(str(folder)) != state:
         for path, (_, digest) in files.items():

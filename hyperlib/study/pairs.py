@@ -70,9 +70,7 @@ def main(arguments: list[str] | None = None, folder: Path | None = None) -> int:
     left = outdated(folder)
     for file in left:
         lone = file.suffix == ".ipynb"
-        what = (
-            "has no .py source; make one with jupytext, or delete it" if lone else "differs from its notebook"
-        )
+        what = "has no .py source; make one with jupytext, or delete it" if lone else "differs from its notebook"
         print(f"{file.name} {what}{'' if lone else '; run `make sync`'}.")
     return 1 if left else 0
 

@@ -69,9 +69,7 @@ def artefact(artefact_id: str) -> pd.Series:
     return table.loc[_known(artefact_id, table.index, "artefact")]
 
 
-def published(
-    artefact: str | None = None, *, dataset: str | None = None, method: str | None = None
-) -> pd.DataFrame:
+def published(artefact: str | None = None, *, dataset: str | None = None, method: str | None = None) -> pd.DataFrame:
     """Published numbers in the order of the file; those of one artefact, dataset or method if named.
 
     `value`, `std`, `q1` and `q3` are in `unit`: "percent", or "1" for a plain number (a fraction, a count, a

@@ -159,7 +159,11 @@ def _every_point(recipe: ZooRecipe, count: int, epochs: int) -> ZooRecipe:
 BOOK_ZOOS: dict[str, dict[str, ZooRecipe]] = {
     "tetris_seed": dict.fromkeys(("quick", "laptop", "paper"), _TETRIS_SEED),
     "tetris_hyp": {"quick": _seeds(_TETRIS_HYP, 10), "laptop": _TETRIS_HYP, "paper": _TETRIS_HYP},
-    "digits_seed": {"quick": _seeds(_DIGITS_SEED, 60, 12), "laptop": _DIGITS_SEED, "paper": _seeds(_DIGITS_SEED, 1000, 50)},
+    "digits_seed": {
+        "quick": _seeds(_DIGITS_SEED, 60, 12),
+        "laptop": _DIGITS_SEED,
+        "paper": _seeds(_DIGITS_SEED, 1000, 50),
+    },
     "digits_hyp": {
         "quick": _every_point(_DIGITS_HYP, 32, 12),
         "laptop": _DIGITS_HYP,

@@ -48,9 +48,7 @@ def promote_results(edition: Edition) -> list[str]:
     target = edition.root / "book" / "results" / edition.profile
     target.mkdir(parents=True, exist_ok=True)
     changes = [_copied(edition.results / path, target / path) for path in sorted(fresh)]
-    for file in sorted(
-        file for file in target.rglob("*.csv") if file.relative_to(target).as_posix() not in fresh
-    ):
+    for file in sorted(file for file in target.rglob("*.csv") if file.relative_to(target).as_posix() not in fresh):
         file.unlink()
         changes.append(f"removed {file.relative_to(edition.root)}")
     return [change for change in changes if change]

@@ -32,10 +32,10 @@ MATHJAX = ("tex-chtml.js", "output/chtml/fonts/woff-v2", "input/tex/extensions")
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the hooks; called by Sphinx."""
     app.add_config_value("hyperlib_profile", os.environ.get("HYPERLIB_PROFILE", "quick"), "env", str)
+    app.connect("config-inited", silence_thebe)
     app.connect("env-get-outdated", chapters_to_read_again)
     app.connect("source-read", show_execution)
     app.connect("html-page-context", edit_the_source, priority=900)  # after the theme has made its buttons
-    app.connect("html-page-context", without_thebe, priority=900)
     app.connect("build-finished", copy_mathjax)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
@@ -76,11 +76,12 @@ def edit_the_source(app: Sphinx, pagename: str, template: str, context: dict[str
             button["url"] = button["url"].removesuffix(".ipynb") + ".py"
 
 
-def without_thebe(app: Sphinx, pagename: str, template: str, context: dict[str, Any], *_: Any) -> None:
-    """Leave out the scripts of thebe, which Jupyter Book always adds: they name an address elsewhere."""
-    for kind in ("script_files", "css_files"):
-        files = context.get(kind, [])
-        context[kind] = [file for file in files if "thebe" not in f"{file.filename} {file.attributes}".lower()]
+def silence_thebe(app: Sphinx, *_: Any) -> None:
+    """Take out thebe, which Jupyter Book always adds to every page: its script names an address elsewhere."""
+    for event in list(app.events.listeners.values()):
+        for listener in [one for one in event if one.handler.__module__.startswith("sphinx_thebe")]:
+            app.disconnect(listener.id)
+    app.registry.css_files = [sheet for sheet in app.registry.css_files if "thebe" not in sheet[0]]
 
 
 def provenance(chapter: Chapter, stale: str | None = None) -> str:

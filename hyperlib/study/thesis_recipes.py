@@ -20,8 +20,22 @@ _ARCHITECTURES = {
     "tetris_mlp": "tetris_mlp",
     "unterthiner_cnn": "unterthiner_cnn_1ch_28",
 }
-_IMAGES = {"MNIST": "mnist", "F-MNIST": "fmnist", "SVHN": "svhn", "USPS": "usps", "CIFAR10": "cifar10", "STL10": "stl10"}
-_FACTORS = {"activation": "activation", "dropout": "dropout", "init": "init", "optimizer": "optimizer", "lr": "lr", "wd": "weight_decay"}
+_IMAGES = {
+    "MNIST": "mnist",
+    "F-MNIST": "fmnist",
+    "SVHN": "svhn",
+    "USPS": "usps",
+    "CIFAR10": "cifar10",
+    "STL10": "stl10",
+}
+_FACTORS = {
+    "activation": "activation",
+    "dropout": "dropout",
+    "init": "init",
+    "optimizer": "optimizer",
+    "lr": "lr",
+    "wd": "weight_decay",
+}
 _OPTIMIZERS = {"sgd momentum 0.9": "sgd"}
 
 
@@ -41,8 +55,14 @@ def thesis_recipe(zoo_id: str, profile: str) -> ZooRecipe:
     if reason := why_not(record):
         raise ValueError(f"{zoo_id} has no recipe: {reason}")
     if profile != "paper":
-        raise ValueError(f"{zoo_id} has a recipe at the profile paper only, at the thesis's own size, not at {profile}.")
-    factors = {_FACTORS[name]: _values(value) for name, value in (record.get("fixed", {}) | record["varied"]).items() if name in _FACTORS}
+        raise ValueError(
+            f"{zoo_id} has a recipe at the profile paper only, at the thesis's own size, not at {profile}."
+        )
+    factors = {
+        _FACTORS[name]: _values(value)
+        for name, value in (record.get("fixed", {}) | record["varied"]).items()
+        if name in _FACTORS
+    }
     seeds = record["models"] if set(record["varied"]) == {"seed"} else record["seeds_per_point"]
     side = 32 if "large" in record["architecture"] else 28
     return ZooRecipe(
@@ -73,7 +93,9 @@ def why_not(record: dict[str, Any]) -> str:
 def all_zoos() -> pd.DataFrame:
     """Every zoo of the thesis with what the companion can do about it: `recipe` is "yes" or the reason why not."""
     table = published.zoos()
-    book = {recipe.thesis: name for name, profiles in BOOK_ZOOS.items() for recipe in profiles.values() if recipe.thesis}
+    book = {
+        recipe.thesis: name for name, profiles in BOOK_ZOOS.items() for recipe in profiles.values() if recipe.thesis
+    }
     table["recipe"] = [
         f"yes, in the book ({book[zoo_id]})" if zoo_id in book else why_not(published.zoo_record(zoo_id)) or "yes"
         for zoo_id in table["id"]

@@ -19,7 +19,9 @@ from hyperlib.zoos.images import Images
 from hyperlib.zoos.zoo import Zoo
 
 
-def diversity(zoo: Zoo, images: Images, *, epoch: int | None = None, models: int = 300, seed: int = 0) -> dict[str, float]:
+def diversity(
+    zoo: Zoo, images: Images, *, epoch: int | None = None, models: int = 300, seed: int = 0
+) -> dict[str, float]:
     """One row of the diversity table, at `epoch` (default: the last one).
 
     Means and standard deviations over all models that did not diverge; behaviour and distances over the pairs
