@@ -8,7 +8,6 @@ shared) and of wall time; medians over repetitions that alternate between the co
 from __future__ import annotations
 
 import argparse
-import resource
 import statistics
 import tempfile
 import time
@@ -20,6 +19,7 @@ import torch
 import torch.nn.functional as F
 
 from hyperlib import Zoo, digits_cnn, grid, load_images, small_cnn, tetris_mlp, train_population
+from hyperlib.study.cost import peak_memory
 from hyperlib.weightspace.architecture import Architecture
 from hyperlib.zoos.images import Images
 
@@ -159,8 +159,8 @@ def main() -> None:
         if arguments.save:
             arguments.save.mkdir(parents=True, exist_ok=True)
             table.to_csv(arguments.save / f"{name}.csv", index=False, float_format="%.6g")
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    print(f"peak memory {peak:.2f} GiB")
+    peak = peak_memory(children=False)
+    print("peak memory " + (f"{peak:.2f} GiB" if peak is not None else "unknown on this system"))
 
 
 if __name__ == "__main__":

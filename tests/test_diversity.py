@@ -7,7 +7,7 @@ import torch
 from torch.testing import assert_close
 
 from hyperlib import Zoo, grid, load_images, tetris_mlp, train_population
-from hyperlib.tasks.diversity import diversity, mean_over_pairs
+from hyperlib.tasks.diversity import _chance_agreement, diversity, mean_over_pairs
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +54,17 @@ def test_only_some_pairs_are_compared_in_a_large_zoo_and_always_the_same(zoo, im
     assert few["pairs"] == 3
     assert few == diversity(zoo, images, models=3, seed=1)
     assert few["test_accuracy_mean"] == diversity(zoo, images)["test_accuracy_mean"]
+
+
+def test_models_with_independent_errors_agree_by_chance():
+    generator = np.random.default_rng(0)
+    truth = generator.integers(4, size=200_000)
+    answers = [
+        np.where(generator.random(truth.size) < share, truth, (truth + generator.integers(1, 4, truth.size)) % 4)
+        for share in (0.9, 0.6)
+    ]
+
+    assert _chance_agreement(np.array([0.9, 0.6]), 4) == pytest.approx(np.mean(answers[0] == answers[1]), abs=0.005)
 
 
 def test_undefined_pairs_are_left_out_of_a_mean():

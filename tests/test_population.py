@@ -558,8 +558,8 @@ def test_a_fault_in_one_block_stops_the_others_and_comes_through(error, tetris_i
         ),
         ({"images": some_images((1, 4, 4), 5, train=8, test=4)}, "has 5 classes, but tetris_mlp tells only 4 apart"),
         ({"engine": "jax"}, "no engine 'jax'; choose auto, sequential or torch"),
-        ({"epochs": -1}, "epochs >= 0"),
-        ({"batch_size": 0}, "batch_size >= 1"),
+        ({"epochs": -1}, "epochs is a whole number from 0 on, not -1"),
+        ({"batch_size": 0}, "batch_size is a whole number from 1 on, not 0"),
         ({"start": torch.zeros(2, 100)}, r"start has shape \(2, 100\); 3 models of this network need \(3, 100\)"),
         ({"start": torch.zeros(3, 99)}, "start has shape"),
         ({"design": grid().drop(columns="lr")}, "lacks the column 'lr'"),
@@ -620,3 +620,25 @@ def test_the_gpu_grows_the_same_zoo(name):
     assert float(difference.median()) < 1e-4
     for measure in MEASURES:
         np.testing.assert_allclose(cpu.table[measure], gpu.table[measure], rtol=2e-2, atol=1e-2)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"epochs": 1.5}, "epochs is a whole number"),
+        ({"epochs": "3"}, "epochs is a whole number"),
+        ({"batch_size": 8.5}, "batch_size is a whole number"),
+        ({"seed": 1.5}, "seed is a whole number"),
+    ],
+)
+def test_numbers_of_the_wrong_kind_are_refused(tetris_images, settings, message):
+    settings = {"epochs": 1, "progress": False} | settings
+    with pytest.raises(ValueError, match=message):
+        train_population(tetris_mlp(), tetris_images, grid(seeds=2), **settings)
+
+
+def test_a_table_of_checkpoints_is_no_design(tiny_zoo, tetris_images):
+    with pytest.raises(ValueError, match="take zoo.design instead"):
+        train_population(tetris_mlp(), tetris_images, tiny_zoo.table, epochs=1, progress=False)
+    with pytest.raises(ValueError, match="one row per model"):
+        train_population(tetris_mlp(), tetris_images, {"seed": [1]}, epochs=1, progress=False)

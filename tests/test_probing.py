@@ -11,7 +11,7 @@ from sklearn.metrics import r2_score
 from sklearn.pipeline import Pipeline
 
 from hyperlib.representations.baselines import Hyperparameters, LayerStatistics, RawWeights
-from hyperlib.tasks.intervals import ModelBootstrap, paired_difference, score
+from hyperlib.tasks.intervals import Difference, ModelBootstrap, paired_difference, score
 from hyperlib.tasks.probes import PENALTIES, LinearProbe, SoftmaxProbe, TreeProbe
 from hyperlib.tasks.probing import TABLE, probe_table, run_probes
 from hyperlib.weightspace.architectures import tetris_mlp
@@ -460,3 +460,11 @@ def test_a_real_zoo_is_probed_from_end_to_end(tiny_zoo):
     assert len(table) == 9
     assert table["value"].notna().all()
     assert table["n_test_models"].unique().tolist() == [4]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [(0.1, 0.3, "held"), (-0.3, -0.1, "reversed"), (-0.1, 0.3, "undecided"), (np.nan, np.nan, "undecided")],
+)
+def test_a_verdict_needs_the_whole_interval_on_one_side(low, high, verdict):
+    assert Difference(0.1, low, high).verdict == verdict

@@ -91,3 +91,18 @@ def test_published_numbers_stand_beside_ours_in_fractions(study):
 def test_wrong_names_are_refused_with_what_there_is(study, call, message):
     with pytest.raises(ValueError, match=message):
         call(study)
+
+
+def test_a_folder_that_cannot_be_written_is_named_with_the_remedy(study, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("HYPERLIB_RESULTS", str(tmp_path / "file"))
+
+    with pytest.raises(OSError, match="set HYPERLIB_RESULTS to another folder"):
+        study.publish("zoo-umap", pd.DataFrame({"x": [1]}))
+
+
+def test_paper_trains_on_a_gpu_where_there_is_one(tmp_path, monkeypatch):
+    for there, device in ((True, "cuda"), (False, "cpu")):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda there=there: there)
+        assert Study("paper", store=tmp_path).device == device
+        assert Study("laptop", store=tmp_path).device == "cpu"

@@ -539,3 +539,13 @@ def test_two_hundred_models_are_written_and_read_within_a_second(tmp_path):
 
     write_seconds, read_seconds = np.min(times, axis=0)
     assert write_seconds < 1 and read_seconds < 1, times
+
+
+def test_a_split_by_seed_keeps_models_that_began_alike_together(tiny_zoo):
+    parts = tiny_zoo.split((0.6, 0.4), by="seed")
+
+    seeds = [set(part.design["seed"]) for part in parts]
+    assert seeds[0].isdisjoint(seeds[1])
+    assert sum(len(part) for part in parts) == len(tiny_zoo)
+    with pytest.raises(ValueError, match="no column 'colour' to split by"):
+        tiny_zoo.split(by="colour")

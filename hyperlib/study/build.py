@@ -13,6 +13,7 @@ where it was when the same command is given again.
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 import time
@@ -78,7 +79,7 @@ def in_words(error: Exception) -> str:
         return str(error)
     if disk_is_full(error, paths.build_folder()):
         return "The disk is full; free some space and run this again: finished chapters are kept."
-    if isinstance(error, PermissionError):
+    if isinstance(error, PermissionError) or error.errno == errno.EROFS:
         return (
             f"No permission to write {error.filename}; give yourself write permission there, "
             "or clone into a folder of your own."

@@ -20,11 +20,14 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def peak_memory() -> float | None:
-    """Largest resident memory in GiB of any process that this one started and waited for; None on Windows."""
+def peak_memory(children: bool = True) -> float | None:
+    """Largest resident memory in GiB of any process that this one started and waited for, or of this one alone.
+
+    None on Windows.
+    """
     try:
         import resource
     except ModuleNotFoundError:
         return None
     unit = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB elsewhere
-    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * unit / 2**30
+    return resource.getrusage(resource.RUSAGE_CHILDREN if children else resource.RUSAGE_SELF).ru_maxrss * unit / 2**30

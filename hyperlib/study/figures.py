@@ -9,10 +9,11 @@ from __future__ import annotations
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from pandas.io.formats.style import Styler
 
-INK = "#808080"  # readable on white and on near-black
+INK = "#767676"  # 4.5 to 1 on white, and as much on near-black
 COLOURS = {
     "raw weights W": "#999999",
     "layer statistics s(W)": "#0072B2",
@@ -20,6 +21,8 @@ COLOURS = {
     "thesis": "#D55E00",
 }
 CYCLE = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#999999"]
+ZOO = "#009E73"  # populations; the colours above stand for methods
+PAIR = ["#56B4E9", "#CC79A7"]  # two readings of one thing
 POINTS = 5000  # plots show at most this many
 
 
@@ -55,50 +58,57 @@ def show_table(table: pd.DataFrame, precision: int = 3) -> Styler:
 
 
 def bands_over_epochs(
-    table: pd.DataFrame, column: str, ax: Axes, label: str, colour: str, percent: bool = True
+    table: pd.DataFrame, column: str, ax: Axes, label: str, colour: str = ZOO, percent: bool = True
 ) -> None:
     """Median over models per epoch, with bands from the 5th to the 95th and the 25th to the 75th percentile.
 
     `table` has one row per (model, epoch); fractions are drawn in percent unless told otherwise.
     """
-    levels = table.groupby("epoch")[column].quantile([0.05, 0.25, 0.5, 0.75, 0.95]).unstack() * (100 if percent else 1)
-    ax.fill_between(levels.index, levels[0.05], levels[0.95], color=colour, alpha=0.15, linewidth=0)
-    ax.fill_between(levels.index, levels[0.25], levels[0.75], color=colour, alpha=0.3, linewidth=0)
-    ax.plot(levels.index, levels[0.5], color=colour, label=label)
-    ax.set_xlabel("epoch")
+    drawn = table[["epoch"]].assign(value=table[column] * (100 if percent else 1))
+    for width, alpha in ((90, 0.15), (50, 0.3)):
+        band = {"alpha": alpha, "linewidth": 0}
+        sns.lineplot(
+            drawn, x="epoch", y="value", estimator="median", errorbar=("pi", width), err_kws=band, color=colour, ax=ax,
+            label=label if width == 50 else None, linewidth=1.5 if width == 50 else 0, legend=False,
+        )  # fmt: skip
+    ax.set(xlabel="epoch", ylabel="")
 
 
-def map_points(points: np.ndarray, values: np.ndarray, ax: Axes, label: str) -> None:
-    """A two-dimensional map of checkpoints coloured by one property; at most `POINTS` of them, evenly picked."""
-    rows = np.linspace(0, len(points) - 1, min(len(points), POINTS)).astype(int)
+def map_points(points: np.ndarray, values: np.ndarray, ax: Axes, title: str, label: str) -> None:
+    """A two-dimensional map of checkpoints coloured by one property, `label` with its unit.
+
+    At most `POINTS` of them, drawn in a random order (always the same), so that none hides the others of its place.
+    """
+    rows = np.random.default_rng(0).permutation(len(points))[:POINTS]
     drawn = ax.scatter(*points[rows].T, c=values[rows], s=4, linewidths=0, alpha=0.8)
-    bar = ax.figure.colorbar(drawn, ax=ax, shrink=0.85)
+    bar = ax.figure.colorbar(drawn, ax=ax, shrink=0.85, label=label)
     bar.outline.set_visible(False)
-    ax.set_title(label, fontsize=10)
+    ax.set_title(title, fontsize=10)
     ax.set(xticks=[], yticks=[])
     ax.grid(False)
 
 
-def intervals(table: pd.DataFrame, ax: Axes, by: str, label: str) -> None:
+def intervals(table: pd.DataFrame, ax: Axes, by: str, label: str, left: float = -0.3) -> None:
     """Values with their intervals as horizontal bars: one row per entry of `label`, one colour per entry of `by`.
 
-    `table` has the columns `value`, `low` and `high`. Values below the axis's left end are marked by an arrow.
+    `table` has the columns `value`, `low` and `high`; the axis goes from `left` to 1. An arrow marks a bar or an
+    interval that goes on beyond the axis's left end.
     """
     rows = list(dict.fromkeys(table[label]))
     groups = list(dict.fromkeys(table[by]))
     for number, group in enumerate(groups):
         part = table[table[by] == group]
-        places = np.array([rows.index(name) for name in part[label]]) + (number - (len(groups) - 1) / 2) * 0.8 / len(
-            groups
-        )
+        offset = (number - (len(groups) - 1) / 2) * 0.8 / len(groups)
+        places = np.array([rows.index(name) for name in part[label]]) + offset
         colour = COLOURS.get(group, CYCLE[number % len(CYCLE)])
-        shown = part["value"].clip(lower=-0.2)
-        ax.barh(places, shown, height=0.75 / len(groups), color=colour, alpha=0.75, label=group)
-        ax.hlines(places, part["low"].clip(lower=-0.2), part["high"].clip(lower=-0.2), color=INK, linewidth=1)
-        for place, value in zip(places, part["value"], strict=True):
-            if value < -0.2:
-                ax.annotate("◂", (-0.2, place), color=colour, va="center", ha="right", fontsize=8)
+        ax.barh(
+            places, part["value"].clip(lower=left), height=0.75 / len(groups), color=colour, alpha=0.75, label=group
+        )
+        ax.hlines(places, part["low"].clip(lower=left), part["high"].clip(lower=left), color=INK, linewidth=1)
+        cut = (part[["value", "low"]].min(axis=1) < left).to_numpy()
+        ax.plot(np.full(cut.sum(), left), places[cut], linestyle="", marker="<", color=INK, markersize=4, clip_on=False)
     ax.set_yticks(range(len(rows)), rows)
     ax.set_ylim(len(rows) - 0.5, -0.5)  # first row on top, also where axes are shared
+    ax.set_xlim(left, 1.02)
     ax.grid(axis="y", visible=False)
     ax.axvline(0, color=INK, linewidth=0.8)

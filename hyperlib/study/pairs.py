@@ -61,6 +61,7 @@ def _text(file: Path) -> str | None:
 
 
 def main(arguments: list[str] | None = None, folder: Path | None = None) -> int:
+    """Write, or with `--check` only compare, the notebooks of all sources; 0 if they agree in the end."""
     parser = argparse.ArgumentParser("python -m hyperlib.study.pairs", description=__doc__.split("\n")[0])
     parser.add_argument("--check", action="store_true", help="only say which pairs differ")
     folder = folder or paths.root() / "notebooks"

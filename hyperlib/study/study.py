@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
+import torch
 
 from hyperlib.study import paths, published
 from hyperlib.study.figures import use_house_style
@@ -28,15 +31,19 @@ _MAKERS = ["hyperlib.zoos.population", "hyperlib.zoos.zoo_files"]
 class Study:
     """The book's experiments at one profile (`quick`, `laptop` or `paper`).
 
-    store: folder of made zoos, else `HYPERLIB_STORE` or `_build/store`. engine: of the zoos' training. Raises
-    ValueError for an unknown profile, and inside a notebook for an unknown notebook parameter.
+    store: folder of made zoos, else `HYPERLIB_STORE` or `_build/store`. engine and device: of the zoos' training; by
+    default a GPU where PyTorch finds one and the profile is `paper`, else the CPU. Raises ValueError for an unknown
+    profile, and inside a notebook for an unknown notebook parameter.
     """
 
-    def __init__(self, profile: str, *, store: Path | str | None = None, engine: str = "auto") -> None:
+    def __init__(
+        self, profile: str, *, store: Path | str | None = None, engine: str = "auto", device: str | None = None
+    ) -> None:
         check_parameters()
         self.profile = check_profile(profile)
         self.store = Store(store)
         self.engine = resolve_engine(engine)
+        self.device = device or ("cuda" if profile == "paper" and torch.cuda.is_available() else "cpu")
         use_house_style()
 
     def __repr__(self) -> str:
@@ -63,6 +70,8 @@ class Study:
             "batch_size": recipe.batch_size,
         }
 
+        engine = self.engine if self.device == "cpu" else f"{self.engine}-{self.device}"
+
         def grow(folder: Path) -> None:
             for unfinished in folder.glob(".zoo-*"):  # left by a kill while the zoo was written
                 shutil.rmtree(unfinished)
@@ -74,28 +83,31 @@ class Study:
                     epochs=recipe.epochs,
                     batch_size=recipe.batch_size,
                     engine=self.engine,
+                    device=self.device,
                     checkpoint=folder / "training",
                 ).save(folder / "zoo")
             shutil.rmtree(folder / "training", ignore_errors=True)
 
-        entry = self.store.make("zoos", recipe.name, ingredients, grow, _MAKERS, self.engine, self.profile)
+        entry = self.store.make("zoos", recipe.name, ingredients, grow, _MAKERS, engine, self.profile)
         return Zoo.load(entry / "zoo")
 
     def publish(self, artefact_id: str, table: pd.DataFrame, part: str | None = None) -> pd.DataFrame:
         """Write a page's table as `<artefact id>[.<part>].csv` of this profile and give it back to be shown.
 
-        Numbers keep eight significant digits. Raises ValueError for an id that the thesis data do not have.
+        Numbers keep eight significant digits. Raises ValueError for an id that the thesis data do not have and OSError,
+        with the remedy, where the file cannot be written.
         """
         published.artefact(artefact_id)
         if part is not None and not re.fullmatch(r"[a-z0-9_-]+", part):
             raise ValueError(f"{part!r} cannot name a part of {artefact_id}: use small letters, digits, - and _.")
         folder = paths.results_folder(self.profile)
-        folder.mkdir(parents=True, exist_ok=True)
         file = folder / (f"{artefact_id}.csv" if part is None else f"{artefact_id}.{part}.csv")
         text = table.to_csv(index=False, float_format="%.8g", lineterminator="\n")
         beside = file.with_suffix(".partial")
-        beside.write_text(text, encoding="utf-8", newline="\n")
-        beside.replace(file)
+        with _writable(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            beside.write_text(text, encoding="utf-8", newline="\n")
+            beside.replace(file)
         record_result(file)
         return table
 
@@ -106,3 +118,14 @@ class Study:
         published number.
         """
         return published.beside(ours, published.as_fractions(published.published(artefact_id)), on, value)
+
+
+@contextmanager
+def _writable(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OSError(
+            f"Results cannot be written to {folder} ({error.strerror}); free space or rights there, or set "
+            "HYPERLIB_RESULTS to another folder."
+        ) from error

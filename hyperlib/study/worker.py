@@ -118,6 +118,7 @@ def _tell(fact: dict[str, Any]) -> None:
 
 
 def main(arguments: list[str]) -> int:
+    """Execute one chapter: arguments are the clone, the chapter, the profile and the file to write."""
     root, name, profile, output = arguments
     end_with_the_runner()
     logging.getLogger("papermill").setLevel(logging.ERROR)

@@ -26,7 +26,10 @@ def diversity(
 
     Means and standard deviations over all models that did not diverge; behaviour and distances over the pairs
     of at most `models` of them, drawn with `seed`, on the test images. Accuracies and gaps are fractions,
-    `gap` in both readings; `cka` leaves out pairs with a model whose answers do not depend on the image.
+    `gap` in both readings; `chance` is the agreement that models of these
+    accuracies would have with independent errors, spread evenly over the wrong classes; `cka` leaves out pairs with a
+    model whose answers do not depend on the image. `weight_std` is the standard deviation over models, averaged over
+    weights.
     """
     epoch = int(zoo.epochs[-1]) if epoch is None else epoch
     samples = zoo.samples([epoch])
@@ -41,12 +44,19 @@ def diversity(
         row |= {f"{name}_mean": float(samples.table[name].mean()), f"{name}_std": float(samples.table[name].std())}
     row |= {
         "agreement": mean_over_pairs(agreement(scores)),
+        "chance": _chance_agreement(few.table["test_accuracy"].to_numpy(), zoo.architecture.num_classes),
         "cka": mean_over_pairs(cka(scores)),
         "weight_std": float(samples.weights.std(0).mean()),
         "l2": mean_over_pairs(l2(few.weights)),
         "cosine": mean_over_pairs(cosine(few.weights)),
     }
     return row | {"pairs": len(few) * (len(few) - 1) // 2}
+
+
+def _chance_agreement(accuracy: np.ndarray, classes: int) -> float:
+    """Mean agreement over pairs if each model erred on its own images, into a class of its own choice."""
+    right, wrong = np.outer(accuracy, accuracy), np.outer(1 - accuracy, 1 - accuracy)
+    return mean_over_pairs(torch.from_numpy(right + wrong / (classes - 1)))
 
 
 def mean_over_pairs(matrix: Float[Tensor, "models models"]) -> float:

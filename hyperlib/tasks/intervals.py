@@ -25,6 +25,13 @@ class Difference:
     low: float
     high: float
 
+    @property
+    def verdict(self) -> str:
+        """On "the first is better": held or reversed where the whole interval says so, else undecided."""
+        if self.low > 0:
+            return "held"
+        return "reversed" if self.high < 0 else "undecided"
+
 
 @dataclass(frozen=True)
 class ModelBootstrap:

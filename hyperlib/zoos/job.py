@@ -1,7 +1,8 @@
 """A training job: what a population's result depends on, checked before it costs anything.
 
-A job is cut into blocks of models that can train side by side. The cut depends on the design and the architecture
-alone (and on CPU or GPU), never on the number of workers, so that a job can be killed and resumed block by block.
+A job is cut into blocks of models that can train side by side. The cut depends on the
+design, the architecture, the batch size and on CPU or GPU, never on the number of workers, so that a job can be killed
+and resumed block by block.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from hyperlib.zoos.zoo import PROPERTIES
 GROUPED = ("activation", "optimizer", "train_fraction")  # and whether dropout acts
 _BLOCK_BYTES = 8 * 2**20  # activations of one training step that stay in the cache
 _BLOCK_MODELS = 512  # beyond this no engine gains from more models side by side
+_GPU_BLOCK_BYTES = 2**30  # a GPU wants large blocks, but activations and their gradients must fit its memory
 _GPU_BLOCK_MODELS = 16 * _BLOCK_MODELS
 
 
@@ -49,7 +51,8 @@ class Job:
     def signature(self) -> str:
         """A checksum of the job, by which its files on disk are told from another job's."""
         numbers = [self.epochs, self.batch_size, self.seed]
-        settings = [repr(self.architecture), self.images.checksum, *numbers, self.engine, self.device.type]
+        made_by = [self.engine, self.device.type, torch.__version__]
+        settings = [repr(self.architecture), self.images.checksum, *numbers, *made_by]
         checksum = hashlib.sha256(json.dumps(settings).encode())
         checksum.update(self.design.to_csv(index=False).encode())
         if self.start is not None:
@@ -59,9 +62,10 @@ class Job:
     def blocks(self) -> Iterator[np.ndarray]:
         """Rows of each block. Groups are cut into an even number of equal blocks that fit the cache."""
         footprint = 4 * self.batch_size * activations_per_image(self.architecture)
-        largest = int(np.clip(_BLOCK_BYTES // footprint, 1, _BLOCK_MODELS))
-        if self.device.type != "cpu":
-            largest = _GPU_BLOCK_MODELS
+        budget, most = (
+            (_BLOCK_BYTES, _BLOCK_MODELS) if self.device.type == "cpu" else (_GPU_BLOCK_BYTES, _GPU_BLOCK_MODELS)
+        )
+        largest = int(np.clip(budget // footprint, 1, most))
         drops = self.design["dropout"] > 0
         for _, group in self.design.groupby([*(self.design[name] for name in GROUPED), drops], sort=True):
             count = ceil(len(group) / largest)
@@ -84,15 +88,26 @@ def checked_job(
 
     Raises ValueError, in one sentence, for whatever cannot be trained.
     """
+    _check_whole_numbers(epochs=(epochs, 0), batch_size=(batch_size, 1), seed=(seed, 0))
+    if not isinstance(design, pd.DataFrame):
+        raise ValueError(
+            f"The design is a table with one row per model (hyperlib.grid makes one), not {type(design).__name__}."
+        )
+    if "model" in design and design["model"].duplicated().any():
+        raise ValueError("The design has several rows of one model; it was a zoo's table, take zoo.design instead.")
     design = check_design(design.drop(columns=["model", "epoch", *PROPERTIES, "diverged"], errors="ignore"))
     _check_images(architecture, images)
-    if epochs < 0 or batch_size < 1:
-        raise ValueError(f"Training needs epochs >= 0 and batch_size >= 1, not {epochs} and {batch_size}.")
     _check_norms(architecture, images, design, batch_size)
     if start is not None:
         start = _check_start(start, (len(design), architecture.layout.size))
     where = _check_device(device)
     return Job(architecture, _on_device(images, where), design, epochs, batch_size, start, seed, engine, where)
+
+
+def _check_whole_numbers(**numbers: tuple[object, int]) -> None:
+    for name, (value, least) in numbers.items():
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+            raise ValueError(f"{name} is a whole number from {least} on, not {value!r}.")
 
 
 def _check_images(architecture: Architecture, images: Images) -> None:
@@ -121,7 +136,8 @@ def _check_norms(architecture: Architecture, images: Images, design: pd.DataFram
             )
 
 
-def _check_start(start: Tensor, shape: tuple[int, int]) -> Tensor:
+def _check_start(start: Tensor | np.ndarray, shape: tuple[int, int]) -> Tensor:
+    start = torch.as_tensor(start)
     if tuple(start.shape) != shape:
         raise ValueError(f"start has shape {tuple(start.shape)}; {shape[0]} models of this network need {shape}.")
     return start.detach().to("cpu", torch.float32)

@@ -2,7 +2,7 @@
 
 The design's rows are put into blocks of models that can train side by side (same activation, optimiser, dropout on or
 off, amount of data); a block trains on one engine, several blocks at once on the CPU. The cut into blocks depends on
-the design and the architecture alone, never on the machine, and every model's randomness on its own seed.
+the job alone (see `job`), never on the number of workers, and every model's randomness on its own seed.
 """
 
 from __future__ import annotations
@@ -64,8 +64,10 @@ def train_population(
     A model whose weights or loss stop being finite is `diverged` from that epoch on: NaN there, nothing elsewhere.
 
     start: initial weights instead of the design's (fine-tuning). seed: of the zoo; with a row's own seed it fixes all
-    that is random about the row. checkpoint: a folder for the state of a long job; calling again after a kill goes on
-    from there with the same result. device: CPU, or CUDA where torch finds one and you name it ("cuda").
+    that is random about the row (epoch 0 is therefore not `architecture.initialise` of the row's seed alone).
+    checkpoint: a folder for the state of a long job; calling again after a kill goes on from there with the same
+    result, and once the zoo is saved the folder may go. device: CPU, or CUDA where torch finds one and you name it
+    ("cuda").
 
     Raises ValueError for a wrong design, images of another shape or class count, or another job's checkpoint folder,
     and OSError when the state cannot be written there.

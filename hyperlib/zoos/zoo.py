@@ -157,20 +157,28 @@ class Zoo:
         rows = (places[:, None] * self.weights.shape[1] + np.arange(self.weights.shape[1])).ravel()
         return Zoo(self.architecture, self.weights[torch.from_numpy(places)], self.table.iloc[rows])
 
-    def split(self, parts: tuple[float, ...] = (0.7, 0.15, 0.15), seed: int = 42) -> tuple[Zoo, ...]:
+    def split(
+        self, parts: tuple[float, ...] = (0.7, 0.15, 0.15), seed: int = 42, *, by: str = "model"
+    ) -> tuple[Zoo, ...]:
         """Parts of the zoo by model, so that no model is in two of them.
 
         Model places are shuffled by Python's `random` with `seed`, as the released code does (seed 42, 70/15/15); the
-        last part takes what rounding leaves.
+        last part takes what rounding leaves. `by` names another column of the design whose equal values stay together:
+        "seed" for zoos with fixed seeds, where models of one seed begin as the same network (our addition).
         """
         if not parts or min(parts) < 0 or abs(sum(parts) - 1) > 1e-6:
             raise ValueError(f"The parts of a split are shares that add up to 1, not {parts}.")
-        places = list(range(len(self)))
-        random.Random(seed).shuffle(places)
-        ends = [round(len(self) * sum(parts[: number + 1])) for number in range(len(parts))]
-        ends[-1] = len(self)
-        starts = [0, *ends[:-1]]
-        return tuple(self.take(np.sort(np.array(places[a:b], dtype=int))) for a, b in zip(starts, ends, strict=True))
+        if by not in self.design:
+            raise ValueError(f"There is no column {by!r} to split by; the design has {', '.join(self.design.columns)}.")
+        unit, names = pd.factorize(self.design[by])
+        order = list(range(len(names)))
+        random.Random(seed).shuffle(order)
+        ends = [round(len(order) * sum(parts[: number + 1])) for number in range(len(parts))]
+        ends[-1] = len(order)
+        return tuple(
+            self.take(np.flatnonzero(np.isin(unit, order[start:end])))
+            for start, end in zip([0, *ends[:-1]], ends, strict=True)
+        )
 
     def module(self, model: int, epoch: int) -> Network:
         """One checkpoint as an ordinary `torch.nn.Module`: `model` is a place of the first axis, `epoch` one kept."""
