@@ -149,7 +149,7 @@ show_table(study.publish("zoo-accuracy-over-epochs", spread).drop(columns="count
 # `quick` and `laptop` our `mnist_seed` uses 5,000 of the images and another initialisation (see its recipe above), and its
 # first epoch is far ahead for that reason.
 
-# %% tags=["output_scroll"]
+# %% tags=["output_scroll", "hide-input"]
 reported = published.as_fractions(published.accuracy_statistics()).assign(mean=lambda t: t["mean"].fillna(t["median"]))
 named = {recipe.thesis: populations[name] for name, recipe in recipes.items() if recipe.thesis}
 rows = [(zoo, epoch) for zoo, epoch in zip(reported["zoo"], reported["epoch"], strict=True) if zoo in named]
@@ -233,13 +233,13 @@ def checkpoints(part):
 
 # %%
 embedders = {
-    "raw weights W": hyperlib.RawWeights(),
-    "layer statistics s(W)": hyperlib.LayerStatistics(),
+    "W": hyperlib.RawWeights(),
+    "s(W)": hyperlib.LayerStatistics(),
     "hyper-parameters": hyperlib.Hyperparameters(),
 }
 
 targets = ["test_accuracy", "epoch", "gap", "gap_clean"]
-probes = {"linear": list(embedders), "trees": ["layer statistics s(W)", "hyper-parameters"]}
+probes = {"linear": list(embedders), "trees": ["s(W)", "hyper-parameters"]}
 probed = {}
 for name in ["tetris_seed", "tetris_hyp", "digits_seed", "digits_hyp"]:
     parts = [checkpoints(part) for part in populations[name].split()]
@@ -266,8 +266,8 @@ plt.show()
 # Differences between two kinds of features on the *same* test models are surer than two separate intervals, because the same
 # bootstrap draws of models serve both:
 
-# %%
-pairs = [("layer statistics s(W)", "raw weights W"), ("layer statistics s(W)", "hyper-parameters")]
+# %% tags=["output_scroll"]
+pairs = [("s(W)", "W"), ("s(W)", "hyper-parameters")]
 differences = pd.DataFrame(
     {"zoo": name, "target": target, "first": first, "second": second, **vars(result.compare(first, second, target))}
     for name, result in probed.items()
@@ -445,7 +445,7 @@ scores
 # features *held* in a zoo if the whole interval of their difference is above zero, is *reversed* if it is below, and else
 # *undecided*: with few test models, as at `quick`, that is the common verdict.
 
-# %%
+# %% tags=["hide-input"]
 def row(claim, source, by_zoo):
     """A line of the scorecard; the claim has a verdict in every zoo that was asked."""
     kinds = list(by_zoo.values())
@@ -462,8 +462,8 @@ def measured(zoos, holds):
     return {name: "held" if holds(name) else "not held" for name in zoos}
 
 
-# %%
-s, w, h = "layer statistics s(W)", "raw weights W", "hyper-parameters"
+# %% tags=["hide-input"]
+s, w, h = "s(W)", "W", "hyper-parameters"
 trees = benchmark.query("features == @h and target == 'test_accuracy' and probe == 'trees'").set_index("zoo")["value"]
 last, seed_zoos = diverse.set_index("zoo"), ["tetris_seed", "digits_seed"]
 rows = [row(f"s(W) tells {target} better than W", "ch. 3, 4", compared(s, w, target)) for target in targets]

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import check_site
 import pytest
+import yaml
 
 from hyperlib.study.edition import Edition
 from hyperlib.study.paths import root
 
 SITE = root() / "_build" / "html"
+BRANCH = yaml.safe_load((root() / "_config.yml").read_text(encoding="utf-8"))["repository"]["branch"]
 
 
 @pytest.fixture(scope="module")
@@ -34,8 +36,8 @@ def test_every_chapter_says_how_it_was_made(pages):
 def test_chapters_are_edited_in_their_source_and_opened_as_notebooks(pages):
     for chapter in Edition(root(), "quick").chapters():
         text = (SITE / f"{chapter.name}.html").read_text(encoding="utf-8")
-        assert f"/edit/main/{chapter.name}.py" in text, chapter.name
-        assert f"/blob/main/{chapter.name}.ipynb" in text, chapter.name  # Colab
+        assert f"/edit/{BRANCH}/{chapter.name}.py" in text, chapter.name
+        assert f"/blob/{BRANCH}/{chapter.name}.ipynb" in text, chapter.name  # Colab
 
 
 def test_formulas_come_from_the_site_itself(pages):

@@ -16,7 +16,7 @@ import pytest
 from filelock import FileLock
 from small_book import FAILS, PUBLISHES, make_book
 
-from hyperlib.study import build, edition
+from hyperlib.study import build, edition, worker
 from hyperlib.study.edition import Edition, write_whole
 from hyperlib.study.execute import execute
 from hyperlib.study.site import promote_results
@@ -287,3 +287,21 @@ def alive(pid: int) -> bool:
     """Whether a process runs; one that only waits to be collected does not."""
     state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False)
     return bool(state.stdout.strip()) and not state.stdout.strip().startswith("Z")
+
+
+def test_full_disk_inside_a_chapter_is_one_sentence(tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    chapter = Edition(make_book(tmp_path / "clone", good=PUBLISHES), "quick").chapters()[0]
+    monkeypatch.setattr("papermill.execute_notebook", full)
+    assert worker.run_chapter(chapter, tmp_path / "out.ipynb") == {
+        "cell": "before its first cell",
+        "error": "the disk is full; free some space and run this again, finished chapters are kept",
+    }
+
+
+def test_chapter_whose_process_dies_is_named_with_its_cell(tmp_path):
+    root = make_book(tmp_path / "clone", dies="# %%\nimport os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n")
+    (run,) = execute(Edition(root, "quick"), say=lambda _: None)
+    assert run.failure.startswith("in code cell 2, `import os, signal`: its Python process died;")

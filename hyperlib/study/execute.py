@@ -132,7 +132,7 @@ def _run(run: Execution, threads: int, began: float, say: Say) -> None:
 def _verdict(run: Execution) -> str:
     if run.failure is None:
         return f"{run.chapter.name}: done in {clock(run.seconds or 0)}."
-    kept = f" What ran is in {run.chapter.failed}." if run.chapter.failed.is_file() else ""
+    kept = f"\n  What ran is in {run.chapter.failed}" if run.chapter.failed.is_file() else ""
     return f"{run.chapter.name} FAILED {run.failure}{kept}"
 
 
@@ -161,7 +161,7 @@ def _supervised(run: Execution, output: Path, environment: dict[str, str]) -> st
     last_words = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:]
     log.unlink(missing_ok=True)
     if "failed" in last:
-        return f"in {last['failed']['cell']}: {last['failed']['error']}"
+        return f"{last['failed']['cell']}: {last['failed']['error']}"
     if code or "done" not in last:
         return f"before it could say why (exit code {code}): {' '.join(last_words) or 'no message'}"
     return None

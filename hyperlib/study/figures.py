@@ -15,8 +15,8 @@ from pandas.io.formats.style import Styler
 
 INK = "#767676"  # 4.5 to 1 on white, and as much on near-black
 COLOURS = {
-    "raw weights W": "#999999",
-    "layer statistics s(W)": "#0072B2",
+    "W": "#999999",
+    "s(W)": "#0072B2",
     "hyper-parameters": "#E69F00",
     "thesis": "#D55E00",
 }
@@ -106,7 +106,9 @@ def intervals(table: pd.DataFrame, ax: Axes, by: str, label: str, left: float = 
         )
         ax.hlines(places, part["low"].clip(lower=left), part["high"].clip(lower=left), color=INK, linewidth=1)
         cut = (part[["value", "low"]].min(axis=1) < left).to_numpy()
-        ax.plot(np.full(cut.sum(), left), places[cut], linestyle="", marker="<", color=INK, markersize=4, clip_on=False)
+        if cut.any():
+            arrows = {"marker": "<", "color": INK, "s": 14, "clip_on": False, "zorder": 3}
+            ax.scatter(np.full(cut.sum(), left), places[cut], **arrows).set_in_layout(False)
     ax.set_yticks(range(len(rows)), rows)
     ax.set_ylim(len(rows) - 0.5, -0.5)  # first row on top, also where axes are shared
     ax.set_xlim(left, 1.02)

@@ -15,13 +15,13 @@ import threading
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import papermill
 from nbformat import NotebookNode
 from papermill.engines import NBClientEngine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 
 from hyperlib.study.edition import Chapter, Edition
+from hyperlib.study.on_disk import disk_is_full
 from hyperlib.study.parameters import is_injected
 
 
@@ -32,7 +32,7 @@ def run_chapter(chapter: Chapter, output: Path) -> dict[str, str]:
     unknown = set(parameters) - set(papermill.inspect_notebook(notebook))
     if unknown:
         return {
-            "cell": "its parameters",
+            "cell": "in its parameters",
             "error": f"no cell tagged `parameters` assigns {', '.join(unknown)}",
         }
     papermill_engines.register("told", ToldEngine)
@@ -47,21 +47,27 @@ def run_chapter(chapter: Chapter, output: Path) -> dict[str, str]:
             cwd=output.parent,
         )
     except PapermillExecutionError as error:
-        return {"cell": _place(output, error.source), "error": f"{error.ename}: {error.evalue}".strip()}
+        return {"cell": ToldEngine.place, "error": f"{error.ename}: {error.evalue}".strip()}
     except Exception as error:  # a dead kernel, a full disk: whatever it is, the runner must hear of it
-        return {"cell": _place(output, None), "error": _in_words(error)}
+        return {"cell": ToldEngine.place, "error": _in_words(error, output.parent)}
     return {}
 
 
 class ToldEngine(NBClientEngine):
-    """Papermill's usual engine, telling which cell it starts."""
+    """Papermill's usual engine, telling and remembering which cell it starts."""
+
+    place = "before its first cell"  # in words a reader can search for
 
     @classmethod
     def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **options: Any) -> Any:
-        cell_start = nb_man.cell_start
+        cell_start, number = nb_man.cell_start, 0
 
         def told(cell: NotebookNode, cell_index: int | None = None, **more: Any) -> None:
+            nonlocal number
             _tell({"cell": (cell_index or 0) + 1, "of": len(nb_man.nb.cells)})
+            if cell.cell_type == "code" and not is_injected(cell.source):
+                number += 1
+                cls.place = f"in code cell {number}, `{_first_line(cell.source)}`"
             cell_start(cell, cell_index, **more)
 
         nb_man.cell_start = told
@@ -73,29 +79,17 @@ def _verbatim(path: Path) -> str:
     return str(path).replace("{", "{{").replace("}", "}}")
 
 
-def _place(output: Path, source: str | None) -> str:
-    """The failing cell in words a reader can search for: its number among the code cells, its first line."""
-    try:
-        cells = [cell for cell in nbformat.read(output, as_version=4).cells if cell.cell_type == "code"]
-    except (OSError, ValueError):
-        return "before its first cell"
-    cells = [cell for cell in cells if not is_injected(cell.source)]
-    for number, cell in enumerate(cells, start=1):
-        state = cell.metadata.get("papermill", {}).get("status")
-        if state == "failed" or (state == "running" and source is None):
-            return f"code cell {number}, `{_first_line(cell.source)}`"
-    return f"`{_first_line(source)}`" if source else "between two cells"
-
-
 def _first_line(source: str) -> str:
     """The first line of code, past cell options and comments."""
     lines = [line.strip() for line in source.splitlines() if line.strip()]
     return next((line for line in lines if not line.startswith("#")), lines[0] if lines else "")
 
 
-def _in_words(error: Exception) -> str:
+def _in_words(error: Exception, folder: Path) -> str:
     if type(error).__name__ == "DeadKernelError":
         return "its Python process died; most often the machine had too little memory"
+    if disk_is_full(error, folder):
+        return "the disk is full; free some space and run this again, finished chapters are kept"
     return f"{type(error).__name__}: {error}"
 
 
