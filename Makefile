@@ -43,7 +43,7 @@ results: env  ## copy the CSVs of a complete run to book/results/PROFILE, for a 
 check: env  ## before a push: style, pairs, tests
 	$(RUN) -m ruff check
 	$(RUN) -m hyperlib.study.pairs --check
-	$(RUN) -m pytest
+	HYPERLIB_SHAPES=1 $(RUN) -m pytest
 
 sync: env  ## write the notebooks from their .py sources
 	@$(RUN) -m hyperlib.study.pairs

@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch and scikit-learn: tests are small, threads only wait
+
 import jaxtyping
 
 if os.environ.get("HYPERLIB_SHAPES", "0") == "1":

@@ -642,3 +642,13 @@ def test_a_table_of_checkpoints_is_no_design(tiny_zoo, tetris_images):
         train_population(tetris_mlp(), tetris_images, tiny_zoo.table, epochs=1, progress=False)
     with pytest.raises(ValueError, match="one row per model"):
         train_population(tetris_mlp(), tetris_images, {"seed": [1]}, epochs=1, progress=False)
+
+
+def test_a_listener_hears_every_step_and_the_end(tetris_images):
+    heard = []
+    train_population(
+        tetris_mlp(), tetris_images, grid(seeds=3), epochs=2, progress=lambda done, total: heard.append((done, total))
+    )
+
+    assert heard[-1] == (6, 6)
+    assert [done for done, _ in heard] == sorted(done for done, _ in heard)

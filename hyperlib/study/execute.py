@@ -23,7 +23,7 @@ from typing import Any, TextIO
 
 from hyperlib.study.cost import clock, cores
 from hyperlib.study.edition import Chapter, Edition, file_hash, write_whole
-from hyperlib.study.record import VARIABLE, read_record
+from hyperlib.study.record import VARIABLE, last_progress, read_record
 
 Say = Callable[[str], None]
 EVERY = 30.0  # seconds between two lines about a chapter that is still running
@@ -41,6 +41,7 @@ class Execution:
     failure: str | None = None
     cell: tuple[int, int] | None = None
     process: subprocess.Popen[str] | None = field(default=None, repr=False)
+    record: Path | None = None
 
 
 def execute(
@@ -107,7 +108,8 @@ def _watch(futures: list[Future[None]], runs: list[Execution], started: float, s
 def _where(run: Execution) -> str:
     cell = f"cell {run.cell[0]} of {run.cell[1]}, " if run.cell else ""
     last = f" (last time {clock(run.expected)})" if run.expected is not None else ""
-    return f"{cell}{clock(time.monotonic() - run.started)} so far{last}"
+    work = last_progress(run.record) if run.record else ""
+    return f"{cell}{work and f'{work}, '}{clock(time.monotonic() - run.started)} so far{last}"
 
 
 def _run(run: Execution, threads: int, began: float, say: Say) -> None:
@@ -118,7 +120,7 @@ def _run(run: Execution, threads: int, began: float, say: Say) -> None:
     run.started = time.monotonic()
     say(f"[{clock(run.started - began)}] {chapter.name}: started, {run.reason}.")
     with tempfile.TemporaryDirectory(prefix="chapter-") as folder:
-        record = Path(folder) / "record.jsonl"
+        run.record = record = Path(folder) / "record.jsonl"
         output = chapter.executed.with_suffix(".running.ipynb")
         run.failure = _supervised(run, output, _environment(chapter, record, threads))
         run.seconds = time.monotonic() - run.started

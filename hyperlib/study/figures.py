@@ -6,6 +6,8 @@ transparent and text mid-grey, so that a figure is legible on a light and on a d
 
 from __future__ import annotations
 
+import hashlib
+
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
@@ -54,7 +56,8 @@ def use_house_style() -> None:
 
 def show_table(table: pd.DataFrame, precision: int = 3) -> Styler:
     """A table as a page shows it: without row numbers, so many decimals, a dash where there is no value."""
-    return table.style.hide(axis="index").format(precision=precision, na_rep="–")
+    name = hashlib.sha256(table.to_csv().encode()).hexdigest()[:8]  # pandas would draw another one at every run
+    return table.style.hide(axis="index").set_uuid(name).format(precision=precision, na_rep="–")
 
 
 def bands_over_epochs(

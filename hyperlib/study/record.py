@@ -1,4 +1,4 @@
-"""What a chapter notes while it runs: the results it published and the seeds it used.
+"""What a chapter notes while it runs: results published, seeds used, how far long work has come.
 
 The runner names a file in `HYPERLIB_RUN_RECORD`; each note is one line of JSON in it. The runner keeps the
 results with their checksums, so a result lost or edited by hand makes its chapter stale, and the page shows
@@ -31,6 +31,31 @@ def record_result(file: Path) -> None:
 def record_seeds(what: str, seeds: str) -> None:
     """Note which seeds the running chapter used for one thing, such as ("tetris-seed", "1 to 100")."""
     _note({"seeds": [what, seeds]})
+
+
+def record_progress(what: str, done: int, total: int) -> None:
+    """Note how far a long piece of work in the running chapter has come; the runner shows the last note."""
+    _note({"progress": [what, done, total]})
+
+
+def heard() -> bool:
+    """Whether a runner listens to the notes of this process."""
+    return VARIABLE in os.environ
+
+
+def last_progress(file: Path) -> str:
+    """The last note of progress in words, empty if there is none, or if its work has ended."""
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except OSError:  # no note yet, or the chapter has just ended
+        return ""
+    for line in reversed(lines):
+        try:
+            what, done, total = json.loads(line)["progress"]
+        except (ValueError, KeyError):  # half a line, or a note of another kind
+            continue
+        return f"{what} {100 * done // max(total, 1)} %" if done < total else ""
+    return ""
 
 
 def read_record(file: Path) -> Record:

@@ -10,6 +10,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -20,7 +21,7 @@ from hyperlib.study.figures import use_house_style
 from hyperlib.study.parameters import check_parameters
 from hyperlib.study.profiles import check_profile
 from hyperlib.study.recipes import ZooRecipe, zoo_recipe
-from hyperlib.study.record import record_result, record_seeds
+from hyperlib.study.record import heard, record_progress, record_result, record_seeds
 from hyperlib.study.store import Store
 from hyperlib.zoos.population import resolve_engine, train_population
 from hyperlib.zoos.zoo import Zoo
@@ -85,6 +86,7 @@ class Study:
                     engine=self.engine,
                     device=self.device,
                     checkpoint=folder / "training",
+                    progress=partial(record_progress, f"growing {recipe.name}") if heard() else True,
                 ).save(folder / "zoo")
             shutil.rmtree(folder / "training", ignore_errors=True)
 

@@ -54,7 +54,7 @@ def train_population(
     engine: str = "auto",
     device: str | torch.device | None = None,
     checkpoint: Path | str | None = None,
-    progress: bool = True,
+    progress: bool | Callable[[int, int], None] = True,
 ) -> Zoo:
     """Train one model per row of `design` and keep every epoch, epoch 0 (before training) included.
 
@@ -66,7 +66,8 @@ def train_population(
     start: initial weights instead of the design's (fine-tuning). seed: of the zoo; with a row's own seed it fixes all
     that is random about the row (epoch 0 is therefore not `architecture.initialise` of the row's seed alone).
     checkpoint: a folder for the state of a long job; calling again after a kill goes on from there with the same
-    result, and once the zoo is saved the folder may go. device: CPU, or CUDA where torch finds one and you name it
+    result, and once the zoo is saved the folder may go. progress: a bar with the rate, silence, or a function that
+    hears of (done, all) model-epochs. device: CPU, or CUDA where torch finds one and you name it
     ("cuda").
 
     Raises ValueError for a wrong design, images of another shape or class count, or another job's checkpoint folder,
@@ -77,9 +78,10 @@ def train_population(
     weights = torch.empty(*shape, architecture.layout.size, dtype=torch.float32)
     measures = np.empty((*shape, len(PROPERTIES)))
     total = len(job.design) * epochs
-    bar = tqdm(total=total, unit=" model-epochs", disable=not progress, smoothing=0.05, mininterval=1.0)
+    bar = tqdm(total=total, unit=" model-epochs", disable=progress is not True, smoothing=0.05, mininterval=1.0)
+    tell = progress if callable(progress) else None
     with bar, _checkpoints(job, checkpoint) as kept, _one_thread_each(job.device) as workers:
-        _train_blocks(job, kept, workers, _Results(weights, measures, bar))
+        _train_blocks(job, kept, workers, _Results(weights, measures, bar, tell))
     return Zoo(architecture, weights, _table(job.design, measures))
 
 
@@ -90,12 +92,17 @@ class _Results:
     weights: Tensor
     measures: np.ndarray
     bar: tqdm
+    tell: Callable[[int, int], None] | None
     stop: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def advance(self, model_epochs: int) -> None:
         with self.lock:
-            self.bar.update(model_epochs)
+            if self.tell is None:
+                self.bar.update(model_epochs)
+            else:
+                self.bar.n += model_epochs
+                self.tell(int(self.bar.n), int(self.bar.total))
 
 
 @contextmanager
