@@ -125,11 +125,12 @@ populations
 # The seeds alone make a distribution of networks; the hyper-parameters make it wide.
 
 # %% mystnb={"image": {"alt": "Five panels, one per zoo, of test accuracy in percent over epochs: median line with bands over models. Seed zoos have narrow rising bands, zoos with varied hyper-parameters spread over the whole range."}, "figure": {"name": "fig-zoo-accuracy-over-epochs", "caption": "Test accuracy over training, per zoo: median over models, bands from the 25th to the 75th and from the 5th to the 95th percentile. The number of models is in each title; diverged models are left out."}}
-fig, axes = plt.subplots(1, 5, figsize=(11, 2.8), sharey=True)
-for ax, (name, zoo) in zip(axes, populations.items(), strict=True):
+fig, axes = plt.subplots(2, 3, figsize=(8, 4.8), sharey=True)
+for ax, (name, zoo) in zip(axes.flat, populations.items(), strict=False):
     figures.bands_over_epochs(zoo.samples().table, "test_accuracy", ax, name)
     ax.set_title(f"{name}\n{len(zoo)} models", fontsize=9)
-axes[0].set_ylabel("test accuracy in %")
+axes[1, 2].remove()
+fig.supylabel("test accuracy in %", fontsize=10)
 plt.show()
 
 # %% [markdown]
@@ -253,13 +254,13 @@ wide = benchmark.pivot_table("value", rows, columns, sort=False)[targets]
 show_table(wide.reset_index())
 
 # %% mystnb={"image": {"alt": "Four panels, one per zoo: bars of R squared for accuracy, epoch and both readings of the gap from raw weights, layer statistics and hyper-parameters with the linear probe, with intervals. Layer statistics reach furthest on accuracy and epoch in every panel."}, "figure": {"name": "fig-zoo-property-benchmark", "caption": "R² of the linear probe on unseen models; lines are 95 % intervals from a bootstrap over models. An arrow marks a bar or an interval that goes on to the left. The number of test models is in each title."}}
-fig, axes = plt.subplots(1, 4, figsize=(11, 3.6), sharey=True)
-for ax, (name, result) in zip(axes, probed.items(), strict=True):
+fig, axes = plt.subplots(2, 2, figsize=(8, 5.6), sharey=True)
+for ax, (name, result) in zip(axes.flat, probed.items(), strict=True):
     linear = result.table[result.table["probe"] == "linear"]
     figures.intervals(linear, ax, by="features", label="target")
     ax.set_title(f"{name}\n{linear['n_test_models'].iloc[0]} test models", fontsize=9)
     ax.set_xlabel("R²")
-fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
 plt.show()
 
 # %% [markdown]
@@ -286,7 +287,7 @@ show_table(differences)
 # At `quick` few models are left for testing and intervals are wide: a difference is a finding only if its interval stays clear of
 # zero.
 #
-# Two choices in this comparison change its numbers, and the sources differ in them.
+# Two choices in this comparison change its numbers.
 #
 # **Which models may stand on both sides?** `tetris_hyp` has *fixed* seeds, so models of the training and of the test part began as the
 # same network (the first exercise below). Divided by seed instead of by model:
@@ -317,8 +318,8 @@ show_table(beside_benchmark("digits_hyp", bounded, "filtered"))
 
 # %% [markdown]
 # **Reading.** What raw weights seemed to know about `tetris_hyp` was mostly which seed a model came from. And a linear probe is at
-# the mercy of outliers: where its $R^2$ is far below zero in the first table, a handful of models makes it so, which the trees
-# (and the filter) do not mind.
+# the mercy of outliers: where its $R^2$ is several units below zero in the first table, a handful of models makes it so. The
+# filter takes them out, and trees do not mind them.
 #
 # And the factors themselves, in the zoos that vary them: can they be read off the weights? Numbers by $R^2$ (learning rates in
 # their logarithm), names by accuracy of a linear soft-max (standardised features, solved to its optimum: ours, the published one
@@ -345,14 +346,14 @@ show_table(factor_table[["zoo", "features", "target", "metric", "value", "low", 
 # A map of the checkpoints by UMAP {cite}`mcinnes2018`, fitted on at most 5,000 of them: once of the raw weights, once of the
 # layer statistics, coloured by accuracy and by epoch.
 
-# %% mystnb={"image": {"alt": "Four scatter plots of checkpoints of the Tetris seed zoo: UMAP of raw weights and of layer statistics, coloured by test accuracy and by epoch."}, "figure": {"name": "fig-zoo-umap", "caption": "UMAP of checkpoints of tetris_seed (15 neighbours, minimal distance 0.01, seed 42), of 150 models: raw weights (left pair) and layer statistics (right pair)."}}
+# %% mystnb={"image": {"alt": "Four scatter plots of checkpoints of the Tetris seed zoo: UMAP of raw weights and of layer statistics, coloured by test accuracy and by epoch."}, "figure": {"name": "fig-zoo-umap", "caption": "UMAP of checkpoints of tetris_seed (15 neighbours, minimal distance 0.01, seed 42), of 150 models: raw weights W (upper row) and layer statistics s(W) (lower row)."}}
 mapped = pick_rows(checkpoints(populations["tetris_seed"].take(range(150))))
 coordinates = {name: umap_map(embedders[name].fit(mapped).embed(mapped)) for name in list(embedders)[:2]}
-fig, axes = plt.subplots(1, 4, figsize=(11, 2.9))
+fig, axes = plt.subplots(2, 2, figsize=(8, 6))
 for place, (name, points) in enumerate(coordinates.items()):
     accuracy, epoch = 100 * mapped.table["test_accuracy"].to_numpy(), mapped.table["epoch"].to_numpy()
-    figures.map_points(points, accuracy, axes[2 * place], name, "test accuracy in %")
-    figures.map_points(points, epoch, axes[2 * place + 1], name, "epoch")
+    figures.map_points(points, accuracy, axes[place, 0], name, "test accuracy in %")
+    figures.map_points(points, epoch, axes[place, 1], name, "epoch")
 plt.show()
 located = mapped.table[["model", "epoch", "test_accuracy"]].copy()
 for short, points in zip(["W", "sW"], coordinates.values(), strict=True):
