@@ -240,18 +240,21 @@ def test_notebook_without_source_is_refused(tmp_path):
 @pytest.mark.parametrize(("how", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
 def test_stopped_build_ends_its_kernels_and_goes_on_later(tmp_path, how, code):
     root = make_book(tmp_path / "clone", slow=SLEEPS)
-    code_to_run = "import sys; from pathlib import Path; from hyperlib.study.build import main; "
+    code_to_run = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "  # a shell's
+    code_to_run += "from pathlib import Path; from hyperlib.study.build import main; "  # background jobs ignore it
     code_to_run += f"sys.exit(main(['run'], Path({str(root)!r})))"
     command = [sys.executable, "-c", code_to_run]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     running = root / "_build/executed/quick/notebooks/slow.running.ipynb"
-    wait_until(lambda: running.is_file() and '"status": "running"' in running.read_text().split("sleep(60)")[0])
-    wait_until(lambda: len(descendants(process.pid)) >= 2)
-    kin = descendants(process.pid)
-    process.send_signal(how)
-    assert process.wait(30) == code
-    message = process.stderr.read().decode()
-    process.stderr.close()
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+        try:
+            wait_until(lambda: running.is_file() and '"status": "running"' in running.read_text().split("sleep(60)")[0])
+            wait_until(lambda: len(descendants(process.pid)) >= 2)
+            kin = descendants(process.pid)
+            process.send_signal(how)
+            assert process.wait(30) == code
+            message = process.stderr.read().decode()
+        finally:
+            process.kill()
     assert how == signal.SIGKILL or message == (
         "\nStopped. Finished chapters are kept; give the same command again to go on.\n"
     )
