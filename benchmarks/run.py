@@ -24,7 +24,7 @@ from hyperlib.weightspace.architecture import Architecture
 from hyperlib.zoos.images import Images
 
 SETTINGS = {  # name: (architecture, images, models in the batched job, epochs)
-    "Tetris MLP": (tetris_mlp(), "tetris", 1000, 8),
+    "Tetris MLP": (tetris_mlp(), "tetris", 1000, 25),
     "digits CNN 8x8": (digits_cnn(), "digits", 128, 2),
     "small CNN 28x28": (small_cnn(), "mnist5k", 8, 1),
 }

@@ -260,6 +260,7 @@ def test_stopped_build_ends_its_kernels_and_goes_on_later(tmp_path, how, code):
     )
     wait_until(lambda: not any(alive(pid) for pid in kin))
     chapter = Edition(root, "quick").chapters()[0]
+    assert not chapter.failed.exists(), "a stopped chapter has not failed"
     edit(chapter.source, "sleep(60)", "sleep(0)")
     assert [run.failure for run in execute(chapter.edition, say=lambda _: None)] == [None]
     assert not running.exists()

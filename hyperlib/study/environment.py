@@ -2,7 +2,7 @@
 
 Makes `.venv`, installs the library with the pinned versions of `constraints.txt`, and leaves a stamp of what
 it was made from, so a second call returns at once. Only the standard library is used, and only what every
-Python 3 reads, so a too old one can say so in a sentence.
+Python since 3.6 reads, so a too old one can say so in a sentence.
 """
 
 import hashlib

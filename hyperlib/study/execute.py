@@ -42,6 +42,7 @@ class Execution:
     cell: tuple[int, int] | None = None
     process: subprocess.Popen[str] | None = field(default=None, repr=False)
     record: Path | None = None
+    stopped: bool = False
 
 
 def execute(
@@ -88,8 +89,8 @@ def _announce(edition: Edition, total: int, runs: list[Execution], jobs: int, sa
     times = [run.expected for run in runs if run.expected is not None]
     known = times and len(times) == len(runs)
     cost = f", about {clock(max(max(times), sum(times) / jobs))} by the last run" if known else ""
-    fresh = total - len(runs)
-    say(f"{total} chapters at profile {edition.profile}: {fresh} up to date, {len(runs)} to run{cost}.")
+    fresh, chapters = total - len(runs), "1 chapter" if total == 1 else f"{total} chapters"
+    say(f"{chapters} at profile {edition.profile}: {fresh} up to date, {len(runs)} to run{cost}.")
 
 
 def _watch(futures: list[Future[None]], runs: list[Execution], started: float, say: Say) -> None:
@@ -126,6 +127,9 @@ def _run(run: Execution, threads: int, began: float, say: Say) -> None:
         run.seconds = time.monotonic() - run.started
         if run.failure is None:
             _keep(run, output, record, ingredients)
+        elif run.stopped:  # by the user: no fault of the chapter's, and nothing to look into
+            output.unlink(missing_ok=True)
+            return
         elif output.is_file():
             os.replace(output, chapter.failed)
     say(f"[{clock(time.monotonic() - began)}] {_verdict(run)}")
@@ -222,6 +226,7 @@ def _stop(run: Execution) -> None:
     process = run.process
     if process is None or process.poll() is not None:
         return
+    run.stopped = True
     if process.stdin is not None:
         process.stdin.close()
     for _ in range(100):
