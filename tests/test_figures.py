@@ -55,3 +55,14 @@ def test_bars_have_the_tables_values_and_mark_what_lies_outside(ax):
     arrows = [drawn for drawn in ax.collections if len(drawn.get_offsets()) and drawn.get_offsets()[0][0] == -0.3]
     assert len(arrows) == 1
     assert [text.get_text() for text in ax.get_yticklabels()] == ["x", "y"]
+
+
+def test_a_table_is_shown_the_same_every_time_with_a_dash_for_nothing():
+    table = pd.DataFrame({"zoo": ["a", "b"], "value": [1 / 3, np.nan], "why": ["short", "long words " * 9]})
+
+    html = figures.show_table(table).to_html()
+
+    assert html == figures.show_table(table.copy()).to_html()
+    assert "0.333" in html
+    assert "–" in html
+    assert html.count("min-width: 16rem") == 1
