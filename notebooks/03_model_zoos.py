@@ -281,11 +281,12 @@ show_table(differences)
 # %% [markdown]
 # **Reading.** In the seed zoos and in `tetris_hyp` layer statistics are a strong baseline, and raw weights hardly a representation at
 # all: a linear probe on $W$ has no way to know that units can change places. The hyper-parameters score zero on the epoch by
-# construction, since they are the same at every epoch. At `laptop` trees read more from
-# $s(W)$ than the linear probe in most rows, so much of what it knows is not linear in it. On the gap, its two readings are two different questions. The published table of this comparison
-# (Model Zoos, Table 2) was not found, so these numbers stand alone here; the page on chapter 4, to come, has published values for MNIST.
-# At `quick` few models are left for testing and intervals are wide: a difference is a finding only if its interval stays clear of
-# zero.
+# construction, since they are the same at every epoch. At `laptop` trees read more from $s(W)$ than the linear probe in most rows,
+# so much of what it knows is not linear in it. The two readings of the gap are two different questions.
+#
+# The published table of this comparison (Model Zoos, Table 2) was not found, so these numbers stand alone here; the page on
+# chapter 4, to come, has published values for MNIST. At `quick` few models are left for testing and intervals are wide: a
+# difference is a finding only if its interval stays clear of zero.
 #
 # Two choices in this comparison change its numbers.
 #

@@ -17,8 +17,9 @@ from filelock import FileLock
 from small_book import FAILS, PUBLISHES, make_book
 
 from hyperlib.study import build, edition, worker
-from hyperlib.study.edition import Edition, write_whole
+from hyperlib.study.edition import Edition
 from hyperlib.study.execute import execute
+from hyperlib.study.on_disk import write_whole
 from hyperlib.study.site import promote_results
 
 SLEEPS = "# %%\nimport time\ntime.sleep(60)\n"

@@ -25,9 +25,9 @@ from filelock import FileLock, Timeout
 
 from hyperlib.study import paths
 from hyperlib.study.cost import clock, peak_memory
-from hyperlib.study.edition import Edition, write_whole
+from hyperlib.study.edition import Edition
 from hyperlib.study.execute import execute
-from hyperlib.study.on_disk import disk_is_full
+from hyperlib.study.on_disk import disk_is_full, write_whole
 from hyperlib.study.site import build_site, promote_results
 
 STEPS = ("book", "run", "html", "results", "status")

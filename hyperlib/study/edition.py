@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +20,7 @@ import nbformat
 import yaml
 from nbformat import NotebookNode
 
+from hyperlib.study import paths
 from hyperlib.study.fingerprint import package_fingerprint, versions
 from hyperlib.study.parameters import is_injected
 from hyperlib.study.profiles import check_profile
@@ -48,7 +47,7 @@ class Edition:
 
     @property
     def results(self) -> Path:
-        return Path(os.environ.get("HYPERLIB_RESULTS") or self.root / "_build" / "results") / self.profile
+        return paths.results_folder(self.profile, self.root)
 
     def chapters(self) -> list[Chapter]:
         """Notebooks of the table of contents, in its order."""
@@ -167,20 +166,6 @@ def folder_hash(folder: Path) -> str:
     files = sorted(file for file in folder.rglob("*") if file.is_file())
     lines = (f"{file.relative_to(folder).as_posix()} {file_hash(file)}" for file in files)
     return _sha256("\n".join(lines).encode())
-
-
-def write_whole(file: Path, text: str) -> None:
-    """Write a text file so that a reader finds the old or the new one, never a half."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
-        os.chmod(name, 0o644)
-        os.replace(name, file)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 def _files(entry: Any) -> list[str]:

@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from hyperlib.study.cost import clock, cores
-from hyperlib.study.edition import Chapter, Edition, file_hash, write_whole
+from hyperlib.study.edition import Chapter, Edition, file_hash
+from hyperlib.study.on_disk import write_whole
 from hyperlib.study.record import VARIABLE, last_progress, read_record
 
 Say = Callable[[str], None]

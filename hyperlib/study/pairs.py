@@ -17,7 +17,8 @@ import nbformat
 from nbformat import NotebookNode
 
 from hyperlib.study import paths
-from hyperlib.study.edition import KERNEL, write_whole
+from hyperlib.study.edition import KERNEL
+from hyperlib.study.on_disk import write_whole
 
 METADATA = {**KERNEL, "language_info": {"name": "python"}, "jupytext": {"formats": "ipynb,py:percent"}}
 

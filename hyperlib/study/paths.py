@@ -38,20 +38,10 @@ def store_folder() -> Path:
     return Path(os.environ.get("HYPERLIB_STORE") or build_folder() / "store")
 
 
-def results_folder(profile: str) -> Path:
-    """Fresh CSVs of one profile: below `HYPERLIB_RESULTS`, or `_build/results`."""
-    base = Path(os.environ.get("HYPERLIB_RESULTS") or build_folder() / "results")
-    return base / check_profile(profile)
-
-
-def committed_results_folder(profile: str) -> Path:
-    """The CSVs under version control, `book/results/<profile>`."""
-    return root() / "book" / "results" / check_profile(profile)
-
-
-def executed_folder(profile: str) -> Path:
-    """Executed notebooks of one profile, `_build/executed/<profile>`."""
-    return build_folder() / "executed" / check_profile(profile)
+def results_folder(profile: str, clone: Path | None = None) -> Path:
+    """Fresh CSVs of one profile: below `HYPERLIB_RESULTS`, or `_build/results` of this (or another) clone."""
+    base = os.environ.get("HYPERLIB_RESULTS") or (clone or root()) / "_build" / "results"
+    return Path(base) / check_profile(profile)
 
 
 def thesis_folder() -> Path:

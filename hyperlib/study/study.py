@@ -18,6 +18,7 @@ import torch
 
 from hyperlib.study import paths, published
 from hyperlib.study.figures import use_house_style
+from hyperlib.study.on_disk import write_whole
 from hyperlib.study.parameters import check_parameters
 from hyperlib.study.profiles import check_profile
 from hyperlib.study.recipes import ZooRecipe, zoo_recipe
@@ -70,7 +71,6 @@ class Study:
             "epochs": recipe.epochs,
             "batch_size": recipe.batch_size,
         }
-
         engine = self.engine if self.device == "cpu" else f"{self.engine}-{self.device}"
 
         def grow(folder: Path) -> None:
@@ -105,11 +105,8 @@ class Study:
         folder = paths.results_folder(self.profile)
         file = folder / (f"{artefact_id}.csv" if part is None else f"{artefact_id}.{part}.csv")
         text = table.to_csv(index=False, float_format="%.8g", lineterminator="\n")
-        beside = file.with_suffix(".partial")
         with _writable(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-            beside.write_text(text, encoding="utf-8", newline="\n")
-            beside.replace(file)
+            write_whole(file, text)
         record_result(file)
         return table
 

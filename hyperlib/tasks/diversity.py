@@ -26,10 +26,9 @@ def diversity(
 
     Means and standard deviations over all models that did not diverge; behaviour and distances over the pairs
     of at most `models` of them, drawn with `seed`, on the test images. Accuracies and gaps are fractions,
-    `gap` in both readings; `chance` is the agreement that models of these
-    accuracies would have with independent errors, spread evenly over the wrong classes; `cka` leaves out pairs with a
-    model whose answers do not depend on the image. `weight_std` is the standard deviation over models, averaged over
-    weights.
+    `gap` in both readings; `chance` is the agreement that models of these accuracies would have with
+    independent errors, spread evenly over the wrong classes; `cka` leaves out pairs with a model whose answers
+    do not depend on the image; `weight_std` is the standard deviation over models, averaged over weights.
     """
     epoch = int(zoo.epochs[-1]) if epoch is None else epoch
     samples = zoo.samples([epoch])
