@@ -37,7 +37,7 @@ html: env  ## build the pages from what is executed
 book: env  ## all of it: environment, chapters, pages
 	@$(BUILD) book --profile $(PROFILE) --jobs $(JOBS) --since $(BEGAN)
 
-results: env  ## copy the CSVs of a complete run to book/results/PROFILE, for a commit
+results: env  ## copy the CSVs of a complete run to book/results/PROFILE, and those of bench, for a commit
 	@$(BUILD) results --profile $(PROFILE)
 
 check: env  ## before a push: style, pairs, tests
@@ -48,8 +48,8 @@ check: env  ## before a push: style, pairs, tests
 sync: env  ## write the notebooks from their .py sources
 	@$(RUN) -m hyperlib.study.pairs
 
-bench: env  ## benchmarks, as ratios measured in one run
-	$(RUN) benchmarks/run.py
+bench: env  ## benchmarks, as ratios measured in one run, to _build/results/benchmarks (minutes)
+	@$(RUN) benchmarks/run.py
 
 clean:  ## remove pages, executed notebooks and fresh results; zoos (_build/store) and .venv stay
 	rm -rf _build/html _build/.doctrees _build/jupyter_execute _build/executed _build/results

@@ -129,6 +129,19 @@ def test_changed_or_lost_result_makes_stale(executed, good, damage):
     result.write_text(before)
 
 
+def test_a_file_that_a_chapter_reads_makes_it_stale_when_it_changes(tmp_path):
+    reads = "# %%\nfrom hyperlib.study.record import record_source\nrecord_source({!r})\n"
+    table = tmp_path / "clone" / "book" / "table.csv"
+    root = make_book(tmp_path / "clone", reads=reads.format(str(table)))
+    table.write_text("a\n1\n")
+    execute(Edition(root, "quick"), say=lambda _: None)
+    (chapter,) = Edition(root, "quick").chapters()
+    assert chapter.staleness() is None
+
+    table.write_text("a\n2\n")
+    assert chapter.staleness() == "book/table.csv, which it reads, changed"
+
+
 def test_cut_notebook_and_cut_description_make_stale(good):
     for file, reason in [(good.executed, "its executed notebook is damaged"), (good.sidecar, "not executed yet")]:
         before = file.read_bytes()

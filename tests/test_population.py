@@ -28,7 +28,8 @@ from hyperlib.zoos import job as jobs
 from hyperlib.zoos import population
 from hyperlib.zoos.design import OPTIMIZERS, grid
 from hyperlib.zoos.images import Images
-from hyperlib.zoos.population import ENGINES, resolve_engine, train_population
+from hyperlib.zoos.engines import ENGINES, resolve_engine
+from hyperlib.zoos.population import train_population
 from hyperlib.zoos.zoo import PROPERTIES, Zoo
 
 MEASURES = ("train_loss", "test_loss", "train_loss_clean")
@@ -65,18 +66,21 @@ def assert_near(one: Zoo, other: Zoo) -> None:
 def assert_each_trains_as_alone(net: Architecture, design: pd.DataFrame, engine: str, epochs: int = 2) -> None:
     images = images_for(net)
     zoo = grow(net, images, design, engine=engine, epochs=epochs, seed=5)
-    tables = zoo.table.groupby("model")
+    tables, means = zoo.table.groupby("model"), []
     for model, row in design.iterrows():
         course = train_alone(net, images, row, epochs=epochs, batch_size=8, zoo_seed=5)
         assert torch.equal(zoo.weights[model, 0], course.weights[0])
         difference = (zoo.weights[model] - torch.stack(course.weights)).abs()
-        # rounding in a gradient near zero becomes a whole step of Adam and RMSprop, in few weights only
-        assert float(difference.median()) < 1e-6 and float(difference.mean()) < 5e-5, row.to_dict()
+        # rounding in a gradient near zero becomes a whole step of Adam and RMSprop, in few weights only; where it
+        # decides a window's maximum, or which side of zero a unit is on, more weights of that model follow
+        assert float(difference.median()) < 1e-6 and float(difference.mean()) < 1e-3, row.to_dict()
+        means.append(float(difference.mean()))
         table = tables.get_group(model)
         for part, found in (("train_{}", course.train), ("train_{}_clean", course.clean), ("test_{}", course.test)):
             loss, accuracy = np.array(found).T
             np.testing.assert_allclose(table[part.format("loss")], loss, rtol=5e-3, atol=1e-3)
             assert np.abs(table[part.format("accuracy")] - accuracy).max() < 1.5 / 20
+    assert np.median(means) < 5e-7 * epochs
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -140,7 +144,7 @@ def test_the_order_of_rows_does_not_matter(engine):
 
     back = moved.take(np.argsort(order))
     assert_near(one, back)
-    if engine == "sequential":
+    if engine != "torch":
         assert torch.equal(one.weights, back.weights)
 
 
@@ -152,7 +156,7 @@ def test_a_model_does_not_depend_on_the_size_of_its_population(engine):
     whole, part = grow(net, images, MIXED, engine=engine), grow(net, images, MIXED.iloc[few], engine=engine)
 
     assert_near(whole.take(few), part)
-    if engine == "sequential":
+    if engine != "torch":
         assert torch.equal(whole.take(few).weights, part.weights)
 
 
@@ -557,7 +561,7 @@ def test_a_fault_in_one_block_stops_the_others_and_comes_through(error, tetris_i
             r"reads images of \(1, 4, 4\).* has \(1, 5, 5\); resize",
         ),
         ({"images": some_images((1, 4, 4), 5, train=8, test=4)}, "has 5 classes, but tetris_mlp tells only 4 apart"),
-        ({"engine": "jax"}, "no engine 'jax'; choose auto, sequential or torch"),
+        ({"engine": "jax"}, "no engine 'jax'; choose auto, sequential, torch, numba"),
         ({"epochs": -1}, "epochs is a whole number from 0 on, not -1"),
         ({"batch_size": 0}, "batch_size is a whole number from 1 on, not 0"),
         ({"start": torch.zeros(2, 100)}, r"start has shape \(2, 100\); 3 models of this network need \(3, 100\)"),
@@ -589,8 +593,17 @@ def test_a_batch_of_one_image_is_refused_where_a_norm_needs_more(batch_size):
 
 
 def test_auto_is_an_engine():
-    assert resolve_engine("auto") in ENGINES
-    assert [resolve_engine(name) for name in ENGINES] == list(ENGINES)
+    assert resolve_engine("auto", digits_cnn()) == "numba"
+    assert resolve_engine("auto", network("residual_net")) == resolve_engine("auto", digits_cnn(), "cuda") == "torch"
+    assert [resolve_engine(name, digits_cnn()) for name in ENGINES] == list(ENGINES)
+
+
+@pytest.mark.parametrize(
+    ("name", "device", "why"), [("residual_net", "cpu", "Norm"), ("digits_cnn", "cuda", "on cuda")]
+)
+def test_what_the_numba_engine_does_not_cover_falls_back_with_a_note(name, device, why, caplog):
+    assert resolve_engine("numba", network(name), device) == "torch"
+    assert why in caplog.text and "the torch engine trains it" in caplog.text
 
 
 def test_no_epochs_give_the_initial_weights(tetris_images):

@@ -194,6 +194,69 @@ def test_a_saved_zoo_comes_back_exactly(tiny_zoo, tmp_path):
     assert [path.name for path in folder.parent.iterdir()] == ["zoo"]
 
 
+@pytest.mark.parametrize(
+    ("column", "back"),
+    [
+        (lambda rows: ["", "naïve, 'signs'\n", "x" * 300, "零"] * (rows // 4), lambda given: given),
+        (lambda rows: pd.Categorical(["tanh", "relu"] * (rows // 2)), lambda given: given.astype("str")),
+        (lambda rows: np.arange(rows) % 3 == 0, lambda given: given),
+        (lambda rows: pd.array([True, False] * (rows // 2), dtype="boolean"), lambda given: given.astype(bool)),
+        (lambda rows: [np.nan, np.inf, -np.inf, -0.0] * (rows // 4), lambda given: given),
+        (lambda rows: np.linspace(0, 1, rows, dtype=np.float32), lambda given: given),
+        (lambda rows: pd.array([1, None] * (rows // 2), dtype="Int64"), lambda given: given.astype("float64")),
+        (lambda rows: np.full(rows, 2**63 - 1), lambda given: given),
+        (lambda rows: np.arange(rows, dtype=np.uint8), lambda given: given),
+    ],
+    ids=["text", "categories", "truth", "nullable truth", "not finite", "float32", "nullable int", "int64", "uint8"],
+)
+def test_columns_of_every_kind_come_back(column, back, tiny_zoo, tmp_path):
+    table = tiny_zoo.table.assign(extra=column(len(tiny_zoo.table)))
+    loaded = Zoo.load(Zoo(tiny_zoo.architecture, tiny_zoo.weights, table).save(tmp_path / "zoo"))
+
+    expected = table.assign(extra=back(table["extra"]))
+    pd.testing.assert_frame_equal(loaded.table, expected, check_exact=True)
+    if expected["extra"].dtype == float:
+        assert (np.signbit(loaded.table["extra"]) == np.signbit(expected["extra"])).all()
+
+
+STRIDES = {
+    "whole": lambda weights: weights,
+    "part": lambda weights: weights[3:7],
+    "every other epoch": lambda weights: weights[:, ::2],
+    "one model for all": lambda weights: weights[:1].expand(5, -1, -1),
+    "epochs outermost": lambda weights: weights.transpose(0, 1).contiguous().transpose(0, 1),
+    "with gradient": lambda weights: weights.clone().requires_grad_(),
+}
+
+
+@pytest.mark.parametrize("view", STRIDES.values(), ids=STRIDES)
+def test_the_manifests_checksums_are_those_of_the_files(view, tmp_path):
+    weights = view(made_up(20, 4).weights)
+    models, epochs = weights.shape[:2]
+    folder = Zoo(tetris_mlp(), weights, made_up(models, epochs).table).save(tmp_path / "zoo")
+    files = json.loads((folder / "manifest.json").read_text())["files"]
+
+    assert set(files) == {"weights.npy", "table.npz", "README.md"}
+    for name, said in files.items():
+        content = (folder / name).read_bytes()
+        assert said == {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    assert np.array_equal(np.load(folder / "weights.npy", allow_pickle=False), weights.detach().numpy())
+
+
+def test_weights_that_went_wrong_on_their_way_to_the_disk_are_found_on_load(tiny_zoo, tmp_path, monkeypatch):
+    def faulty(file: Path, array: np.ndarray, **settings: object) -> None:
+        wrong = array.copy()
+        wrong[7, 2, 50] += 1
+        save(file, wrong, **settings)
+
+    save = np.save
+    monkeypatch.setattr(np, "save", faulty)
+    folder = tiny_zoo.save(tmp_path / "zoo")
+
+    with pytest.raises(ValueError, match=r"weights\.npy is damaged .its size or checksum is not the manifest's"):
+        Zoo.load(folder)
+
+
 def test_loaded_weights_are_mapped_and_never_written_back(tiny_zoo, tmp_path):
     folder = tiny_zoo.save(tmp_path / "zoo")
     before = (folder / "weights.npy").read_bytes()
@@ -253,6 +316,16 @@ def change_manifest(**values: object):
     return change
 
 
+def wrong_checksum(name: str):
+    def change(folder: Path) -> None:
+        files = json.loads((folder / "manifest.json").read_text())["files"]
+        said = files[name]["sha256"]
+        files[name]["sha256"] = said[:-1] + ("0" if said[-1] != "0" else "1")
+        change_manifest(files=files)(folder)
+
+    return change
+
+
 def write(name: str, content: bytes):
     return lambda folder: (folder / name).write_bytes(content)
 
@@ -284,6 +357,7 @@ def link(name: str):
         *(flip(name) for name in ("weights.npy", "table.npz", "README.md")),
         *(cut(name) for name in ("weights.npy", "table.npz", "manifest.json")),
         *(link(name) for name in ("weights.npy", "table.npz")),
+        *(wrong_checksum(name) for name in ("weights.npy", "table.npz", "README.md")),
         lambda folder: (folder / "weights.npy").unlink(),
         lambda folder: (folder / "table.npz").unlink(),
         write("manifest.json", b"\xff\xfe"),
@@ -475,6 +549,16 @@ def test_a_full_disk_leaves_nothing_behind(function, tiny_zoo, tmp_path, monkeyp
 
     monkeypatch.setattr(np, function, full)
     with pytest.raises(OSError, match=r"zoo cannot be written to .*No space left on device.; free some space"):
+        tiny_zoo.save(tmp_path / "zoo")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_checksum_that_cannot_be_taken_leaves_nothing_behind(tiny_zoo, tmp_path, monkeypatch):
+    def exhausted(array: np.ndarray) -> str:
+        raise MemoryError
+
+    monkeypatch.setattr(zoo_files, "_digest_as_file", exhausted)
+    with pytest.raises(MemoryError):
         tiny_zoo.save(tmp_path / "zoo")
     assert not list(tmp_path.iterdir())
 

@@ -3,7 +3,7 @@
     book     execute the chapters that are stale, then build the pages (the default)
     run      execute only
     html     build only, from what is executed
-    results  copy the CSVs of a complete run to book/results/<profile>, for a commit
+    results  copy the CSVs of a complete run to book/results/<profile>, and those of `make bench`, for a commit
     status   say which chapters are stale, and why
 
 Everything lies below `_build/` of the clone, and one build at a time works there. A stopped build goes on
@@ -28,7 +28,7 @@ from hyperlib.study.cost import clock, peak_memory
 from hyperlib.study.edition import Edition
 from hyperlib.study.execute import execute
 from hyperlib.study.on_disk import disk_is_full, write_whole
-from hyperlib.study.site import build_site, promote_results
+from hyperlib.study.site import BENCHMARKS, build_site, promote_benchmarks, promote_results
 
 STEPS = ("book", "run", "html", "results", "status")
 
@@ -132,10 +132,11 @@ def _book(edition: Edition, options: argparse.Namespace) -> int:
 
 
 def _results(edition: Edition, options: argparse.Namespace) -> int:
-    changes = promote_results(edition)
-    for change in changes:
-        _say(change)
-    _say(f"book/results/{edition.profile}: {len(changes)} files differ from before.")
+    for promote, folder in ((promote_benchmarks, BENCHMARKS), (promote_results, edition.profile)):
+        changes = promote(edition)  # benchmarks first: the page that reads them cannot be executed without
+        for change in changes:
+            _say(change)
+        _say(f"book/results/{folder}: {len(changes)} files differ from before.")
     return 0
 
 

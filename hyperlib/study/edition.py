@@ -120,6 +120,9 @@ class Chapter:
         for result in facts.get("results", []):
             if file_hash(self.edition.results / result["path"]) != result["sha256"]:
                 return f"its result {result['path']} is missing or was changed"
+        for source in facts.get("sources", []):
+            if file_hash(self.edition.root / source["path"]) != source["sha256"]:
+                return f"{source['path']}, which it reads, changed"
         return None
 
     def shown(self) -> NotebookNode:

@@ -202,7 +202,7 @@ def _follow(run: Execution, lines: Iterable[str]) -> dict[str, Any]:
 def _keep(run: Execution, output: Path, record: Path, ingredients: dict[str, Any]) -> None:
     """Move the notebook to its place, then write what it was made from: in this order a kill is safe."""
     chapter, notes = run.chapter, read_record(record)
-    results = chapter.edition.results.resolve()
+    results, root = chapter.edition.results.resolve(), chapter.edition.root.resolve()
     facts = {
         "chapter": chapter.name,
         "profile": chapter.edition.profile,
@@ -211,15 +211,18 @@ def _keep(run: Execution, output: Path, record: Path, ingredients: dict[str, Any
         "seconds": round(run.seconds or 0.0, 1),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "seeds": notes.seeds,
-        "results": [
-            {"path": file.relative_to(results).as_posix(), "sha256": file_hash(file)}
-            for file in notes.results
-            if file.is_relative_to(results)
-        ],
+        "results": _checksums(notes.results, results),
+        "sources": _checksums(notes.sources, root),
     }
     os.replace(output, chapter.executed)
     write_whole(chapter.sidecar, json.dumps(facts, indent=1) + "\n")
     chapter.failed.unlink(missing_ok=True)
+
+
+def _checksums(files: list[Path], folder: Path) -> list[dict[str, str | None]]:
+    """Path and checksum of those files that lie below the folder."""
+    inside = [file for file in files if file.is_relative_to(folder)]
+    return [{"path": file.relative_to(folder).as_posix(), "sha256": file_hash(file)} for file in inside]
 
 
 def _stop(run: Execution) -> None:

@@ -17,15 +17,21 @@ VARIABLE = "HYPERLIB_RUN_RECORD"
 
 @dataclass(frozen=True)
 class Record:
-    """The notes of one execution: files written, and for each thing with randomness its seeds in words."""
+    """The notes of one execution: files written and read, and for each thing with randomness its seeds in words."""
 
     results: list[Path] = field(default_factory=list)
+    sources: list[Path] = field(default_factory=list)
     seeds: dict[str, str] = field(default_factory=dict)
 
 
 def record_result(file: Path) -> None:
     """Note that the running chapter wrote this result."""
     _note({"result": str(Path(file).resolve())})
+
+
+def record_source(file: Path) -> None:
+    """Note that the running chapter read this file of the clone, so that it is stale when the file changes."""
+    _note({"source": str(Path(file).resolve())})
 
 
 def record_seeds(what: str, seeds: str) -> None:
@@ -65,6 +71,8 @@ def read_record(file: Path) -> Record:
     for note in map(json.loads, lines):
         if "result" in note and Path(note["result"]) not in record.results:
             record.results.append(Path(note["result"]))
+        if "source" in note and Path(note["source"]) not in record.sources:
+            record.sources.append(Path(note["source"]))
         if "seeds" in note:
             record.seeds.update([note["seeds"]])
     return record

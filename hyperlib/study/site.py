@@ -15,6 +15,7 @@ from pathlib import Path
 
 from hyperlib.study.edition import Edition
 
+BENCHMARKS = "benchmarks"  # a folder of results beside those of the profiles
 VARIABLE = "HYPERLIB_PROFILE"  # tells the Sphinx extension which executions to show
 _JUPYTER_BOOK = "import sys; from jupyter_book.cli.main import main; sys.exit(main())"
 
@@ -49,6 +50,23 @@ def promote_results(edition: Edition) -> list[str]:
     target.mkdir(parents=True, exist_ok=True)
     changes = [_copied(edition.results / path, target / path) for path in sorted(fresh)]
     for file in sorted(file for file in target.rglob("*.csv") if file.relative_to(target).as_posix() not in fresh):
+        file.unlink()
+        changes.append(f"removed {file.relative_to(edition.root)}")
+    return [change for change in changes if change]
+
+
+def promote_benchmarks(edition: Edition) -> list[str]:
+    """Copy the tables of a whole run of the benchmarks to `book/results/benchmarks`; a line for each change.
+
+    They belong to a machine and to no profile. Where no run was whole (no `machine.csv`, which is written last) nothing
+    is copied; files there that the run did not make are removed, so that all tables are of one run.
+    """
+    fresh, target = edition.results.with_name(BENCHMARKS), edition.root / "book" / "results" / BENCHMARKS
+    if not (fresh / "machine.csv").is_file():
+        return []
+    names = {file.name for file in fresh.glob("*.csv")}
+    changes = [_copied(fresh / name, target / name) for name in sorted(names)]
+    for file in sorted(file for file in target.glob("*.csv") if file.name not in names):
         file.unlink()
         changes.append(f"removed {file.relative_to(edition.root)}")
     return [change for change in changes if change]

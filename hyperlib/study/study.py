@@ -10,6 +10,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -24,7 +25,8 @@ from hyperlib.study.profiles import check_profile
 from hyperlib.study.recipes import ZooRecipe, zoo_recipe
 from hyperlib.study.record import heard, record_progress, record_result, record_seeds
 from hyperlib.study.store import Store
-from hyperlib.zoos.population import resolve_engine, train_population
+from hyperlib.zoos.engines import resolve_engine
+from hyperlib.zoos.population import train_population
 from hyperlib.zoos.zoo import Zoo
 
 _MAKERS = ["hyperlib.zoos.population", "hyperlib.zoos.zoo_files"]
@@ -44,7 +46,7 @@ class Study:
         check_parameters()
         self.profile = check_profile(profile)
         self.store = Store(store)
-        self.engine = resolve_engine(engine)
+        self.engine = engine
         self.device = device or ("cuda" if profile == "paper" and torch.cuda.is_available() else "cpu")
         use_house_style()
 
@@ -55,13 +57,16 @@ class Study:
         """The recipe of a zoo at this profile."""
         return zoo_recipe(name, self.profile)
 
-    def zoo(self, name: str) -> Zoo:
+    def zoo(self, name: str, models: int | None = None) -> Zoo:
         """The zoo of that name, grown now if the store does not have it. A killed run goes on where it stopped.
 
-        Raises ValueError for a name without a recipe at this profile and FileNotFoundError for images that are not
-        to be had; both say what to do.
+        models: only the first so many of it; each is the same to the bit as in the whole zoo where the numba engine
+        trains it. Raises ValueError for a name without a recipe at this profile and FileNotFoundError for images that
+        are not to be had; both say what to do.
         """
         recipe = self.recipe(name)
+        if models is not None:
+            recipe = replace(recipe, models=min(models, len(recipe.design)))
         record_seeds(recipe.name, recipe.seeds)
         images = recipe.images.load()
         ingredients = {
@@ -71,7 +76,8 @@ class Study:
             "epochs": recipe.epochs,
             "batch_size": recipe.batch_size,
         }
-        engine = self.engine if self.device == "cpu" else f"{self.engine}-{self.device}"
+        engine = resolve_engine(self.engine, recipe.architecture, self.device)
+        made_by = engine if self.device == "cpu" else f"{engine}-{self.device}"
 
         def grow(folder: Path) -> None:
             for unfinished in folder.glob(".zoo-*"):  # left by a kill while the zoo was written
@@ -83,14 +89,14 @@ class Study:
                     recipe.design,
                     epochs=recipe.epochs,
                     batch_size=recipe.batch_size,
-                    engine=self.engine,
+                    engine=engine,
                     device=self.device,
                     checkpoint=folder / "training",
                     progress=partial(record_progress, f"growing {recipe.name}") if heard() else True,
                 ).save(folder / "zoo")
             shutil.rmtree(folder / "training", ignore_errors=True)
 
-        entry = self.store.make("zoos", recipe.name, ingredients, grow, _MAKERS, engine, self.profile)
+        entry = self.store.make("zoos", recipe.name, ingredients, grow, _MAKERS, made_by, self.profile)
         return Zoo.load(entry / "zoo")
 
     def publish(self, artefact_id: str, table: pd.DataFrame, part: str | None = None) -> pd.DataFrame:

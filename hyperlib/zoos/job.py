@@ -22,6 +22,7 @@ from torch import Tensor
 from hyperlib.weightspace.architecture import Architecture
 from hyperlib.weightspace.layers import Norm
 from hyperlib.zoos.design import check_design
+from hyperlib.zoos.engines import resolve_engine
 from hyperlib.zoos.evaluation import activations_per_image
 from hyperlib.zoos.images import Images
 from hyperlib.zoos.training import images_used
@@ -84,7 +85,9 @@ def checked_job(
     engine: str,
     device: str | torch.device | None,
 ) -> Job:
-    """The job, ready to run. What an earlier zoo's table has besides its design (model, epoch, measures) is left out.
+    """The job, ready to run, with the engine that covers it.
+
+    What an earlier zoo's table has besides its design (model, epoch, measures) is left out.
 
     Raises ValueError, in one sentence, for whatever cannot be trained.
     """
@@ -101,6 +104,7 @@ def checked_job(
     if start is not None:
         start = _check_start(start, (len(design), architecture.layout.size))
     where = _check_device(device)
+    engine = resolve_engine(engine, architecture, where)
     return Job(architecture, _on_device(images, where), design, epochs, batch_size, start, seed, engine, where)
 
 

@@ -23,23 +23,11 @@ from tqdm import tqdm
 
 from hyperlib.weightspace.architecture import Architecture
 from hyperlib.zoos.checkpoint import BlockCheckpoint, job_folder
+from hyperlib.zoos.engines import ENGINES
 from hyperlib.zoos.images import Images
 from hyperlib.zoos.job import Job, checked_job
-from hyperlib.zoos.sequential_engine import SequentialTrainer
-from hyperlib.zoos.torch_engine import TorchTrainer
 from hyperlib.zoos.training import Block, Trainer
 from hyperlib.zoos.zoo import PROPERTIES, Zoo
-
-ENGINES: dict[str, Callable[[Block, Tensor], Trainer]] = {"sequential": SequentialTrainer, "torch": TorchTrainer}
-
-
-def resolve_engine(engine: str) -> str:
-    """The engine that `engine` stands for; "auto" is the fastest one that covers the job, today "torch"."""
-    if engine == "auto":
-        return "torch"
-    if engine not in ENGINES:
-        raise ValueError(f"There is no engine {engine!r}; choose auto, {' or '.join(ENGINES)}.")
-    return engine
 
 
 def train_population(
@@ -67,13 +55,13 @@ def train_population(
     that is random about the row (epoch 0 is therefore not `architecture.initialise` of the row's seed alone).
     checkpoint: a folder for the state of a long job; calling again after a kill goes on from there with the same
     result, and once the zoo is saved the folder may go. progress: a bar with the rate, silence, or a function that
-    hears of (done, all) model-epochs. device: CPU, or CUDA where torch finds one and you name it
-    ("cuda").
+    hears of (done, all) model-epochs. engine: see `resolve_engine`. device: CPU, or CUDA where torch finds one and you
+    name it ("cuda").
 
     Raises ValueError for a wrong design, images of another shape or class count, or another job's checkpoint folder,
     and OSError when the state cannot be written there.
     """
-    job = checked_job(architecture, images, design, epochs, batch_size, start, seed, resolve_engine(engine), device)
+    job = checked_job(architecture, images, design, epochs, batch_size, start, seed, engine, device)
     shape = (len(job.design), epochs + 1)
     weights = torch.empty(*shape, architecture.layout.size, dtype=torch.float32)
     measures = np.empty((*shape, len(PROPERTIES)))

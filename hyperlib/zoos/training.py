@@ -20,7 +20,7 @@ from hyperlib.weightspace.architecture import Architecture
 from hyperlib.weightspace.randomness import key, orders, uniform
 from hyperlib.zoos.images import Images
 
-_ORDER, _DROPOUT = 2, 3  # stream numbers; 1 is the initial weights
+ORDER_STREAM, DROPOUT_STREAM = 2, 3  # below a model's key; 1 is the initial weights
 
 MOMENTUM = 0.9  # SGD of the thesis's zoos
 ADAM_DECAYS, ADAM_EPSILON = (0.9, 0.999), 1e-8  # PyTorch's defaults, as in the released generators
@@ -65,11 +65,11 @@ class Block:
 
     def order(self, epoch: int) -> Int[Tensor, "models images"]:
         """Each model's order of the training images in that epoch (on the CPU)."""
-        return orders(key(self.keys, _ORDER, epoch), self.num_images)
+        return orders(key(self.keys, ORDER_STREAM, epoch), self.num_images)
 
     def dropout_factors(self, epoch: int, step: int, place: int, shape: tuple[int, ...]) -> Float[Tensor, "..."]:
         """0 for dropped activations, 1 / (1 - rate) for kept ones; `shape` is `[batch, models, ...]`."""
-        keys = key(self.keys, _DROPOUT, epoch, step, place)
+        keys = key(self.keys, DROPOUT_STREAM, epoch, step, place)
         count = 1
         for side in (shape[0], *shape[2:]):
             count *= side

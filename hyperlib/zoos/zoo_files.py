@@ -3,11 +3,15 @@
 `weights.npy` is memory-mapped on load, `table.npz` holds one plain array per column, `manifest.json` says what the
 files must be (shape, checksum, architecture) and `README.md` is a generated card for people. Nothing is ever
 unpickled; every file is checked against the manifest before it is read, and the manifest against what a zoo can be.
+
+Checksums cost more than the writing itself, so a second thread takes that of the weights meanwhile, from memory: what
+went wrong on the way to the disk is then found on load as well. Source: our choice throughout.
 """
 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import math
 import os
@@ -16,6 +20,7 @@ import shutil
 import tokenize
 import zipfile
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -74,18 +79,20 @@ def _check_can_be_read_back(zoo: Zoo) -> None:
 
 
 def _write_files(zoo: Zoo, folder: Path) -> None:
-    weights = zoo.weights.detach().cpu().numpy()
-    np.save(folder / "weights.npy", np.ascontiguousarray(weights, dtype=np.float32), allow_pickle=False)
-    columns = {name: _plain(zoo.table[name]) for name in zoo.table}
-    np.savez(folder / "table.npz", **columns)
-    (folder / "README.md").write_text(zoo_card(zoo), encoding="utf-8")
+    weights = np.ascontiguousarray(zoo.weights.detach().cpu().numpy(), dtype=np.float32)
+    with ThreadPoolExecutor(1) as pool:
+        digest = pool.submit(_digest_as_file, weights)
+        np.save(folder / "weights.npy", weights, allow_pickle=False)
+        np.savez(folder / "table.npz", **{name: _plain(zoo.table[name]) for name in zoo.table})
+        (folder / "README.md").write_text(zoo_card(zoo), encoding="utf-8")
+    files = {"weights.npy": {"bytes": (folder / "weights.npy").stat().st_size, "sha256": digest.result()}}
     manifest = {
         "format": FORMAT,
         "architecture": zoo.architecture.name,
         "activation": zoo.architecture.activation,
         "shape": list(zoo.weights.shape),
         "columns": list(zoo.table),
-        "files": {name: _fingerprint(folder / name) for name in _FILES},
+        "files": files | {name: _fingerprint(folder / name) for name in _FILES if name not in files},
     }
     (folder / _MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
 
@@ -134,6 +141,15 @@ def _plain(column: pd.Series) -> np.ndarray:
         return column.to_numpy(dtype=object).astype(str)
     values = column.to_numpy()
     return values if values.dtype != object else column.to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def _digest_as_file(array: np.ndarray) -> str:
+    """SHA-256 of the file that `np.save` makes of a contiguous array; the interpreter stays free meanwhile."""
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, np.lib.format.header_data_from_array_1_0(array))
+    digest = hashlib.sha256(header.getvalue())
+    digest.update(array)
+    return digest.hexdigest()
 
 
 def _fingerprint(path: Path) -> dict[str, Any]:

@@ -1,0 +1,214 @@
+"""Every table of the benchmarks can be made, on tiny sizes; no number of them is judged here."""
+
+import sys
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import torch.nn.functional as F
+from small_book import PUBLISHES, make_book
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+sys.path.insert(0, str(BENCHMARKS))
+
+import batched_forms  # noqa: E402  (the folder is no package)
+import clock  # noqa: E402
+import plain  # noqa: E402
+import run  # noqa: E402
+from settings import SETTINGS, Options  # noqa: E402
+
+from hyperlib import small_cnn  # noqa: E402
+from hyperlib.study import build  # noqa: E402
+from hyperlib.study.edition import Edition  # noqa: E402
+from hyperlib.study.site import promote_benchmarks  # noqa: E402
+
+QUICK = Options(repetitions=1, quick=True)
+COMPILING = ("peak", "compile", "growth", "memory")  # for most of their time, where the engine compiles
+COLUMNS = {
+    "training": "network contestant images train_images test_images per_cpu_s per_cpu_s_ratio per_s per_s_ratio",
+    "peak": "cores network engine peak_gflops gflops fraction",
+    "compile": "cache architecture engine first_s again_s",
+    "growth": "grows models epochs images weights multiply_adds seconds",
+    "memory": "network engine models train_images before_gib peak_gib kept_gib besides_gib",
+    "architectures": "architecture weights forward training evaluate_us train_us_batch_32 train_us_batch_10",
+    "batched_forms": "device threads models form step_ms us_per_model_image speed_ratio",
+    "files": "action zoo_s one_file_per_checkpoint_s ratio",
+}
+
+
+@cache
+def made(name: str) -> pd.DataFrame:
+    """One table on tiny sizes."""
+    return run.TABLES[name](QUICK)
+
+
+@pytest.fixture
+def cheap(monkeypatch, tmp_path):
+    """A benchmark of two tables that take no time, and a folder for the results of a whole run."""
+    table = pd.DataFrame({"a": [1], "b": [1 / 3]})
+    monkeypatch.setattr(run, "TABLES", {"first": lambda _: table, "second": lambda _: table})
+    monkeypatch.setenv("HYPERLIB_RESULTS", str(tmp_path / "results"))
+    return tmp_path / "results" / "benchmarks"
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name in COMPILING else ()) for name in run.TABLES]
+)
+def test_each_table_can_be_made(name):
+    table = made(name)
+
+    assert set(table) == set(COLUMNS[name].split())
+    assert len(table) and np.isfinite(table.select_dtypes("number")).all(axis=None)
+
+
+def test_ratios_are_against_the_plain_loop_of_the_same_network():
+    for _, rows in made("training").groupby("network"):
+        base = rows[rows["contestant"] == "plain loop"].iloc[0]
+        assert np.allclose(rows["per_cpu_s_ratio"], rows["per_cpu_s"] / base["per_cpu_s"])
+        assert np.allclose(rows["per_s_ratio"], rows["per_s"] / base["per_s"])
+
+
+# -- a whole run, and what becomes of it
+
+
+def test_a_whole_run_prints_its_tables_and_writes_them_with_the_machine(cheap, capsys):
+    assert run.main([]) == 0
+
+    assert sorted(file.name for file in cheap.iterdir()) == ["first.csv", "machine.csv", "second.csv"]
+    assert (cheap / "first.csv").read_text() == "a,b\n1,0.333333\n"
+    facts = pd.read_csv(cheap / "machine.csv").set_index("fact")["value"]
+    assert facts["torch"] == torch.__version__.partition("+")[0] or facts["torch"] == torch.__version__
+    printed = capsys.readouterr().out
+    assert "first\n" in printed and "0.3333" in printed and str(cheap) in printed
+
+
+@pytest.mark.parametrize("arguments", [["--quick"], ["--only", "first"]])
+def test_a_part_of_a_run_is_written_only_where_one_asks(cheap, tmp_path, arguments):
+    run.main(arguments)
+    assert not cheap.exists()
+
+    run.main([*arguments, "--save", str(tmp_path / "here")])
+    assert (tmp_path / "here" / "first.csv").is_file() and not cheap.exists()
+
+
+def test_a_run_that_was_stopped_does_not_count_as_whole(cheap, monkeypatch):
+    run.main([])
+
+    def stopped(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(run.TABLES, "second", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        run.main([])
+
+    assert (cheap / "first.csv").is_file() and not (cheap / "machine.csv").exists()
+
+
+@pytest.mark.parametrize("arguments", [["--repetitions", "0"], ["--only", "speed"]])
+def test_a_wrong_option_is_refused(cheap, capsys, arguments):
+    with pytest.raises(SystemExit):
+        run.main(arguments)
+
+    assert "error: " in capsys.readouterr().err
+
+
+def test_a_whole_run_is_promoted_and_older_tables_go(cheap, tmp_path):
+    root = make_book(tmp_path / "clone", good=PUBLISHES)
+    committed = root / "book" / "results" / "benchmarks"
+    committed.mkdir(parents=True)
+    (committed / "old.csv").write_text("a\n")
+    quick = Edition(root, "quick")
+    assert promote_benchmarks(quick) == [] and (committed / "old.csv").is_file()
+
+    run.main([])
+    added = [f"added benchmarks/{name}.csv" for name in ("first", "machine", "second")]
+    assert promote_benchmarks(quick) == [*added, f"removed {Path('book/results/benchmarks/old.csv')}"]
+    assert (committed / "first.csv").read_bytes() == (cheap / "first.csv").read_bytes()
+    assert promote_benchmarks(quick) == []
+
+    (cheap / "machine.csv").unlink()
+    (cheap / "first.csv").write_text("half")
+    assert promote_benchmarks(quick) == [] and (committed / "first.csv").read_text() != "half"
+
+
+def test_benchmarks_are_promoted_although_chapters_are_stale(cheap, tmp_path, capsys):
+    root = make_book(tmp_path / "clone", good=PUBLISHES)
+    run.main([])
+
+    assert build.main(["results"], root) == 2
+
+    assert (root / "book" / "results" / "benchmarks" / "first.csv").is_file()
+    assert "not every chapter is up to date" in capsys.readouterr().err
+
+
+# -- what is compared is what it says
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_the_plain_network_is_the_architecture(name):
+    setting = SETTINGS[name]
+    weights = setting.architecture.initialise([3])[0]
+    images = torch.randn(5, *setting.architecture.image, generator=torch.Generator().manual_seed(0))
+
+    scores = plain.plain_network(setting.architecture, 3)(images)
+
+    torch.testing.assert_close(scores, setting.architecture.logits(weights, images))
+
+
+def test_operations_of_a_job_without_epochs_are_one_evaluation_of_both_splits():
+    setting = SETTINGS["Tetris MLP"]
+
+    assert setting.operations(setting.images(), models=3, epochs=0) == 2 * 3 * (1400 + 600) * 100
+
+
+@pytest.mark.parametrize("form", batched_forms.FORMS)
+def test_each_batched_form_gives_every_model_its_own_gradient(form):
+    network = small_cnn()
+    x, y, weights = batched_forms._inputs(network, 3, torch.device("cpu"))
+
+    gradients = batched_forms.FORMS[form](network)(weights, x, y)
+
+    for model, row in enumerate(weights):
+        alone = network.module(row).train()
+        F.cross_entropy(alone(x[:, model]), y[:, model]).backward()
+        expected = network.layout.flatten({name: value.grad for name, value in alone.named_parameters()})
+        torch.testing.assert_close(gradients[model], expected, atol=1e-5, rtol=1e-4)
+
+
+def test_a_form_that_computes_something_else_is_not_timed(monkeypatch):
+    monkeypatch.setitem(batched_forms.FORMS, "wrong", lambda network: lambda weights, x, y: torch.zeros_like(weights))
+
+    with pytest.raises(RuntimeError, match="wrong and grouped convolution differ"):
+        batched_forms.batched_forms(QUICK)
+
+
+def test_a_device_that_is_not_there_is_refused_in_one_sentence(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    for device, message in (("cuda", "finds no CUDA device"), ("abacus", "no device 'abacus'")):
+        with pytest.raises(ValueError, match=message):
+            batched_forms.batched_forms(QUICK, device)
+
+
+def test_contestants_take_turns_after_warming_up():
+    order = []
+    contestants = [
+        clock.Contestant(name, 1, lambda n=name: order.append(n), lambda n=name: order.append(f"warm {n}"))
+        for name in "ab"
+    ]
+
+    clock.measured(contestants, repetitions=3)
+
+    assert order == ["warm a", "warm b", *"ababab"]
+
+
+def test_processor_time_of_other_processes_counts():
+    assert clock.timed(lambda: 100.0).processor >= 100.0
+    assert clock.timed(lambda: None).processor < 100.0
+
+
+def test_a_script_that_fails_says_why():
+    with pytest.raises(RuntimeError, match=r"compiling\.py failed: .*no architecture 'none'"):
+        clock.in_a_process("compiling.py", "none")
