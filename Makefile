@@ -9,6 +9,7 @@ else
 RUN := .venv/bin/python
 endif
 BUILD := $(RUN) -m hyperlib.study.build
+ONLY  := $(if $(CHAPTER),--only $(CHAPTER))
 BEGAN := $(shell date +%s)
 
 .NOTPARALLEL:
@@ -16,7 +17,7 @@ BEGAN := $(shell date +%s)
 .PHONY: help env test test-slow run html book results check sync bench clean
 
 help:  ## this list
-	@echo "make TARGET [PROFILE=quick|laptop|paper] [PYTHON=python3.12] [JOBS=2]"
+	@echo "make TARGET [PROFILE=quick|laptop|paper] [PYTHON=python3.12] [JOBS=2] [CHAPTER=03b_mnist_seed]"
 	@awk -F':.*## *' '/^[a-z-]+:.*##/ { printf "  %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 env:  ## make or renew .venv with the pinned packages (at once if it is up to date)
@@ -28,8 +29,8 @@ test: env  ## unit tests, without the slow ones
 test-slow: env  ## the slow tests alone
 	$(RUN) -m pytest -m slow
 
-run: env  ## execute the chapters that are stale
-	@$(BUILD) run --profile $(PROFILE) --jobs $(JOBS)
+run: env  ## execute the chapters that are stale (or CHAPTER alone)
+	@$(BUILD) run --profile $(PROFILE) --jobs $(JOBS) $(ONLY)
 
 html: env  ## build the pages from what is executed
 	@$(BUILD) html --profile $(PROFILE)
@@ -37,8 +38,8 @@ html: env  ## build the pages from what is executed
 book: env  ## all of it: environment, chapters, pages
 	@$(BUILD) book --profile $(PROFILE) --jobs $(JOBS) --since $(BEGAN)
 
-results: env  ## copy the CSVs of a complete run to book/results/PROFILE, and those of bench, for a commit
-	@$(BUILD) results --profile $(PROFILE)
+results: env  ## copy the CSVs of a complete run (or of CHAPTER) to book/results/PROFILE, and those of bench, for a commit
+	@$(BUILD) results --profile $(PROFILE) $(ONLY)
 
 check: env  ## before a push: style, pairs, tests
 	$(RUN) -m ruff check

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -181,6 +182,22 @@ def test_fresh_results_are_promoted_and_old_ones_removed(executed):
     assert (committed / "sum.csv").read_text() == "a,sum\n1,2\n"
     assert promote_results(quick) == []
     (root / "_toc.yml").write_text(toc)
+
+
+def test_results_of_one_chapter_are_promoted_alone_and_remove_nothing(executed):
+    root, *_ = executed
+    target = root / "book/results/quick"
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(parents=True)
+    (target / "other.csv").write_text("b\n")
+    quick = Edition(root, "quick")
+    assert promote_results(quick, ["good"]) == ["added quick/sum.csv"]
+    assert (target / "other.csv").is_file()
+    with pytest.raises(ValueError, match="not every chapter is up to date, notebooks/bad"):
+        promote_results(quick, ["good", "bad"])
+    with pytest.raises(ValueError, match="has no chapter 'worse'"):
+        promote_results(quick, ["worse"])
+    shutil.rmtree(target)
 
 
 def test_unknown_profile_is_one_sentence(capsys):

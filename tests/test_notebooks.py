@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from pathlib import Path
 
@@ -49,9 +50,11 @@ def test_notebook_is_valid_and_names_its_kernel_without_versions(source):
     assert "version" not in json.dumps(notebook.metadata)
 
 
-def test_one_cell_of_parameters_holds_the_profile_alone(source):
-    cells = [cell for cell in jupytext.read(source).cells if "parameters" in cell.metadata.get("tags", [])]
-    assert [cell.source for cell in cells] == ['profile = "laptop"']
+def test_one_cell_of_parameters_begins_with_the_profile_and_holds_plain_values(source):
+    (cell,) = [cell for cell in jupytext.read(source).cells if "parameters" in cell.metadata.get("tags", [])]
+    assert cell.source.splitlines()[0] == 'profile = "laptop"'
+    for node in ast.parse(cell.source).body:
+        assert isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
     assert assigned_names(cells[0].source) == ["profile"]
 
 

@@ -93,7 +93,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("step", nargs="?", default="book", choices=STEPS)
     parser.add_argument("--profile", default="quick", help="quick, laptop or paper (default: quick)")
     parser.add_argument("--jobs", type=int, default=2, help="chapters executed at a time (default: 2)")
-    parser.add_argument("--only", nargs="+", default=(), metavar="CHAPTER", help="execute only these")
+    parser.add_argument("--only", nargs="+", default=(), metavar="CHAPTER", help="run, results: only these")
     parser.add_argument("--force", action="store_true", help="execute chapters even if they are up to date")
     parser.add_argument("--since", type=float, help=argparse.SUPPRESS)  # when make began, for the cost
     return parser.parse_args(arguments)
@@ -132,12 +132,15 @@ def _book(edition: Edition, options: argparse.Namespace) -> int:
 
 
 def _results(edition: Edition, options: argparse.Namespace) -> int:
-    for promote, folder in ((promote_benchmarks, BENCHMARKS), (promote_results, edition.profile)):
-        changes = promote(edition)  # benchmarks first: the page that reads them cannot be executed without
-        for change in changes:
-            _say(change)
-        _say(f"book/results/{folder}: {len(changes)} files differ from before.")
+    _tell(BENCHMARKS, promote_benchmarks(edition))  # first: the page that reads them cannot be executed without
+    _tell(edition.profile, promote_results(edition, options.only))
     return 0
+
+
+def _tell(folder: str, changes: list[str]) -> None:
+    for change in changes:
+        _say(change)
+    _say(f"book/results/{folder}: {len(changes)} files differ from before.")
 
 
 def _status(edition: Edition) -> int:

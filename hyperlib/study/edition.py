@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,18 @@ class Edition:
         """Notebooks of the table of contents, in its order."""
         toc = yaml.safe_load((self.root / "_toc.yml").read_text(encoding="utf-8"))
         return [Chapter(self, name) for name in _files(toc) if _is_notebook(self.root, name)]
+
+    def chosen(self, names: Iterable[str] = ()) -> list[Chapter]:
+        """The chapters of these names ("notebooks/03_model_zoos", or the last part alone); all, without names.
+
+        Raises ValueError for a name that is no chapter.
+        """
+        names, chapters = list(names), self.chapters()
+        known = {word: one for one in chapters for word in (one.name, one.name.rsplit("/", 1)[-1])}
+        for name in names:
+            if name not in known:
+                raise ValueError(f"_toc.yml has no chapter {name!r}; it has {', '.join(c.name for c in chapters)}.")
+        return [known[name] for name in names] if names else chapters
 
 
 @dataclass(frozen=True)

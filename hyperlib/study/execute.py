@@ -54,7 +54,7 @@ def execute(
     `names` limits the run to some chapters ("notebooks/03_model_zoos", or the last part alone), `force` runs
     them even if they hold. Raises ValueError for a name that is no chapter.
     """
-    chapters = _chosen(edition, tuple(names))
+    chapters = edition.chosen(names)
     runs = [_planned(chapter, "as asked" if force else reason) for chapter in chapters
             if (reason := chapter.staleness()) or force]  # fmt: skip
     _announce(edition, len(chapters), runs, jobs, say)
@@ -70,15 +70,6 @@ def execute(
             _stop(run)
         pool.shutdown(wait=True)
     return runs
-
-
-def _chosen(edition: Edition, names: tuple[str, ...]) -> list[Chapter]:
-    chapters = edition.chapters()
-    known = {word: chapter for chapter in chapters for word in (chapter.name, chapter.name.rsplit("/", 1)[-1])}
-    for name in names:
-        if name not in known:
-            raise ValueError(f"_toc.yml has no chapter {name!r}; it has {', '.join(c.name for c in chapters)}.")
-    return [known[name] for name in names] if names else chapters
 
 
 def _planned(chapter: Chapter, reason: str | None) -> Execution:

@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from hyperlib.study.edition import Edition
@@ -32,13 +33,14 @@ def build_site(edition: Edition) -> bool:
     return done.returncode == 0
 
 
-def promote_results(edition: Edition) -> list[str]:
+def promote_results(edition: Edition, names: Sequence[str] = ()) -> list[str]:
     """Copy the results of a complete, fresh run to `book/results/<profile>`; a line for each change.
 
-    Files there that no chapter publishes any more are removed. Raises ValueError while a chapter is stale:
-    what is committed must belong together.
+    Files there that no chapter publishes any more are removed. `names` takes those of some chapters and leaves all
+    other files alone, for a profile that one machine cannot run as a whole. Raises ValueError while one of the chapters
+    is stale: what is committed must belong together.
     """
-    chapters = edition.chapters()
+    chapters = edition.chosen(names)
     stale = [f"{chapter.name} ({reason})" for chapter in chapters if (reason := chapter.staleness())]
     if stale:
         raise ValueError(
@@ -49,7 +51,8 @@ def promote_results(edition: Edition) -> list[str]:
     target = edition.root / "book" / "results" / edition.profile
     target.mkdir(parents=True, exist_ok=True)
     changes = [_copied(edition.results / path, target / path) for path in sorted(fresh)]
-    for file in sorted(file for file in target.rglob("*.csv") if file.relative_to(target).as_posix() not in fresh):
+    kept = fresh if not names else {file.relative_to(target).as_posix() for file in target.rglob("*.csv")}
+    for file in sorted(file for file in target.rglob("*.csv") if file.relative_to(target).as_posix() not in kept):
         file.unlink()
         changes.append(f"removed {file.relative_to(edition.root)}")
     return [change for change in changes if change]

@@ -23,8 +23,9 @@ from hyperlib.study.on_disk import write_whole
 from hyperlib.study.parameters import check_parameters
 from hyperlib.study.profiles import check_profile
 from hyperlib.study.recipes import ZooRecipe, zoo_recipe
-from hyperlib.study.record import heard, record_progress, record_result, record_seeds
+from hyperlib.study.record import heard, record_progress, record_result, record_seeds, record_source
 from hyperlib.study.store import Store
+from hyperlib.weightspace.architectures import tetris_mlp
 from hyperlib.zoos.engines import resolve_engine
 from hyperlib.zoos.population import train_population
 from hyperlib.zoos.zoo import Zoo
@@ -46,6 +47,7 @@ class Study:
         check_parameters()
         self.profile = check_profile(profile)
         self.store = Store(store)
+        resolve_engine(engine, tetris_mlp())  # an unknown name is refused now, not when a zoo is due
         self.engine = engine
         self.device = device or ("cuda" if profile == "paper" and torch.cuda.is_available() else "cpu")
         use_house_style()
@@ -106,15 +108,29 @@ class Study:
         with the remedy, where the file cannot be written.
         """
         published.artefact(artefact_id)
-        if part is not None and not re.fullmatch(r"[a-z0-9_-]+", part):
-            raise ValueError(f"{part!r} cannot name a part of {artefact_id}: use small letters, digits, - and _.")
         folder = paths.results_folder(self.profile)
-        file = folder / (f"{artefact_id}.csv" if part is None else f"{artefact_id}.{part}.csv")
+        file = folder / _file_name(artefact_id, part)
         text = table.to_csv(index=False, float_format="%.8g", lineterminator="\n")
         with _writable(folder):
             write_whole(file, text)
         record_result(file)
         return table
+
+    def committed(self, artefact_id: str, part: str | None = None, *, profile: str) -> pd.DataFrame:
+        """The table that the last promoted run at another profile published under this name, from `book/results`.
+
+        For what a laptop cannot make; a page says whose numbers these are. Raises FileNotFoundError where none is.
+        """
+        published.artefact(artefact_id)
+        folder = paths.committed_results_folder(check_profile(profile))
+        file = folder / _file_name(artefact_id, part)
+        if not file.is_file():
+            raise FileNotFoundError(
+                f"There is no {file.name} in book/results/{profile}; run the page with profile {profile} and then "
+                f"`make results PROFILE={profile}`."
+            )
+        record_source(file)
+        return pd.read_csv(file)
 
     def beside_thesis(self, artefact_id: str, ours: pd.DataFrame, on: list[str], value: str = "value") -> pd.DataFrame:
         """Our numbers beside the published ones of the same artefact, joined by the columns `on`.
@@ -123,6 +139,12 @@ class Study:
         published number.
         """
         return published.beside(ours, published.as_fractions(published.published(artefact_id)), on, value)
+
+
+def _file_name(artefact_id: str, part: str | None) -> str:
+    if part is not None and not re.fullmatch(r"[a-z0-9_-]+", part):
+        raise ValueError(f"{part!r} cannot name a part of {artefact_id}: use small letters, digits, - and _.")
+    return f"{artefact_id}.csv" if part is None else f"{artefact_id}.{part}.csv"
 
 
 @contextmanager
