@@ -84,8 +84,8 @@ SETTINGS = {
     setting.network: setting
     for setting in (
         Setting("Tetris MLP", tetris_mlp(), "tetris", 40, 1000, 1000, 10),
-        Setting("digits CNN 8x8", digits_cnn(), "digits", 24, 128, 512, 2),
-        Setting("small CNN 28x28", small_cnn(), "mnist5k", 2, 8, 24, 2),
-        Setting("large CNN 32x32x3", large_cnn(), RANDOM, 1, 4, 6, 2),
+        Setting("digits CNN 8x8", digits_cnn(), "digits", 24, 128, 256, 5),
+        Setting("small CNN 28x28", small_cnn(), "mnist5k", 2, 4, 12, 5),
+        Setting("large CNN 32x32x3", large_cnn(), RANDOM, 1, 2, 4, 5),
     )
 }

@@ -27,10 +27,16 @@ from hyperlib.zoos import checkpoint as checkpoint_files
 from hyperlib.zoos import job as jobs
 from hyperlib.zoos import population
 from hyperlib.zoos.design import OPTIMIZERS, grid
-from hyperlib.zoos.images import Images
 from hyperlib.zoos.engines import ENGINES, resolve_engine
+from hyperlib.zoos.images import Images
+from hyperlib.zoos.numba_engine import NumbaTrainer
 from hyperlib.zoos.population import train_population
+from hyperlib.zoos.sequential_engine import SequentialTrainer
+from hyperlib.zoos.torch_engine import TorchTrainer
 from hyperlib.zoos.zoo import PROPERTIES, Zoo
+
+TRAINERS = {"sequential": SequentialTrainer, "torch": TorchTrainer, "numba": NumbaTrainer}
+WITH_NORMS = ("sequential", "torch")  # what has norms, these engines train
 
 MEASURES = ("train_loss", "test_loss", "train_loss_clean")
 ACCURACIES = ("train_accuracy", "test_accuracy", "train_accuracy_clean")
@@ -63,12 +69,14 @@ def assert_near(one: Zoo, other: Zoo) -> None:
 # -- the same as alone ---------------------------------------------------------------------------------------
 
 
-def assert_each_trains_as_alone(net: Architecture, design: pd.DataFrame, engine: str, epochs: int = 2) -> None:
+def assert_each_trains_as_alone(
+    net: Architecture, design: pd.DataFrame, engine: str, epochs: int = 2, batch_size: int = 8
+) -> None:
     images = images_for(net)
-    zoo = grow(net, images, design, engine=engine, epochs=epochs, seed=5)
+    zoo = grow(net, images, design, engine=engine, epochs=epochs, batch_size=batch_size, seed=5)
     tables, means = zoo.table.groupby("model"), []
     for model, row in design.iterrows():
-        course = train_alone(net, images, row, epochs=epochs, batch_size=8, zoo_seed=5)
+        course = train_alone(net, images, row, epochs=epochs, batch_size=batch_size, zoo_seed=5)
         assert torch.equal(zoo.weights[model, 0], course.weights[0])
         difference = (zoo.weights[model] - torch.stack(course.weights)).abs()
         # rounding in a gradient near zero becomes a whole step of Adam and RMSprop, in few weights only; where it
@@ -97,6 +105,14 @@ def test_every_model_trains_as_it_would_alone(engine, optimizer):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("batch_size", [8, 33])
+def test_a_network_of_all_compiled_layers_trains_as_alone(engine, batch_size):
+    net = network("compiled_net")
+    design = grid(optimizer=["adam", "sgd"], activation=["tanh", "silu"], dropout=[0.0, 0.4], lr=0.01)
+    assert_each_trains_as_alone(net, design, engine, batch_size=batch_size)
+
+
+@pytest.mark.parametrize("engine", WITH_NORMS)
 @pytest.mark.parametrize("name", ["residual_net", "branching_net"])
 def test_norms_and_residual_streams_train_as_alone_and_their_statistics_move(engine, name):
     net = network(name)
@@ -116,12 +132,13 @@ def test_every_architecture_trains_as_alone_with_everything(name, engine):
     assert_each_trains_as_alone(network(name), both, engine, epochs=1)
 
 
-def test_engines_agree_on_a_whole_design(tetris_images):
+@pytest.mark.parametrize("engine", ["torch", "numba"])
+def test_engines_agree_on_a_whole_design(engine, tetris_images):
     design = grid(init=INITIALISATIONS, activation=list(ACTIVATIONS), optimizer=OPTIMIZERS, lr=3e-3)
-    torch_zoo, oracle = (grow(tetris_mlp(), tetris_images, design, engine=name) for name in ("torch", "sequential"))
+    zoo, oracle = (grow(tetris_mlp(), tetris_images, design, engine=name) for name in (engine, "sequential"))
 
-    assert_near(torch_zoo, oracle)
-    pd.testing.assert_frame_equal(torch_zoo.design, oracle.design)
+    assert_near(zoo, oracle)
+    pd.testing.assert_frame_equal(zoo.design, oracle.design)
 
 
 # -- whatever stands beside it -------------------------------------------------------------------------------
@@ -350,7 +367,7 @@ def test_a_network_too_large_from_the_start_is_diverged_at_epoch_zero(tetris_ima
 def test_a_killed_job_resumes_to_the_identical_zoo(engine, tmp_path, monkeypatch):
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
     killed = subprocess.Popen([sys.executable, long_job.__file__, engine, str(tmp_path)], env=environment)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 240  # the first use of the compiled engine compiles it
     while not list(tmp_path.glob("block-0001.safetensors")) and time.monotonic() < deadline:
         time.sleep(0.005)
     killed.send_signal(signal.SIGKILL)
@@ -371,9 +388,7 @@ class Stopped(Exception):
 def stop_in_epoch(
     monkeypatch: pytest.MonkeyPatch, engine: str, epoch: int, error: type[BaseException] = Stopped
 ) -> None:
-    trainer = ENGINES[engine]
-
-    class Stopping(trainer):
+    class Stopping(TRAINERS[engine]):
         def train_epoch(self, now: int):
             if now == epoch:
                 raise error
@@ -382,8 +397,11 @@ def stop_in_epoch(
     monkeypatch.setitem(population.ENGINES, engine, Stopping)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("name", ["tetris_mlp", "residual_net"])
+@pytest.mark.parametrize(
+    ("engine", "name"),
+    [*((engine, "tetris_mlp") for engine in ENGINES), *((engine, "residual_net") for engine in WITH_NORMS)]
+    + [("numba", "compiled_net")],
+)
 def test_a_stopped_job_goes_on_where_it_was(engine, name, tmp_path, monkeypatch):
     net = network(name)
     images, design = images_for(net), grid(seeds=2, optimizer=OPTIMIZERS, activation=net.activation, dropout=0.1)
@@ -406,7 +424,7 @@ def test_a_stopped_job_goes_on_where_it_was(engine, name, tmp_path, monkeypatch)
 def count_epochs(monkeypatch: pytest.MonkeyPatch, engine: str) -> list[int]:
     seen: list[int] = []
 
-    class Counting(ENGINES[engine]):
+    class Counting(TRAINERS[engine]):
         def train_epoch(self, epoch: int):
             seen.append(epoch)
             return super().train_epoch(epoch)
@@ -418,9 +436,8 @@ def count_epochs(monkeypatch: pytest.MonkeyPatch, engine: str) -> list[int]:
 def test_a_job_stopped_by_hand_keeps_the_epochs_it_has_done(tetris_images, tmp_path, monkeypatch):
     """Even where the next regular write was far away."""
     design, slow = grid(seeds=1, activation=["tanh", "relu"]), threading.Event()
-    trainer = ENGINES["torch"]
 
-    class Interrupted(trainer):
+    class Interrupted(TorchTrainer):
         def train_epoch(self, epoch: int):
             if self.block.architecture.activation == "relu":
                 slow.wait(10)
@@ -435,7 +452,7 @@ def test_a_job_stopped_by_hand_keeps_the_epochs_it_has_done(tetris_images, tmp_p
     torch.set_num_threads(2)
     try:
         with pytest.raises(KeyboardInterrupt):
-            grow(tetris_mlp(), tetris_images, design, epochs=50, checkpoint=tmp_path)
+            grow(tetris_mlp(), tetris_images, design, epochs=50, engine="torch", checkpoint=tmp_path)
     finally:
         torch.set_num_threads(threads)
     kept = checkpoint_files.BlockCheckpoint.__new__(checkpoint_files.BlockCheckpoint)
@@ -494,7 +511,8 @@ def test_a_full_disk_ends_the_job_with_a_remedy_and_keeps_the_last_state(tetris_
     design = grid(seeds=3)
     monkeypatch.setattr(checkpoint_files, "_SECONDS", 0.0)
     monkeypatch.setattr(checkpoint_files, "_SHARE", 0)
-    saved, whole = checkpoint_files.save_file, grow(tetris_mlp(), tetris_images, design, epochs=4)
+    saved, arguments = checkpoint_files.save_file, (tetris_mlp(), tetris_images, design)
+    whole = grow(*arguments, epochs=4)
 
     def full(tensors: dict, path: Path, metadata: dict) -> None:
         if tensors["weights"].shape[1] == 3:
@@ -505,10 +523,10 @@ def test_a_full_disk_ends_the_job_with_a_remedy_and_keeps_the_last_state(tetris_
     with monkeypatch.context() as patch:
         patch.setattr(checkpoint_files, "save_file", full)
         with pytest.raises(OSError, match=r"cannot be written to .*No space left on device.*free some space"):
-            grow(tetris_mlp(), tetris_images, design, epochs=4, checkpoint=tmp_path)
+            grow(*arguments, epochs=4, checkpoint=tmp_path)
     assert sorted(path.suffix for path in tmp_path.iterdir() if path.name != ".lock") == [".safetensors"]
-    trained = count_epochs(monkeypatch, "torch")
-    assert same(whole, grow(tetris_mlp(), tetris_images, design, epochs=4, checkpoint=tmp_path))
+    trained = count_epochs(monkeypatch, "numba")
+    assert same(whole, grow(*arguments, epochs=4, checkpoint=tmp_path))
     assert trained == [2, 3, 4]
 
 
@@ -531,9 +549,9 @@ def test_a_place_that_cannot_be_a_folder_is_refused(tetris_images, tmp_path):
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, MemoryError])
 def test_a_fault_in_one_block_stops_the_others_and_comes_through(error, tetris_images, monkeypatch):
-    trainer, threads, seen = ENGINES["torch"], torch.get_num_threads(), []
+    threads, seen = torch.get_num_threads(), []
 
-    class Failing(trainer):
+    class Failing(TorchTrainer):
         def train_epoch(self, epoch: int):
             if self.block.architecture.activation == "relu":
                 raise error("broken")
@@ -545,7 +563,8 @@ def test_a_fault_in_one_block_stops_the_others_and_comes_through(error, tetris_i
     torch.set_num_threads(2)
     try:
         with pytest.raises(error, match="broken"):
-            grow(tetris_mlp(), tetris_images, grid(activation=["relu", "tanh", "sigmoid"]), epochs=400)
+            design = grid(activation=["relu", "tanh", "sigmoid"])
+            grow(tetris_mlp(), tetris_images, design, epochs=400, engine="torch")
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(threads)
@@ -590,6 +609,14 @@ def test_a_batch_of_one_image_is_refused_where_a_norm_needs_more(batch_size):
     with pytest.raises(ValueError, match="norm would see a batch of one image .42 images .*choose a batch_size"):
         grow(net, images_for(net), grid(), batch_size=batch_size)
     assert len(grow(net, images_for(net), grid(), batch_size=batch_size + 1, epochs=1)) == 1
+
+
+def test_every_engine_has_the_trainer_that_is_tested_here(tetris_images):
+    job = jobs.checked_job(tetris_mlp(), tetris_images, grid(), 1, 8, None, 0, "torch", None)
+    block = population.Block(job.architecture, job.images, job.design, 8, 0, job.device)
+    made = {name: type(engine(block, block.initial_weights())) for name, engine in ENGINES.items()}
+
+    assert made == TRAINERS
 
 
 def test_auto_is_an_engine():

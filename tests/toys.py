@@ -68,8 +68,29 @@ def image_residual_net() -> Architecture:
     return Architecture("image_residual_net", (2, 5, 5), layers, "gelu")
 
 
+def compiled_net() -> Architecture:
+    """All that the compiled engine knows, in one network over images that are no square and fill no whole vectors.
+
+    Additions with the image and with a layer that is read twice, a convolution with padding and a stride, one of
+    kernel 1, overlapping windows, windows that leave a border, a map with padding that is flattened, dropout before and
+    after flattening, and three rows of scores that are added.
+    """
+    layers = (
+        *(Conv("conv1", units="image", width=3, kernel=3, padding=1), Add("sum1", other="image")),
+        *(Activation(kind="gelu"), MaxPool(kernel=3, stride=2), Dropout()),
+        *(Conv("conv2", units="stream", width=5, kernel=3, stride=2, padding=1), Activation("act2")),
+        *(Conv("conv3", units="stream", width=5, kernel=1), Add("sum2", other="act2")),
+        *(Activation("bent", kind="sine"), Conv("conv4", width=4, kernel=3, padding=1, bias=False)),
+        *(GlobalAveragePool(), Linear("scores1", units="classes", width=3)),
+        *(MaxPool(source="bent"), Dropout(), Flatten(), Linear("scores2", units="classes", width=3, bias=False)),
+        Add("sum3", other="scores1"),
+        *(Flatten(source="bent"), Dropout(), Linear("scores3", units="classes", width=3), Add("sum4", other="sum3")),
+    )
+    return Architecture("compiled_net", (3, 15, 13), layers, "tanh")
+
+
 TOYS: dict[str, Callable[[], Architecture]] = {
-    net().name: net for net in (residual_net, branching_net, image_residual_net)
+    net().name: net for net in (residual_net, branching_net, image_residual_net, compiled_net)
 }
 
 
@@ -169,6 +190,15 @@ def _image_residual(net: Plain, x: Tensor) -> Tensor:
     return net["fc"](net.act(x + net["conv1"](x)).reshape(len(x), 50))
 
 
+def _compiled(net: Plain, x: Tensor) -> Tensor:
+    x = net.drop(4, F.max_pool2d(F.gelu(x + net["conv1"](x)), 3, 2))
+    first = net.act(net["conv2"](x))
+    bent = torch.sin(first + net["conv3"](first))
+    scores = net["scores1"](net["conv4"](bent).mean((2, 3)))
+    scores = scores + net["scores2"](net.drop(14, F.max_pool2d(bent, 2)).reshape(len(x), 10))
+    return scores + net["scores3"](net.drop(19, bent.reshape(len(x), 60)))
+
+
 def by_hand(name: str, activation: str) -> Plain:
     """The network of that name as one would write it without the library."""
     colours = 3 if "3ch" in name else 1
@@ -196,5 +226,14 @@ def by_hand(name: str, activation: str) -> Plain:
         layers = {"stage.conv1": nn.Conv2d(2, 3, 3, 2, 1), "stage.shortcut": nn.Conv2d(2, 3, 1, 2)}
         layers |= {"fc1": nn.Linear(27, 7), "norm": nn.BatchNorm1d(7), "fc2": nn.Linear(7, 4, bias=False)}
         return Plain(layers, _branching, activation)
+    if name == "compiled_net":
+        layers = {
+            "conv1": nn.Conv2d(3, 3, 3, padding=1),
+            "conv2": nn.Conv2d(3, 5, 3, 2, 1),
+            "conv3": nn.Conv2d(5, 5, 1),
+        }
+        layers |= {"conv4": nn.Conv2d(5, 4, 3, padding=1, bias=False), "scores1": nn.Linear(4, 3)}
+        layers |= {"scores2": nn.Linear(10, 3, bias=False), "scores3": nn.Linear(60, 3)}
+        return Plain(layers, _compiled, activation)
     layers = {"conv1": nn.Conv2d(2, 2, 3, padding=1), "fc": nn.Linear(50, 3)}
     return Plain(layers, _image_residual, activation)
