@@ -2,7 +2,7 @@
 
 The peak is the best rate of PyTorch's float32 product of square matrices over several sizes and repetitions. What an
 engine reaches is counted work (`hyperlib.weightspace.work`) over wall time of whole jobs, with everything that is no
-matrix product (batches, activations, pools, optimiser, evaluation of the accuracy) in the time and not in the count.
+matrix product (batches, activations, pools, optimiser, counting hits) in the time and not in the count.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ table = table[["epoch", "value", "std", "unit", "source", "confidence"]].sort_va
 show_table(table)
 
 # %% [markdown]
-# And these settings are recorded of the zoo, with our chance that they are right:
+# And these settings are recorded of the zoo (`confidence` is how sure we are of the record, as a probability):
 
 # %%
 record = published.zoo_record("mnist-seed")

@@ -64,9 +64,11 @@ show_table(machine)
 #   It evaluates the test split. This is the baseline of all ratios.
 # - **plain loop, same measures**: it also evaluates the train split, as our engines do; so this row does the same work.
 # - **plain loop, all cores**: as many such loops as there are cores, each in a process of its own.
-# - **torch**: our engine that batches models, on any device. **numba**: our engine of compiled loops for the CPU.
+# - **torch**: our engine that batches models, on any device. **numba**: our
+#   compiled engine for the CPU.
 #
-# All train with batches of 32 images. The engines' times include the evaluation before the first epoch.
+# All train with batches of 32 images. The engines' times include the evaluation before the
+# first epoch, in jobs of five (Tetris: ten).
 
 # %%
 training = benchmark("training")
@@ -100,7 +102,7 @@ show_table(by_network("per_s_ratio"))
 # %% [markdown]
 # **Reading.** Two effects are in these rows. A plain loop pays a fixed price for each operation that it starts, and the smaller the
 # network, the more of its time that is; so the small networks gain most. Batching over models spreads this price, which is what
-# the torch engine lives on; for the larger networks there is little left to spread. Compiled loops, one model per core, do not
+# the torch engine lives on; for the larger networks there is little left to spread. Compiled code, one model per core, does not
 # depend on it.
 #
 # ## How near to the machine's limit?
@@ -136,7 +138,7 @@ show_table(gain.rename(f"{cores} cores over 1").reset_index(), precision=2)
 # %% [markdown]
 # ## What comes on top: compiling and memory
 #
-# Compiled loops must be compiled once. The first job of two models, in a fresh process: with an empty cache, with the cache
+# Compiled code must be compiled once. The first job of two models, in a fresh process: with an empty cache, with the cache
 # that this left, and for another network with the same cache. `again_s` is the same job once more.
 
 # %%
@@ -220,7 +222,8 @@ show_table(files[["action"]].join(seconds).assign(ratio=three_digits(files["rati
 # ## What does each zoo cost?
 #
 # Since cost is in proportion, a price list needs one measurement per architecture: microseconds per training image and per
-# evaluated image, on one core. (Batches of 10 are the thesis's, batches of 32 ours.)
+# evaluated image, on one core. (Batches of 10 are the thesis's, batches of 32 ours.) They are measured without dropout, whose
+# random factors add to it.
 
 # %%
 per_image = benchmark("architectures")

@@ -108,7 +108,7 @@ def test_every_model_trains_as_it_would_alone(engine, optimizer):
 @pytest.mark.parametrize("batch_size", [8, 33])
 def test_a_network_of_all_compiled_layers_trains_as_alone(engine, batch_size):
     net = network("compiled_net")
-    design = grid(optimizer=["adam", "sgd"], activation=["tanh", "silu"], dropout=[0.0, 0.4], lr=0.01)
+    design = grid(optimizer=["adam", "sgd"], activation=["tanh", "silu"], dropout=[0.0, 0.4], lr=3e-3)
     assert_each_trains_as_alone(net, design, engine, batch_size=batch_size)
 
 

@@ -1,9 +1,9 @@
 """What a zoo will cost before it is grown: seconds and bytes, from its recipe and the rates of one benchmark run.
 
 Growing a zoo is one large loop, models x epochs x images, whose body takes a time that depends on the architecture and
-the batch size alone. `make bench` measures that time on one core; a multiplication gives the rest, for any recipe and
-any profile, without an image being loaded. How good it is stands on the page *Cost and speed*, beside what the store
-says the making took.
+the batch size, and hardly on more (dropout adds a fifth to a third). `make bench` measures that time on one core; a
+multiplication gives the rest, for any recipe and any profile, without an image being loaded. How good it is stands on
+the page *Cost and speed*, beside what the store says the making took.
 
 Source: our choice; measured rates, the loop's own counts.
 """

@@ -20,7 +20,7 @@ from pathlib import Path
 
 STUDY = "hyperlib.study"
 EXPORTS = "_EXPORTS"  # a package's table of lazily imported names: {"Zoo": "hyperlib.zoos.zoo"}
-PACKAGES = ("torch", "numpy", "pandas", "scikit-learn", "matplotlib", "papermill")
+PACKAGES = ("torch", "numpy", "numba", "pandas", "scikit-learn", "matplotlib", "papermill")
 SOURCES = Path(__file__).resolve().parents[2]
 
 

@@ -68,6 +68,8 @@ class Study:
         """
         recipe = self.recipe(name)
         if models is not None:
+            if not isinstance(models, int) or models < 1:
+                raise ValueError(f"models is a whole number from 1 on, or None for all of {name}, not {models!r}.")
             recipe = replace(recipe, models=min(models, len(recipe.design)))
         record_seeds(recipe.name, recipe.seeds)
         images = recipe.images.load()

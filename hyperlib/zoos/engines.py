@@ -2,7 +2,8 @@
 
 All mean the same and differ in speed: `sequential` is plain PyTorch, one model after the other, the oracle; `torch`
 batches a block's models and runs on a GPU as well; `numba` is compiled for the CPU and knows the layers of the zoos'
-networks. What an engine cannot do, `torch` does.
+networks. What an engine cannot do, `torch` does. (One difference: weights on which no score depends are decayed by
+`torch` and `numba`, while PyTorch's optimisers, and so `sequential`, leave alone what has no gradient.)
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ COMPILED_LAYERS = (Conv, Linear, MaxPool, GlobalAveragePool, Flatten, Activation
 
 
 def _numba_trainer(block: Block, weights: Tensor) -> Trainer:
-    from hyperlib.zoos.numba_engine import NumbaTrainer  # takes half a second, which only who trains should wait for
+    from hyperlib.zoos.numba_engine import NumbaTrainer  # takes a second, which only who trains should wait for
 
     return NumbaTrainer(block, weights)
 

@@ -103,6 +103,7 @@ def checked_job(
     _check_norms(architecture, images, design, batch_size)
     if start is not None:
         start = _check_start(start, (len(design), architecture.layout.size))
+    epochs, batch_size, seed = int(epochs), int(batch_size), int(seed)
     where = _check_device(device)
     engine = resolve_engine(engine, architecture, where)
     return Job(architecture, _on_device(images, where), design, epochs, batch_size, start, seed, engine, where)
@@ -110,7 +111,7 @@ def checked_job(
 
 def _check_whole_numbers(**numbers: tuple[object, int]) -> None:
     for name, (value, least) in numbers.items():
-        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or not least <= value < 2**62:
             raise ValueError(f"{name} is a whole number from {least} on, not {value!r}.")
 
 

@@ -7,18 +7,29 @@ on disk. A model's result is the same to the bit whatever trains beside it.
 
 from __future__ import annotations
 
+import logging
+import sys
+import threading
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from hyperlib.weightspace.randomness import key
+from hyperlib.zoos.kernels.compiling import kernel
 from hyperlib.zoos.kernels.lanes import LANES
 from hyperlib.zoos.kernels.optimisers import KINDS
-from hyperlib.zoos.kernels.program import Program
+from hyperlib.zoos.kernels.program import STEP, Program
 from hyperlib.zoos.kernels.tiles import PRODUCT, SUM
 from hyperlib.zoos.kernels.training import run_epoch
 from hyperlib.zoos.training import DROPOUT_STREAM, ORDER_STREAM, Block
+
+_LOG = logging.getLogger(__name__)
+_PATIENCE = 2.0  # seconds; kernels that are read from disk are ready long before
+_PREPARING = threading.Lock()
+_READY: list[Callable[..., None]] = []  # the compiled kernel, once there is one
 
 
 class NumbaTrainer:
@@ -34,6 +45,7 @@ class NumbaTrainer:
         self.steps = 0
         settings = block.design[["lr", "weight_decay", "dropout"]].to_numpy(np.float64)
         self.settings = np.ascontiguousarray(settings)
+        self.run_epoch = compiled()
 
     @property
     def weights(self) -> Float[Tensor, "models params"]:
@@ -58,7 +70,7 @@ class NumbaTrainer:
         program, models, learning = self.program, len(self.held), int(keys is not None)
         images, classes = packed(x, y)
         results = np.empty((models, 2))
-        run_epoch(
+        self.run_epoch(
             program.steps,
             program.pixels,
             (program.scores, program.d_scores, program.classes, program.groups),
@@ -86,10 +98,52 @@ class NumbaTrainer:
         return {name: torch.from_numpy(value) for name, value in held.items()} | {"steps": torch.tensor(self.steps)}
 
     def restore(self, state: dict[str, Tensor]) -> None:
+        shape = self.held.shape
+        for name in ("weights", "first", "second"):  # compiled code would not notice that one is too small
+            if name not in state or tuple(state[name].shape) != shape or state[name].dtype != torch.float32:
+                raise ValueError(
+                    f"This training state has no float32 {name!r} of shape {shape}; it belongs to another job or is "
+                    "damaged, remove it."
+                )
         self.held, self.first, self.second = (
-            np.array(state[name].numpy(), np.float32, order="C") for name in ("weights", "first", "second")
+            np.array(state[name].numpy(), order="C") for name in ("weights", "first", "second")
         )
         self.steps = int(state["steps"])
+
+
+def compiled() -> Callable[..., None]:
+    """The kernel `run_epoch`, ready to be called: read from disk, or compiled now, which is said if it takes long.
+
+    A cache that cannot be read or written (a full disk, a damaged file) costs the compiled code's survival, no more.
+    """
+    with _PREPARING:
+        if not _READY:
+            note = threading.Timer(_PATIENCE, _say_compiling)
+            note.start()
+            try:
+                _call_with_nothing(run_epoch)
+                _READY.append(run_epoch)
+            except Exception as error:  # whatever a damaged cache raises; a fault of the kernels comes again below
+                _LOG.warning("The cache of compiled kernels fails (%s); this process compiles its own.", error)
+                _READY.append(kernel(run_epoch.py_func))
+                _call_with_nothing(_READY[0])
+            finally:
+                note.cancel()
+    return _READY[0]
+
+
+def _call_with_nothing(compiled_kernel: Callable[..., None]) -> None:
+    """Have it compiled for the types it will be called with: no steps, no images, no models."""
+    none, weights = np.zeros(0, np.float32), np.zeros((0, 1), np.float32)
+    records = (np.zeros(1, SUM), np.zeros(1, PRODUCT))
+    compiled_kernel(
+        *(np.zeros(0, STEP), np.zeros(0, np.int64), (0, 0, 1, 1), none, none, 0, 1, 0, 0),
+        *(np.zeros((0, 3)), np.zeros((0, 2), np.uint64), 0, weights, weights, weights, none, records, np.zeros((0, 2))),
+    )
+
+
+def _say_compiling() -> None:
+    print("Compiling the training kernels, once for this machine: about half a minute.", file=sys.stderr, flush=True)
 
 
 def packed(

@@ -55,8 +55,9 @@ def train_population(
     that is random about the row (epoch 0 is therefore not `architecture.initialise` of the row's seed alone).
     checkpoint: a folder for the state of a long job; calling again after a kill goes on from there with the same
     result, and once the zoo is saved the folder may go. progress: a bar with the rate, silence, or a function that
-    hears of (done, all) model-epochs. engine: see `resolve_engine`. device: CPU, or CUDA where torch finds one and you
-    name it ("cuda").
+    hears of (done, all) model-epochs. engine: "numba" (compiled, on the CPU; the first job on a machine compiles it,
+    about half a minute), "torch" (batched, also on a GPU), "sequential" (plain PyTorch) or "auto", which is "numba"
+    where that covers network and device. device: CPU, or CUDA where torch finds one and you name it ("cuda").
 
     Raises ValueError for a wrong design, images of another shape or class count, or another job's checkpoint folder,
     and OSError when the state cannot be written there.

@@ -14,10 +14,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from numba import njit
+from numba import config, njit
 
+from hyperlib.weightspace.layers import ACTIVATIONS
+from hyperlib.zoos.design import OPTIMIZERS
 from hyperlib.zoos.kernels.lanes import ACCUMULATORS, LANES
 from hyperlib.zoos.kernels.processor import FEATURES
+from hyperlib.zoos.training import ADAM_DECAYS, ADAM_EPSILON, MOMENTUM, RMSPROP_DECAY, RMSPROP_EPSILON
 
 _LOG = logging.getLogger(__name__)
 
@@ -47,7 +50,8 @@ def cached_kernel(function: Callable[..., Any]) -> Any:
 
 def version() -> str:
     """Checksum of the kernels' source and of what else decides their machine code."""
-    checksum = hashlib.sha256(f"{LANES} {ACCUMULATORS} {FEATURES}".encode())
+    constants = (MOMENTUM, ADAM_DECAYS, ADAM_EPSILON, RMSPROP_DECAY, RMSPROP_EPSILON, OPTIMIZERS, tuple(ACTIVATIONS))
+    checksum = hashlib.sha256(f"{LANES} {ACCUMULATORS} {FEATURES} {config.BOUNDSCHECK} {constants}".encode())
     for path in sorted(Path(__file__).parent.glob("*.py")):
         checksum.update(path.name.encode() + path.read_bytes())
     return checksum.hexdigest()[:16]

@@ -2,7 +2,7 @@
 
 Exponential, hyperbolic tangent, error function and sine are polynomials or their quotients, fitted by us (least squares
 with weights that even out the relative error); a test holds them against NumPy in double precision. Not-a-number goes
-through all of them, so that a diverged model is seen.
+through every activation.
 """
 
 from __future__ import annotations
@@ -77,6 +77,7 @@ def _rounded(x):
 
 @kernel
 def exponential(x):
+    """exp(x), and its value at the end of the range where x is below -87 or above 88."""
     x = _between(x, _LOWEST, _HIGHEST)
     whole = _rounded(x * splat(_PER_LN2))
     rest = fma(whole, splat(-_LN2_REST), fma(whole, splat(-_LN2), x))
@@ -85,6 +86,7 @@ def exponential(x):
 
 @kernel
 def hyperbolic_tangent(x):
+    """tanh(x), to a few units of float32's last place."""
     x = _between(x, -_TANH_END, _TANH_END)
     square = x * x
     return x * _tanh_over(square) / _tanh_under(square)
@@ -92,6 +94,7 @@ def hyperbolic_tangent(x):
 
 @kernel
 def error_function(x):
+    """erf(x), to a few units of float32's last place."""
     x = _between(x, -_ERF_END, _ERF_END)
     square = x * x
     return x * _erf_over(square) / _erf_under(square)
@@ -111,6 +114,7 @@ def sine(x):
 
 @kernel
 def logistic(x):
+    """1 / (1 + exp(-x))."""
     return splat(_ONE) / (splat(_ONE) + exponential(splat(_ZERO) - x))
 
 

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from hyperlib.zoos.kernels.compiling import inlined, kernel, kernel_named
+from hyperlib.zoos.kernels.compiling import inlined, kernel
 from hyperlib.zoos.kernels.functions import activate, slope
-from hyperlib.zoos.kernels.lanes import LANES, load, splat, store, total, where_equal, where_greater
-from hyperlib.zoos.kernels.random import derived, unit
+from hyperlib.zoos.kernels.lanes import load, splat, store, total
 from hyperlib.zoos.kernels.tiles import NONE, add_up, multiply_up
 
 # ruff: noqa: ANN001, ANN201, ANN202 (compiled functions, their types are Numba's)
@@ -32,7 +31,7 @@ def convolve(step, values, weights, job):
     job.w_output, job.y_output, job.adds = step.channels * step.kernel * step.kernel, step.out_plane, 0
     parts = 1 if step.stride == 1 else groups  # with stride 1, places and groups are one row of vectors
     job.places = step.out_width * groups // parts
-    job.x_place, job.y_place = (1, 1) if parts == 1 else (step.stride * groups, groups)
+    job.x_place, job.y_place = (1, 1) if step.stride == 1 else (step.stride * groups, groups)
     for y in range(step.out_height):
         top = y * step.stride - step.padding
         first, last = max(0, -top), min(step.kernel, step.height - top)
@@ -93,7 +92,7 @@ def _convolution_input(step, values, weights, job):
     job.w_channel, job.w_row, job.w_column = step.channels * kernel_side * kernel_side, stride * kernel_side, stride
     job.w_output, job.y_output = kernel_side * kernel_side, step.plane
     parts = 1 if stride == 1 else groups
-    job.x_place, job.y_place = (1, 1) if parts == 1 else (groups, stride * groups)
+    job.x_place, job.y_place = (1, 1) if stride == 1 else (groups, stride * groups)
     for y in range(step.height):
         a = (y + step.padding) % stride  # rows of the window that meet this row: a, a + stride, ...
         below = (y + step.padding - a) // stride  # the output row that row a belongs to
@@ -154,113 +153,8 @@ def connect_back(step, values, weights, gradient, job, work):
         add_up(values, weights, job)
 
 
-def _pooling(side):
-    """Kernels of a maximum over windows of that side; of any side, if it is 0."""
-
-    @kernel_named(side)
-    def forward(step, values):
-        window = step.kernel if side == 0 else side
-        for c in range(step.channels):
-            for y in range(step.out_height):
-                for x in range(step.out_width):
-                    for g in range(step.groups):
-                        start = step.source + c * step.plane + (y * step.row + x * step.groups) * step.stride + g
-                        most = load(values, start)
-                        for a in range(window):
-                            for b in range(window):
-                                value = load(values, start + a * step.row + b * step.groups)
-                                most = where_greater(most, value, most, value)
-                        store(values, step.target + c * step.out_plane + y * step.out_row + x * step.groups + g, most)
-
-    @kernel_named(side)
-    def backward(step, values, adds):
-        window = step.kernel if side == 0 else side
-        for c in range(step.channels):
-            for y in range(step.out_height):
-                for x in range(step.out_width):
-                    for g in range(step.groups):
-                        place = c * step.plane + (y * step.row + x * step.groups) * step.stride + g
-                        target = c * step.out_plane + y * step.out_row + x * step.groups + g
-                        most, left = load(values, step.target + target), load(values, step.d_target + target)
-                        for a in range(window):
-                            for b in range(window):
-                                at = place + a * step.row + b * step.groups
-                                value = load(values, step.source + at)
-                                own = where_equal(value, most, left, splat(_ZERO))
-                                left = where_equal(value, most, splat(_ZERO), left)
-                                if adds:
-                                    own = own + load(values, step.d_source + at)
-                                store(values, step.d_source + at, own)
-
-    return forward, backward
-
-
-_pool_any, _pool_any_back = _pooling(0)
-_pool_two, _pool_two_back = _pooling(2)
-
-
-@kernel
-def pool(step, values):
-    """Forward of a maximum over windows."""
-    if step.kernel == 2:
-        _pool_two(step, values)
-    else:
-        _pool_any(step, values)
-
-
-@kernel
-def pool_back(step, values):
-    """The gradient goes to the first of the window's largest values, as in PyTorch.
-
-    Windows side by side may overwrite their input; others add to a gradient of its own.
-    """
-    parted = step.stride == step.kernel
-    adds = step.adds or not parted
-    if not step.adds:
-        covered = step.kernel if parted else 0
-        _clear(step, values, covered * step.out_height, covered * step.out_width)
-    if step.kernel == 2:
-        _pool_two_back(step, values, adds)
-    else:
-        _pool_any_back(step, values, adds)
-
-
-@kernel
-def _clear(step, values, rows, columns):
-    """Zero the gradient of all places from that row or column on."""
-    for c in range(step.channels):
-        for y in range(step.height):
-            start = step.d_source + c * step.plane + y * step.row
-            for place in range((columns if y < rows else 0) * step.groups, step.width * step.groups):
-                store(values, start + place, splat(_ZERO))
-
-
-@kernel
-def average(step, values):
-    """Forward of the mean over all places of a channel."""
-    share = splat(np.float32(1.0 / (step.height * step.width)))
-    for c in range(step.channels):
-        for g in range(step.groups):
-            sums = splat(_ZERO)
-            for y in range(step.height):
-                for x in range(step.width):
-                    sums = sums + load(values, step.source + c * step.plane + y * step.row + x * step.groups + g)
-            store(values, step.target + c * step.groups + g, sums * share)
-
-
-@kernel
-def average_back(step, values):
-    """Every place gets its share of the gradient."""
-    share = splat(np.float32(1.0 / (step.height * step.width)))
-    for c in range(step.channels):
-        for y in range(step.height):
-            for place in range(step.width * step.groups):
-                gradient = share * load(values, step.d_target + c * step.groups + place % step.groups)
-                _give(step, values, c * step.plane + y * step.row + place, gradient)
-
-
 @inlined
-def _give(step, values, place, gradient):
+def give(step, values, place, gradient):
     """Write a gradient of the source, or add it to what another layer gave."""
     if step.adds:
         gradient = gradient + load(values, step.d_source + place)
@@ -284,7 +178,7 @@ def bend_back(step, values):
             x = load(values, step.source + row * step.row + place)
             y = load(values, step.target + row * step.out_row + place)
             gradient = load(values, step.d_target + row * step.out_row + place)
-            _give(step, values, row * step.row + place, gradient * slope(step.kind_of, x, y))
+            give(step, values, row * step.row + place, gradient * slope(step.kind_of, x, y))
 
 
 @kernel
@@ -300,7 +194,7 @@ def pass_on_back(step, values):
     """The gradient as it is."""
     for row in range(step.lines):
         for place in range(step.length):
-            _give(step, values, row * step.row + place, load(values, step.d_target + row * step.out_row + place))
+            give(step, values, row * step.row + place, load(values, step.d_target + row * step.out_row + place))
 
 
 @kernel
@@ -326,34 +220,3 @@ def add_back(step, values):
                 if step.other_adds:
                     gradient = gradient + load(values, at)
                 store(values, at, gradient)
-
-
-@kernel
-def drop(step, values, key, rate, first):
-    """Forward of dropout: draw the factors of images `first` and on of the batch, keep them, and apply them."""
-    kept = np.float32(1.0 / (1.0 - rate))
-    own = derived(key, step.place)
-    features = step.lines * step.length // step.groups
-    width = step.length // step.groups
-    for row in range(step.lines):
-        for x in range(width):
-            feature = row * width + x
-            for g in range(step.groups):
-                for lane in range(LANES):
-                    image = first + g * LANES + lane
-                    kind = unit(own, image * features + feature) >= rate
-                    values[(step.factors + feature * step.groups + g) * LANES + lane] = kept if kind else _ZERO
-                at = x * step.groups + g
-                factor = load(values, step.factors + feature * step.groups + g)
-                value = load(values, step.source + row * step.row + at)
-                store(values, step.target + row * step.out_row + at, value * factor)
-
-
-@kernel
-def drop_back(step, values):
-    """The gradient times the factors of the forward pass."""
-    for row in range(step.lines):
-        for place in range(step.length):
-            factor = load(values, step.factors + row * step.length + place)
-            gradient = load(values, step.d_target + row * step.out_row + place)
-            _give(step, values, row * step.row + place, gradient * factor)

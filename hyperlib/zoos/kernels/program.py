@@ -39,25 +39,12 @@ LAYER_KINDS = {
     Add: ADD,
     Dropout: DROP,
 }
-_NUMBERS = (
-    *(
-        "layer",
-        "kind_of",
-        "place",
-        "groups",
-        "lines",
-        "length",
-        "learns",
-        "passes",
-        "adds",
-        "other_passes",
-        "other_adds",
-    ),
-    *("source", "d_source", "row", "plane", "channels", "height", "width"),
-    *("target", "d_target", "out_row", "out_plane", "out_channels", "out_height", "out_width"),
-    *("other", "d_other", "other_row", "factors", "weight", "bias", "kernel", "stride", "padding"),
-)
-STEP = np.dtype([(name, np.int64) for name in _NUMBERS])
+_GENERAL = ("layer", "kind_of", "place", "groups", "lines", "length")
+_FLOW = ("learns", "passes", "adds", "other_passes", "other_adds")
+_SOURCE = ("source", "d_source", "row", "plane", "channels", "height", "width")
+_TARGET = ("target", "d_target", "out_row", "out_plane", "out_channels", "out_height", "out_width")
+_OWN = ("other", "d_other", "other_row", "factors", "weight", "bias", "kernel", "stride", "padding")
+STEP = np.dtype([(name, np.int64) for name in (*_GENERAL, *_FLOW, *_SOURCE, *_TARGET, *_OWN)])
 _CACHE = 256 * 2**10  # bytes of a workspace that stay near the processor; more groups than that gain nothing
 
 
@@ -94,7 +81,8 @@ class Program:
     """The table of one architecture, for one batch size, with dropout or without.
 
     steps: records in forward order. size: numbers in the workspace. pixels: where each number of an image goes, as a
-    vector's place. groups: vectors side by side. scores and d_scores: places of the class scores and their gradient.
+    vector's place. groups: vectors side by side. scores and d_scores: places of the `classes` scores and of their
+    gradient.
     """
 
     def __init__(self, architecture: Architecture, batch_size: int, drops: bool) -> None:
@@ -164,7 +152,7 @@ class Program:
         for place, step in enumerate(self._architecture.steps):
             if isinstance(step.layer, Dropout) and self._moves(place):
                 end += prod(step.outputs) * groups
-        return (end + 1) * LANES  # the last vector takes what no pixel wants
+        return (end + groups) * LANES  # the last vectors take what no pixel wants
 
     def _pixels(self, image: _Value) -> np.ndarray:
         channels, height, width = image.sides
@@ -210,6 +198,8 @@ class Program:
             values.append(other)
         dense = all(value.margin == 0 for value in values)  # then all rows are one
         record["lines"], record["length"] = (1, source.size * groups) if dense else (rows, source.sides[2] * groups)
+        if isinstance(step.layer, Flatten):
+            record["out_row"] = record["length"]  # rows without their margins, one after the other
 
     def _weights(self, record: np.void, step: Step) -> None:
         layer, layout = step.layer, self._architecture.layout

@@ -10,27 +10,23 @@ from __future__ import annotations
 import numpy as np
 
 from hyperlib.zoos.kernels.compiling import cached_kernel, inlined, kernel
+from hyperlib.zoos.kernels.dropping import drop, drop_back
 from hyperlib.zoos.kernels.lanes import LANES, get, load_from, put, registers, store, turn
 from hyperlib.zoos.kernels.layers import (
     add,
     add_back,
-    average,
-    average_back,
     bend,
     bend_back,
     connect,
     connect_back,
     convolve,
     convolve_back,
-    drop,
-    drop_back,
     pass_on,
     pass_on_back,
-    pool,
-    pool_back,
 )
 from hyperlib.zoos.kernels.loss import cross_entropy
 from hyperlib.zoos.kernels.optimisers import step_down
+from hyperlib.zoos.kernels.pooling import average, average_back, pool, pool_back
 from hyperlib.zoos.kernels.program import ADD, AVERAGE, BEND, CONV, DROP, LINEAR, POOL
 from hyperlib.zoos.kernels.random import derived, shuffle
 
