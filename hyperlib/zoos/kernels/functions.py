@@ -97,7 +97,7 @@ def error_function(x):
     """erf(x), to a few units of float32's last place."""
     x = _between(x, -_ERF_END, _ERF_END)
     square = x * x
-    return x * _erf_over(square) / _erf_under(square)
+    return _between(x * _erf_over(square) / _erf_under(square), -_ONE, _ONE)
 
 
 @kernel

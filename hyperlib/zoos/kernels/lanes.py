@@ -2,7 +2,8 @@
 
 The vectors are a Numba type of our own (`vectors`). Where a release of Numba no longer knows what that file uses,
 ordinary numbers take their place (`scalars`: one lane, the same names, the same kernels), slower and just as right.
-Which of the two it is, is found out once, by compiling a small sum. `HYPERLIB_LANES=1` asks for one lane.
+Which of the two it is, is found out once, by compiling a few lines with all of them. `HYPERLIB_LANES=1` asks for one
+lane.
 """
 
 from __future__ import annotations
@@ -25,27 +26,40 @@ def _chosen() -> ModuleType:
     try:
         from hyperlib.zoos.kernels import vectors
 
-        if _adds(vectors):
+        if _works(vectors):
             return vectors
-        why = "a sum of vectors was wrong"
+        why = "their arithmetic was wrong"
     except Exception as error:  # whatever a changed Numba raises: the fall-back works in any case
         why = f"{type(error).__name__}: {error}"
     _LOG.warning("Numba cannot compile vectors here (%s); its engine runs with one lane, several times slower.", why)
     return scalars
 
 
-def _adds(vectors: ModuleType) -> bool:
-    """Whether vectors can be loaded, multiplied, added and stored."""
-    load, store, fma, splat = vectors.load, vectors.store, vectors.fma, vectors.splat
+def _works(vectors: ModuleType) -> bool:
+    """Whether everything that `vectors` offers can be compiled, and gives what it should."""
+    lanes, hold, get, put = vectors.LANES, vectors.registers(vectors.LANES), vectors.get, vectors.put
+    load, load_from, spread, store = vectors.load, vectors.load_from, vectors.spread, vectors.store
+    splat, fma, total, power_of_two = vectors.splat, vectors.fma, vectors.total, vectors.power_of_two
+    greater, equal = vectors.where_greater, vectors.where_equal
+    turn, sum_lanes, lane = vectors.turn, vectors.sum_lanes, vectors.lane
 
     @njit
-    def small_sum(numbers: np.ndarray) -> None:
-        store(numbers, 0, fma(load(numbers, 0), load(numbers, 1), load(numbers, 1) + splat(np.float32(1))))
+    def try_all(numbers: np.ndarray) -> None:
+        held = hold()
+        for row in range(lanes):
+            put(held, row, load(numbers, row))
+        turn(held)
+        sum_lanes(held)
+        sums, first, one = get(held, 0), load_from(numbers, 1), splat(np.float32(1))
+        chosen = greater(first, one, equal(first, spread(numbers, 2), power_of_two(one), first), one)
+        store(numbers, 0, fma(sums, splat(lane(sums, 0)), chosen / one) - splat(total(one)) * one + one)
 
-    numbers = np.arange(2 * vectors.LANES, dtype=np.float32)
-    left, right = numbers[: vectors.LANES].copy(), numbers[vectors.LANES :].copy()
-    small_sum(numbers)
-    return bool((numbers[: vectors.LANES] == left * right + right + 1).all())
+    numbers = np.arange(lanes * lanes, dtype=np.float32) % 7
+    square, first = numbers.reshape(lanes, lanes).copy(), numbers[1 : lanes + 1].copy()
+    chosen = np.where(first > 1, np.where(first == numbers[2], 2, first), 1)
+    wanted = square.sum(0) * square[:, 0].sum() + chosen - lanes + 1
+    try_all(numbers)
+    return bool((numbers[:lanes] == wanted).all())
 
 
 _LANES = _chosen()
