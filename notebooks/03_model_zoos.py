@@ -148,7 +148,7 @@ show_table(study.publish("zoo-accuracy-over-epochs", spread).drop(columns="count
 # %% [markdown]
 # And the published ones, with ours beside them where a zoo has the same name and epoch. These are **not like for like**: at
 # `quick` and `laptop` our `mnist_seed` uses 5,000 of the images and another initialisation (see its recipe above), and its
-# first epoch is far ahead for that reason.
+# first epoch is far ahead for that reason. The [next page](03b_mnist_seed) grows it at the recorded settings.
 
 # %% tags=["output_scroll", "hide-input"]
 reported = published.as_fractions(published.accuracy_statistics()).assign(mean=lambda t: t["mean"].fillna(t["median"]))
@@ -321,8 +321,8 @@ show_table(beside_benchmark("digits_hyp", bounded, "filtered"))
 # %% [markdown]
 # **Reading.** What raw weights seemed to know about `tetris_hyp` was mostly which seed a model came from. And a linear probe is at
 # the mercy of outliers: in `digits_hyp` at `laptop` a handful of models drags it units below zero. The filter takes them out and
-# $s(W)$ recovers, as it does under trees; raw weights stay below zero, here as in `digits_seed`, where no weight is large and the
-# reason is another: hundreds of dimensions and few models.
+# $s(W)$ recovers, as it does under trees; raw weights stay below zero, here as in `digits_seed` and `mnist_seed`, where no weight is
+# large and the reason is another: hundreds or thousands of dimensions and few models.
 #
 # And the factors themselves, in the zoos that vary them: can they be read off the weights? Numbers by $R^2$ (learning rates in
 # their logarithm), names by accuracy of a linear soft-max (standardised features, solved to its optimum: ours, the published one

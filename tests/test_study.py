@@ -106,3 +106,25 @@ def test_paper_trains_on_a_gpu_where_there_is_one(tmp_path, monkeypatch):
         monkeypatch.setattr(torch.cuda, "is_available", lambda there=there: there)
         assert Study("paper", store=tmp_path).device == device
         assert Study("laptop", store=tmp_path).device == "cpu"
+
+
+def test_a_committed_table_of_another_profile_is_found_or_its_making_explained(study):
+    curve = study.committed("zoo-accuracy-over-epochs", "mnist_seed", profile="paper")
+
+    assert curve["epoch"].tolist() == list(range(51)) and curve["mean"].between(0, 1).all()
+    with pytest.raises(FileNotFoundError, match=r"no zoo-umap.nothing.csv in book/results/paper; run the page .*paper"):
+        study.committed("zoo-umap", "nothing", profile="paper")
+    with pytest.raises(ValueError, match="no profile 'huge'"):
+        study.committed("zoo-umap", profile="huge")
+
+
+@pytest.mark.parametrize("models", [0, -5, 2.5])
+def test_a_part_of_a_zoo_has_a_whole_number_of_models(study, models):
+    with pytest.raises(ValueError, match="models is a whole number from 1 on, or None"):
+        study.zoo("tetris_seed", models=models)
+
+
+def test_a_part_of_a_zoo_holds_the_same_models(study):
+    whole, part = study.zoo("tetris_seed"), study.zoo("tetris_seed", models=2)
+
+    assert len(part) == 2 and torch.equal(part.weights, whole.weights[:2])

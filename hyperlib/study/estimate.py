@@ -39,7 +39,7 @@ def benchmark(table: str, folder: Path | None = None) -> pd.DataFrame:
 
     Raises FileNotFoundError, with what to do, where it is not there.
     """
-    file = (folder or paths.root() / "book" / "results" / "benchmarks") / f"{table}.csv"
+    file = (folder or paths.committed_folder("benchmarks")) / f"{table}.csv"
     if not file.is_file():
         raise FileNotFoundError(
             f"{file} is missing; `make bench` measures it in minutes and `make results` puts it there."

@@ -44,6 +44,11 @@ def results_folder(profile: str, clone: Path | None = None) -> Path:
     return Path(base) / check_profile(profile)
 
 
+def committed_folder(name: str) -> Path:
+    """Where the results of a profile, or those of the benchmarks, are under version control."""
+    return root() / "book" / "results" / name
+
+
 def thesis_folder() -> Path:
     """The thesis as project data: zoos, artefact ids and published numbers."""
     return root() / "book" / "thesis"

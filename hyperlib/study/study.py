@@ -124,8 +124,7 @@ class Study:
         For what a laptop cannot make; a page says whose numbers these are. Raises FileNotFoundError where none is.
         """
         published.artefact(artefact_id)
-        folder = paths.committed_results_folder(check_profile(profile))
-        file = folder / _file_name(artefact_id, part)
+        file = paths.committed_folder(check_profile(profile)) / _file_name(artefact_id, part)
         if not file.is_file():
             raise FileNotFoundError(
                 f"There is no {file.name} in book/results/{profile}; run the page with profile {profile} and then "
