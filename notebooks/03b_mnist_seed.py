@@ -81,13 +81,13 @@ ax.legend()
 plt.show()
 
 # %% [markdown]
-# **Reading.** After 400 steps all models are at chance, and they leave it slowly and side by side. At `laptop` the lines pass through
+# **Reading.** After 400 steps all models are near chance, and they leave it slowly and side by side. At `laptop` the lines pass through
 # the published point: on a twelfth of the images, but after as many steps, our models are where the published ones were after
 # their first epoch. In this phase the clock is the step, not the epoch. (At `quick` the lines end at half of the way.)
 #
 # ## Does our zoo follow the published curve?
 #
-# At the profile `paper` this page grows the first `models` of the 1,000, on all 60,000 + 10,000 images (50,000 to train on,
+# At the profile `paper` this page grows the first `models` (128, unless you name another number) of the 1,000, on all 60,000 + 10,000 images (50,000 to train on,
 # and the official test images). At the other profiles it shows the tables of the last such run, which lie in
 # `book/results/paper`: **these numbers are of that run, not of this page's profile.**
 
@@ -131,10 +131,8 @@ near = compared[compared["deviations"].abs() <= 1]
 print(f"Within one published standard deviation at epochs {near['epoch'].tolist()} of {compared['epoch'].tolist()}.")
 transfer = published.published("ghr-transfer", dataset="SVHN -> MNIST", method="B_T").set_index("epoch")
 last = compared.iloc[-1]
-print(
-    f"Standard deviation at epoch 50: ours {100 * last['ours_std']:.1f} points, printed "
-    f"{100 * last['published_std']:.1f} in one table and {transfer.loc[50, 'std']:.1f} in the other."
-)
+print(f"Standard deviation at epoch 50, in points: ours {100 * last['ours_std']:.1f};")
+print(f"printed {100 * last['published_std']:.1f} in one table, {transfer.loc[50, 'std']:.1f} in the other.")
 
 # %% [markdown]
 # **Reading.** Where the means agree at all three epochs within a fraction of the published spread, these settings, read from the

@@ -103,7 +103,7 @@ show_table(by_network("per_s_ratio"))
 # **Reading.** Two effects are in these rows. A plain loop pays a fixed price for each operation that it starts, and the smaller the
 # network, the more of its time that is; so the small networks gain most. Batching over models spreads this price, which is what
 # the torch engine lives on; for the larger networks there is little left to spread. Compiled code, one model per core, does not
-# depend on it.
+# depend on it. (The torch engine's job of four small CNNs is one block of models, and so uses one core.)
 #
 # ## How near to the machine's limit?
 #
