@@ -471,7 +471,7 @@ scores
 #
 # Every row is computed from the tables above, and a claim that does not hold here stands here too. A comparison of two kinds of
 # features *held* in a zoo if the whole interval of their difference is above zero, is *reversed* if it is below, and else
-# *undecided*: with few test models, as at `quick`, that is the common verdict.
+# *undecided*: with few test models, as at `quick`, that is a frequent verdict.
 
 # %% tags=["hide-input"]
 def row(claim, source, by_zoo):

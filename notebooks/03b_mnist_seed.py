@@ -137,7 +137,7 @@ print(f"printed {100 * last['published_std']:.1f} in one table, {transfer.loc[50
 # %% [markdown]
 # **Reading.** Where the means agree at all three epochs within a fraction of the published spread, these settings, read from the
 # released script, and our training of them are those of the published zoo, as far as a mean can tell. That the start is at chance and
-# the middle of training is wide (at epoch 10 the models are farthest apart) is what the figure adds to the three numbers. Of the
+# the middle of training is wide (around epoch 8 the models are farthest apart) is what the figure adds to the three numbers. Of the
 # two printed deviations at epoch 50, ours is near one and far from the other.
 
 # %% [markdown]
@@ -165,8 +165,8 @@ assert (wide[0] < 0.3).all()  # chance, give or take
 print(f"{left.mean():.0%} have left by the end, at steps {(400 * (last_below + 1))[left].tolist()}")
 
 # %% [markdown]
-# The border is passed at another step by every model: the epoch after the last one at or below it, times 400. A single seed says
-# little about settings like these.
+# The step is the epoch after the last one at or below the border, times 400. Models pass it at different steps, so a single seed
+# says little about settings like these.
 #
 # ```{solution-end}
 # ```

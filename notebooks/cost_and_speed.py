@@ -122,10 +122,11 @@ shown = ["network", "engine", "cores", "multiply-adds per image", "gflops", "pea
 show_table(peak[[*shown, "% of peak"]], precision=1)
 
 # %% [markdown]
-# **Reading.** The fraction rises with the work per image. A network of a hundred weights has next to nothing to multiply: its time
+# **Reading.** The fraction rises with the work per image and then levels off. A network of a hundred weights has next to nothing to multiply: its time
 # goes to what the count leaves out, so the peak is no useful limit for it. A convolutional network of the thesis has enough, and
 # there the fraction says how near training is to what matrix products reach. It can pass 100 %: PyTorch's product of square
-# matrices is a strong yardstick, not the processor's own bound. Where the remaining time goes was not profiled.
+# matrices is a yardstick that readers can measure, not the processor's own bound (its vectors may be wider than those that the
+# product uses). Where the remaining time goes was not profiled.
 #
 # What several cores give over one, by wall time:
 
@@ -186,7 +187,8 @@ for what, part in growth.groupby("grows", sort=False):
 show_table(pd.DataFrame(rows), precision=2)
 
 # %% [markdown]
-# **Reading.** Where the second column from the right says 2, the cost is in proportion, and an estimate by multiplication is safe.
+# **Reading.** Where the second column from the right says 2, the cost is in proportion, and an estimate by multiplication is safe on a quiet machine; on a shared one, plan for two
+# to three times as much.
 # Weights are the exception: what counts is not how many there are but how often each is used (the last column), and wider layers use
 # the processor better.
 #
