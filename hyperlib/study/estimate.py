@@ -159,13 +159,7 @@ def _row(recipe: ZooRecipe, rates: pd.DataFrame, cores: int) -> dict[str, object
 
 def _made(store: Store, recipe: ZooRecipe) -> Manifest | None:
     """The newest record of this zoo that today's code would make again."""
-    wanted = {
-        "architecture": repr(recipe.architecture),
-        "design": recipe.design.to_csv(index=False),
-        "epochs": recipe.epochs,
-        "batch_size": recipe.batch_size,
-    }
-    wanted = plain(wanted).items()
+    wanted = plain(recipe.ingredients).items()
     found = [Manifest.find(folder) for folder in store.folder.glob(f"zoos/{recipe.name}-*") if folder.is_dir()]
     fitting = [one for one in found if one and wanted <= one.order.recipe.items() and one.order.is_current()]
     return max(fitting, key=lambda one: one.created, default=None)

@@ -73,6 +73,16 @@ class ZooRecipe:
         return design.reset_index(drop=True).head(self.models or len(design))
 
     @property
+    def ingredients(self) -> dict[str, Any]:
+        """What the store knows a zoo of this recipe by, beside the checksum of its images."""
+        return {
+            "architecture": repr(self.architecture),
+            "design": self.design.to_csv(index=False),
+            "epochs": self.epochs,
+            "batch_size": self.batch_size,
+        }
+
+    @property
     def seeds(self) -> str:
         """The model seeds in words, for the page's provenance."""
         seeds = self.design["seed"]

@@ -73,13 +73,7 @@ class Study:
             recipe = replace(recipe, models=min(models, len(recipe.design)))
         record_seeds(recipe.name, recipe.seeds)
         images = recipe.images.load()
-        ingredients = {
-            "architecture": repr(recipe.architecture),
-            "images": images.checksum,
-            "design": recipe.design.to_csv(index=False),
-            "epochs": recipe.epochs,
-            "batch_size": recipe.batch_size,
-        }
+        ingredients = recipe.ingredients | {"images": images.checksum}
         engine = resolve_engine(self.engine, recipe.architecture, self.device)
         made_by = engine if self.device == "cpu" else f"{engine}-{self.device}"
 
