@@ -1,19 +1,21 @@
 """What a built site must hold to be read offline, by everyone: `python tests/check_site.py _build/html`.
 
 Every link inside the site leads to a page and an anchor that exist; every picture says in words what it
-shows, and every figure has a caption; nothing is loaded from another address. Ordinary links to other sites
-may stand, they need a network and are checked by a scheduled workflow. Prints one line for each fault and a
-line that counts.
+shows, and every figure has a caption; a figure that moves has a still, its scripts and all its data in the site;
+nothing is loaded from another address. Ordinary links to other sites may stand, they need a network and are
+checked by a scheduled workflow. Prints one line for each fault and a line that counts.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from bs4 import BeautifulSoup, Tag
@@ -37,6 +39,13 @@ LOADING_LINKS = {"stylesheet", "icon", "shortcut", "preload", "prefetch", "modul
                  "dns-prefetch", "manifest", "apple-touch-icon"}  # fmt: skip
 IN_STYLES = re.compile(r"""url\(\s*['"]?([^'")]+)|@import\s+['"]([^'"]+)""")
 IN_SCRIPTS = re.compile(r"""['"](https?://[^'"\s]+\.(?:m?js|css|wasm)(?:[?#][^'"\s]*)?)['"]""")
+IN_SCRIPT_FILES = re.compile(r"""["'`]((?:https?:)?//(?!www\.w3\.org/)[\w-]+\.[\w.-]+[^"'`\s]*)""", re.IGNORECASE)
+KNOWN_SCRIPTS = {  # they name addresses and ask none of them on our pages; all other scripts name none
+    "_static/plotly.min.js": "map tiles, outlines of countries, its own cloud: see MAPS",
+    "_static/mathjax/tex-chtml.js": "speech rules, which the pages don't switch on, and old browsers",
+}
+MAPS = re.compile(r"scattergeo|choropleth(map(box)?)?|(scatter|density)map(box)?")  # for these Plotly loads something
+LIVE_SCRIPTS = ("plotly.min.js", "movable.js")
 PATH_LIKE = re.compile(r"^[\w./\\-]*[\\/][\w./\\-]*$|\.(png|svg|jpe?g|gif|webp)$", re.IGNORECASE)
 
 
@@ -65,11 +74,15 @@ def faults(site: Path) -> list[str]:
     pages = {name: Page(site, name) for name in names if not name.startswith("_static/")}
     found = []
     for page in pages.values():
-        checks = (broken_links(page, pages), faulty_pictures(page), remote_resources(page))
+        checks = (broken_links(page, pages), faulty_pictures(page), faulty_live_figures(page), remote_resources(page))
         found += [f"{page.name}: {fault}" for check in checks for fault in check]
     for sheet in sorted(site.rglob("*.css")):
         text = sheet.read_text(encoding="utf-8", errors="replace")
         found += [f"{sheet.relative_to(site).as_posix()}: {fault}" for fault in remote_in_styles(text)]
+    for script in sorted(site.rglob("*.js")):
+        name, text = script.relative_to(site).as_posix(), script.read_text(encoding="utf-8", errors="replace")
+        if name not in KNOWN_SCRIPTS:
+            found += [f"{name}: a script names {url[:80]}" for url in IN_SCRIPT_FILES.findall(text)]
     return found
 
 
@@ -104,6 +117,28 @@ def faulty_pictures(page: Page) -> Iterator[str]:
             yield f"<img> {output.get('src', '')[:80]} is an output without figure number and caption"
 
 
+def faulty_live_figures(page: Page) -> Iterator[str]:
+    """Figures that move without a still, without the scripts that draw them, or with data that lie elsewhere."""
+    lives = page.soup.select(".movable-live")
+    sources = [str(script["src"]).split("?")[0] for script in page.soup.find_all("script", src=True)]
+    for script in LIVE_SCRIPTS if lives else ():
+        if not any(source.endswith(f"_static/{script}") for source in sources):
+            yield f"a figure that moves is there, and {script}, which draws it, is not loaded"
+    for live in lives:
+        figure = live.find_parent("figure", class_="movable")
+        name = figure.get("id", "") if figure else ""
+        if figure is None or figure.find("img") is None:
+            yield f"<figure> {name} moves and has no still"
+        try:
+            data = json.loads(live.find("script", type="application/json").get_text())
+        except (AttributeError, ValueError):
+            yield f"<figure> {name} moves and has no data that can be read"
+            continue
+        maps = {str(trace.get("type")) for trace in data.get("data", []) if MAPS.fullmatch(str(trace.get("type")))}
+        yield from (f"<figure> {name} has a map, {kind}, which loads from elsewhere" for kind in sorted(maps))
+        yield from (f"<figure> {name} loads {text}" for text in _texts(data) if REMOTE.match(text))
+
+
 def remote_resources(page: Page) -> Iterator[str]:
     """Scripts, styles, fonts and pictures that a browser would load from elsewhere."""
     for tag in page.soup.find_all(list(LOADED)):
@@ -134,6 +169,15 @@ def _addresses(page: Page) -> Iterator[tuple[Tag, str]]:
         url = tag.get("href") if tag.name in ("a", "link") else tag.get("src")
         if isinstance(url, str) and url.strip():
             yield tag, url.strip()
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """All texts in what a JSON file holds."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _texts(part)
 
 
 def _has_anchor(page: Page | None, anchor: str) -> bool:

@@ -36,6 +36,27 @@ record_seeds("sums", "1 to 3")
 print("one and one is", 1 + 1)
 """
 
+MOVES = """# %%
+import matplotlib.pyplot as plt
+import numpy as np
+import plotly.graph_objects as go
+from hyperlib.study.movable import movable
+
+x, rates = np.linspace(0, 6, 40), [1, 2, 3]
+still, ax = plt.subplots(figsize=(7, 3.4))
+ax.plot(x, np.sin(x))
+live = go.Figure([go.Scatter(x=x, y=wave(x), name=name) for name, wave in {"sine": np.sin, "cosine": np.cos}.items()])
+steps = [{"label": f"{rate}", "method": "restyle", "args": [{"y": [np.sin(rate * x)]}, [0]]} for rate in rates]
+buttons = [{"label": f"{sign} sign", "method": "restyle", "args": [{"y": [factor * np.sin(x)]}, [0]]}
+           for sign, factor in {"plus": 1, "minus": -1}.items()]
+live.update_layout(sliders=[{"steps": steps, "currentvalue": {"prefix": "rate "}}], updatemenus=[{"buttons": buttons}])
+live.update_layout(xaxis_title="time in s", yaxis_title="height </script><b>m</b>")
+movable(live, still, name="fig-wave", alt="A wave that rises and falls once.", caption="A wave, with $a^2 < 1$.")
+
+# %% [markdown]
+# A slider changes the rate in {numref}`fig-wave`.
+"""
+
 FAILS = """# %%
 before = 1
 

@@ -18,9 +18,10 @@ import batched_forms  # noqa: E402  (the folder is no package)
 import clock  # noqa: E402
 import plain  # noqa: E402
 import run  # noqa: E402
+import weight_space  # noqa: E402
 from settings import SETTINGS, Options  # noqa: E402
 
-from hyperlib import small_cnn  # noqa: E402
+from hyperlib import align, permutation_index, random_permutations, small_cnn  # noqa: E402
 from hyperlib.study import build  # noqa: E402
 from hyperlib.study.edition import Edition  # noqa: E402
 from hyperlib.study.site import promote_benchmarks  # noqa: E402
@@ -36,6 +37,7 @@ COLUMNS = {
     "architectures": "architecture weights forward training evaluate_us train_us_batch_32 train_us_batch_10",
     "batched_forms": "device threads models form step_ms us_per_model_image speed_ratio",
     "files": "action zoo_s one_file_per_checkpoint_s ratio",
+    "weight_space": "action networks ours_s one_by_one_s ratio",
 }
 
 
@@ -69,6 +71,25 @@ def test_ratios_are_against_the_plain_loop_of_the_same_network():
         base = rows[rows["contestant"] == "plain loop"].iloc[0]
         assert np.allclose(rows["per_cpu_s_ratio"], rows["per_cpu_s"] / base["per_cpu_s"])
         assert np.allclose(rows["per_s_ratio"], rows["per_s"] / base["per_s"])
+
+
+def test_the_other_side_of_the_weight_space_table_does_the_same_work():
+    network, generator = small_cnn(), torch.Generator().manual_seed(0)
+    weights = network.initialise([0, 1], "kaiming_normal")
+    one, other = ({k: v.numpy() for k, v in network.layout.unflatten(row).items()} for row in weights)
+    orders = random_permutations(network, 1, generator)
+    moved = one
+    for group, order in orders.items():
+        moved = weight_space.reordered(moved, group, order[0].numpy())
+
+    assert torch.equal(flat(moved), weights[:1].gather(-1, permutation_index(network, orders))[0])
+    assert torch.equal(flat(weight_space.matched(one, moved)), weights[0])
+    distance = (flat(weight_space.matched(one, other)) - weights[0]).norm()
+    assert distance < 1.05 * align(network, weights[0], weights[1:], restarts=5).distance[0]
+
+
+def flat(state: dict[str, np.ndarray]) -> torch.Tensor:
+    return small_cnn().layout.flatten({name: torch.from_numpy(values) for name, values in state.items()})
 
 
 # -- a whole run, and what becomes of it

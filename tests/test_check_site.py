@@ -15,13 +15,19 @@ GOOD = """<html><head><link rel="stylesheet" href="own.css"><link rel="canonical
 </figure><script src="own.js"></script><script>const page = "https://example.org/edit"</script>
 <a href="other.html"><img src="a.png" alt="">words</a></body></html>"""
 
+SCRIPTS = '<script src="_static/plotly.min.js?v=1"></script><script src="_static/movable.js"></script>'
+LIVE = """<figure class="movable" id="fig-m"><img src="a.png" alt="A wave."><div class="movable-live">
+<script type="application/json">{"data":[{"type":"scatter","y":[1,2]}],"layout":{"title":{"text":"a // b"}}}</script>
+</div><figcaption><p><span class="caption-text">A wave.</span></p></figcaption></figure>"""
+
 
 @pytest.fixture
 def site(tmp_path: Path) -> Path:
     (tmp_path / "index.html").write_text(GOOD)
     (tmp_path / "other.html").write_text('<p id="there">There</p>')
     (tmp_path / "own.css").write_text("@import 'more.css'; p { background: url(a.png) }")
-    for name in ("own.js", "a.png", "more.css"):
+    (tmp_path / "_static").mkdir()
+    for name in ("own.js", "a.png", "more.css", "_static/plotly.min.js", "_static/movable.js"):
         (tmp_path / name).write_text("")
     return tmp_path
 
@@ -74,6 +80,46 @@ def test_fault_is_found(site, html, fault):
 def test_fonts_of_style_sheets_are_checked(site):
     (site / "own.css").write_text("@font-face { src: url('https://fonts.org/f.woff2') }")
     assert check_site.faults(site) == ["own.css: a style loads https://fonts.org/f.woff2"]
+
+
+def test_clean_figure_that_moves_has_no_fault(site):
+    assert add(site, SCRIPTS + LIVE) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        ('<img src="a.png" alt="A wave.">', "", "fig-m moves and has no still"),
+        (' alt="A wave."', "", "has no alt text"),
+        ('<span class="caption-text">A wave.</span>', "", "fig-m has no caption"),
+        ('<figure class="movable" id="fig-m">', '<figure id="fig-m">', "moves and has no still"),
+        ('{"data"', '"data"', "no data that can be read"),
+        ("application/json", "text/plain", "no data that can be read"),
+        ('"scatter"', '"choropleth"', "fig-m has a map, choropleth,"),
+        ('"scatter"', '"densitymap"', "fig-m has a map, densitymap,"),
+        ('"a // b"', '"https://a.org/a.png"', "fig-m loads https://a.org/a.png"),
+        ("plotly.min.js", "plotly.js", "plotly.min.js, which draws it, is not loaded"),
+        ("_static/movable.js", "own.js", "movable.js, which draws it, is not loaded"),
+    ],
+)
+def test_fault_of_a_figure_that_moves_is_found(site, old, new, fault):
+    (site / "_static" / "plotly.js").write_text("")
+    page = SCRIPTS + LIVE
+    assert old in page
+    found = add(site, page.replace(old, new))
+    assert len(found) == 1 and fault in found[0]
+
+
+def test_of_all_scripts_only_the_known_ones_name_addresses(site):
+    names = 'const space = "http://www.w3.org/2000/svg", half = a // b;\nfetch("https://cdn.org/topology/" + kind)'
+    (site / "_static" / "plotly.min.js").write_text(names)
+    assert check_site.faults(site) == []
+    (site / "own.js").write_text(names)
+    (site / "_static" / "movable.js").write_text("load('//cdn.org/a')")
+    assert check_site.faults(site) == [
+        "_static/movable.js: a script names //cdn.org/a",
+        "own.js: a script names https://cdn.org/topology/",
+    ]
 
 
 def test_folder_without_a_site_is_a_fault(tmp_path):

@@ -48,7 +48,7 @@ def test_no_pin_of_a_graphics_driver():
 def test_pins_are_what_is_installed_here():
     from importlib.metadata import version
 
-    for name in ("torch", "numpy", "sphinx", "papermill"):
+    for name in ("torch", "numpy", "sphinx", "papermill", "plotly"):
         assert Version(version(name)).public == str(PINS[name]), f"{name}: run `make env`"
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,9 @@ from hyperlib.study.profiles import check_profile
 # Parts of the library that run, check or show chapters and cannot change a number in them.
 _RUNNERS = "build cost edition environment execute pairs parameters record site sphinxext worker"
 NOT_RESULTS = tuple(f"hyperlib.study.{name}" for name in _RUNNERS.split())
+# Chapters start in threads, and Python 3.11 counts the depth of syntax trees for all threads together: where a garbage
+# collection lets another one in, `ast.parse` can end in a SystemError (CPython's issue 106905, mended since).
+_PARSING = threading.Lock()
 KERNEL = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
 
 
@@ -102,11 +106,13 @@ class Chapter:
 
     def ingredients(self) -> dict[str, Any]:
         """All that the execution depends on."""
-        code = [cell.source for cell in self.notebook().cells if cell.cell_type == "code"]
+        with _PARSING:
+            code = [cell.source for cell in self.notebook().cells if cell.cell_type == "code"]
+            library = package_fingerprint("hyperlib", exclude=NOT_RESULTS)
         return {
             "code": _sha256(json.dumps(code).encode()),
             "parameters": {"profile": self.edition.profile},
-            "library": package_fingerprint("hyperlib", exclude=NOT_RESULTS),
+            "library": library,
             "thesis": folder_hash(self.edition.root / "book" / "thesis"),
             "versions": versions(),
         }

@@ -1,4 +1,4 @@
-"""What the compiled engine and the files were to reach, set before they were measured, beside what a run measured.
+"""What engine, files and weight space were to reach, set before they were measured, beside what a run measured.
 
 A floor makes the thing worth having, an aim is what we hoped for. Ratios of training are per second of processor time
 in one run of the benchmarks: against the plain loop, and against the one that also evaluates the train split and so
@@ -25,6 +25,13 @@ _RATIOS = {  # floor and aim
 }
 _BASELINES = {"over the plain loop": "plain loop", "over as much work": "plain loop, same measures"}
 _FILES = {"write": 50, "load all": 20, "one checkpoint": 20}
+_WEIGHT_SPACE = {  # seconds at most
+    "permute": 0.1,
+    "align to one reference": 20,
+    "all pairs: l2": 30,
+    "all pairs: cosine": 30,
+    "all pairs: CKA of 1,000 answers": 30,
+}
 _AT_LEAST, _AT_MOST = "at least", "at most"
 Row = tuple[str, str, float | None, float | None, float]
 
@@ -35,6 +42,7 @@ def targets(read: Callable[[str], pd.DataFrame] = benchmark) -> pd.DataFrame:
     read: gives a table of the benchmarks by its name. What a table does not have is "not measured".
     """
     rows = [*_training(read("training")), *_peak(read("peak")), *_files(read("files")), *_first(read("compile"))]
+    rows += _weight_space(read("weight_space"))
     spare = _one(read("memory"), "besides_gib", engine=ENGINE)
     rows.append(("GiB for 500 small CNNs besides the kept weights", _AT_MOST, 2, None, spare))
     table = pd.DataFrame(rows, columns=["target", "side", "floor", "aim", "measured"])
@@ -64,6 +72,13 @@ def _peak(table: pd.DataFrame) -> Iterator[Row]:
 def _files(table: pd.DataFrame) -> Iterator[Row]:
     for action, floor in _FILES.items():
         yield f"files: {action}, times", _AT_LEAST, floor, None, _one(table, "ratio", action=action)
+
+
+def _weight_space(table: pd.DataFrame) -> Iterator[Row]:
+    for action, most in _WEIGHT_SPACE.items():
+        networks = _one(table, "networks", action=action)
+        count = "" if math.isnan(networks) else f", {networks:.0f} small CNNs"
+        yield f"weight space: seconds, {action}{count}", _AT_MOST, most, None, _one(table, "ours_s", action=action)
 
 
 def _first(table: pd.DataFrame) -> Iterator[Row]:

@@ -66,11 +66,12 @@ def unchecked_index(
     index = torch.empty(models, structure.slots[-1].slot.stop, dtype=torch.int64)
     for entry in structure.slots:
         written, places, read, inner = entry.shape
-        rows = _places_of(permutations, entry.writes, written) * (places * read * inner)
-        columns = _places_of(permutations, entry.reads, read) * inner
-        inside = torch.arange(places)[:, None] * (read * inner) + torch.arange(inner) + entry.slot.start
-        block = index[:, entry.slot.start : entry.slot.stop].unflatten(1, entry.shape)
-        block[:] = rows[:, :, None, None, None] + (columns[:, None, None, :, None] + inside[:, None, :])
+        row = places * read * inner
+        rows = _places_of(permutations, entry.writes, written) * row + entry.slot.start
+        columns = _places_of(permutations, entry.reads, read)[:, None, :, None] * inner + torch.arange(inner)
+        within_row = torch.arange(places)[:, None, None] * (read * inner) + columns
+        block = index[:, entry.slot.start : entry.slot.stop].view(models, written, row)
+        torch.add(rows.expand(models, -1)[:, :, None], within_row.flatten(1)[:, None], out=block)
     return index
 
 

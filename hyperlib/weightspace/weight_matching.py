@@ -151,15 +151,17 @@ class WeightMatching:
         found = torch.from_numpy(_assignments(gains.numpy()))
         now = each[0].diagonal(dim1=1, dim2=2).sum(1)
         reached = gains.gather(2, found[:, :, None])[:, :, 0].sum(1)
-        rows = (reached > now + 1e-9 * gains.abs().amax((1, 2))).nonzero()[:, 0]
-        moved, order = state.take(rows), found[rows]
-        signs = combinations[choices[rows].gather(2, order[:, :, None])[:, :, 0]]
-        self._move(moved, group, order, dict(zip(names, signs.unbind(-1), strict=True)))
-        if any(table.entry.writes == table.entry.reads for table in self.tables[group]):
-            ahead = moved.current @ self.target > state.current[rows] @ self.target
-            rows, moved = rows[ahead], moved.take(ahead.nonzero()[:, 0])
-        state.put(rows, moved)
-        return torch.zeros(len(now), dtype=torch.bool).index_fill_(0, rows, True)
+        improved = reached > now + 1e-9 * gains.abs().amax((1, 2))
+        order = torch.where(improved[:, None], found, torch.arange(found.shape[1]))
+        signs = combinations[choices.gather(2, order[:, :, None])[:, :, 0]].masked_fill(~improved[:, None, None], 1.0)
+        coupled = any(table.entry.writes == table.entry.reads for table in self.tables[group])
+        before = state.take(torch.arange(len(now))) if coupled else None
+        self._move(state, group, order, dict(zip(names, signs.unbind(-1), strict=True)))
+        if before is not None:  # the gains were a linearisation: take back what did not help
+            back = (state.current @ self.target <= before.current @ self.target).nonzero()[:, 0]
+            state.put(back, before.take(back))
+            improved[back] = False
+        return improved
 
     def _gains(
         self, current: Tensor, group: str, combinations: Float[Tensor, "combinations signals"]
