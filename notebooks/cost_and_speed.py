@@ -221,6 +221,20 @@ seconds = files[["zoo_s", "one_file_per_checkpoint_s"]].apply(three_digits)
 show_table(files[["action"]].join(seconds).assign(ratio=three_digits(files["ratio"])))
 
 # %% [markdown]
+# ## Moving and comparing networks
+#
+# What the pages on weight space do to populations: reorder units at random, align to a reference, compare all pairs. The other
+# side is the same for one network or pair at a time, in a loop, timed on twenty networks and counted up.
+
+# %%
+moves = benchmark("weight_space")
+seconds = moves[["ours_s", "one_by_one_s"]].apply(three_digits)
+show_table(moves[["action", "networks"]].join(seconds).assign(ratio=three_digits(moves["ratio"])))
+
+# %% [markdown]
+# **Reading.** None of these is a matter of minutes, on either side, for networks of this size. Comparing all pairs gains most from
+# being one matrix product. Alignment gains least: most of its time is the exact solver of the assignments, which both sides call.
+#
 # ## What does each zoo cost?
 #
 # Since cost is in proportion, a price list needs one measurement per architecture: microseconds per training image and per
@@ -330,7 +344,7 @@ assert 4 * 200 * 31 * large.num_weights == 269_154_400  # bytes, epoch 0 include
 #
 # ## What held, what did not
 #
-# Before the compiled engine was written we set targets: a floor that makes it worth having, and an aim (both are our choice).
+# Before each of these was written we set targets: a floor that makes it worth having, and an aim (both are our choice).
 # Ratios of training are per second of processor time: over the plain loop, and over the one that does as much work as ours.
 
 # %%

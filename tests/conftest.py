@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch and scikit-learn: tests are small, threads only wait
 
 import jaxtyping
 
 if os.environ.get("HYPERLIB_SHAPES", "0") == "1":
-    jaxtyping.install_import_hook(["hyperlib.weightspace", "hyperlib.zoos"], "shape_checks.checked")
+    zoos = (Path(__file__).parents[1] / "hyperlib" / "zoos").glob("*.py")  # not the kernels: Numba compiles no checks
+    modules = ["hyperlib.weightspace", *(f"hyperlib.zoos.{file.stem}" for file in zoos)]
+    jaxtyping.install_import_hook(modules, "shape_checks.checked")
 
 import pytest  # noqa: E402  (the hook comes first)
 import torch  # noqa: E402

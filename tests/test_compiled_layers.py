@@ -32,7 +32,7 @@ from hyperlib.weightspace.layers import (
     MaxPool,
 )
 from hyperlib.zoos.design import grid
-from hyperlib.zoos.engines import COMPILED_LAYERS, resolve_engine
+from hyperlib.zoos.engines import COMPILED_LAYERS, resolve_engine, uncovered
 from hyperlib.zoos.images import Images
 from hyperlib.zoos.kernels.lanes import LANES
 from hyperlib.zoos.kernels.program import ADD, AVERAGE, BEND, LAYER_KINDS, LINEAR, PASS_ON, POOL, Program
@@ -42,6 +42,7 @@ from hyperlib.zoos.training import Block
 CLASSES = 3
 BATCHES = (1, 3, 10, 32, 33)
 MODELS = 2
+COVERED = [name for name in ARCHITECTURES if "3ch" not in name and not uncovered(network(name))]
 
 
 def trainer_of(
@@ -324,7 +325,7 @@ def assert_places_are_apart(net: Architecture, batch_size: int, drops: bool) -> 
 
 @pytest.mark.parametrize("drops", [False, True])
 @pytest.mark.parametrize("batch_size", [1, 32, 200])
-@pytest.mark.parametrize("name", [name for name in ARCHITECTURES if "3ch" not in name] + ["compiled_net"])
+@pytest.mark.parametrize("name", [*COVERED, "compiled_net", "odd_residual_net"])
 def test_values_needed_at_the_same_time_have_places_of_their_own(name, batch_size, drops):
     assert_places_are_apart(network(name), batch_size, drops)
 
@@ -349,4 +350,6 @@ def test_the_engine_and_its_kernels_know_the_same_layers():
     assert set(COMPILED_LAYERS) == set(LAYER_KINDS)
     assert sorted(LAYER_KINDS.values()) == list(range(len(LAYER_KINDS)))
     assert resolve_engine("auto", network("compiled_net")) == "numba"
+    assert resolve_engine("auto", network("padded_net")) == "torch"
+    assert "wide_mlp" in COVERED and "small_resnet_1ch" not in COVERED
     assert {type(step.layer) for step in network("compiled_net").steps} == set(COMPILED_LAYERS)

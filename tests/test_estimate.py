@@ -5,7 +5,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from hyperlib import ARCHITECTURES, Study, load_images
+from hyperlib import Study, load_images
 from hyperlib.study import recipes
 from hyperlib.study.estimate import (
     benchmark,
@@ -15,16 +15,17 @@ from hyperlib.study.estimate import (
     image_counts,
     kept_bytes,
 )
-from hyperlib.study.profiles import PROFILES
 from hyperlib.study.recipes import BOOK_ZOOS, ImageSet, zoo_recipe
 from hyperlib.study.thesis_recipes import all_zoos
+from hyperlib.weightspace.architectures import ARCHITECTURES, LARGE_ARCHITECTURES
 
+NETWORKS = [*ARCHITECTURES, *LARGE_ARCHITECTURES]
 RATES = pd.DataFrame(
     {
-        "architecture": list(ARCHITECTURES),
-        "evaluate_us": [1.0 + place for place in range(len(ARCHITECTURES))],
-        "train_us_batch_32": [3.0 + place for place in range(len(ARCHITECTURES))],
-        "train_us_batch_10": [7.0 + place for place in range(len(ARCHITECTURES))],
+        "architecture": NETWORKS,
+        "evaluate_us": [1.0 + place for place in range(len(NETWORKS))],
+        "train_us_batch_32": [3.0 + place for place in range(len(NETWORKS))],
+        "train_us_batch_10": [7.0 + place for place in range(len(NETWORKS))],
     }
 )
 FREE_EVALUATION = RATES.assign(evaluate_us=0.0)
@@ -93,7 +94,8 @@ def test_the_table_has_every_zoo_that_has_a_recipe_once_at_each_profile():
     ]
 
     thesis = all_zoos().query("recipe.str.startswith('yes')")["id"].str.replace("-", "_")
-    wanted = {(name, profile) for name in BOOK_ZOOS for profile in PROFILES} | {(name, "paper") for name in thesis}
+    book = {(name, profile) for name, at in BOOK_ZOOS.items() for profile in (*at, "paper")}
+    wanted = book | {(name, "paper") for name in thesis}
     assert sorted(listed) == sorted(wanted)
     assert (table[["estimated_s", "bytes", "weights", "models"]] > 0).all(axis=None)
 

@@ -9,6 +9,7 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402
 
 from hyperlib.study import figures  # noqa: E402
+from hyperlib.weightspace.spectral_laws import MarchenkoPastur  # noqa: E402
 
 
 @pytest.fixture
@@ -66,3 +67,51 @@ def test_a_table_is_shown_the_same_every_time_with_a_dash_for_nothing():
     assert "0.333" in html
     assert "–" in html
     assert html.count("min-width: 16rem") == 1
+
+
+def test_lines_are_means_over_models_with_their_deviation(ax):
+    table = pd.DataFrame({"layer": ["fc"] * 4 + ["mean"] * 2, "epoch": [0, 0, 1, 1, 0, 1], "value": [1, 3, 2, 2, 5, 6]})
+
+    figures.lines_over_epochs(table, "value", ax, by="layer")
+
+    assert [line.get_ydata().tolist() for line in ax.lines] == [[2, 2], [5, 6]]
+    assert [line.get_label() for line in ax.lines] == ["fc", "mean"]
+    assert ax.collections[0].get_paths()[0].vertices[:, 1].max() == pytest.approx(2 + 2**0.5)
+
+
+def test_a_branch_of_one_model_has_its_colour_and_one_of_several_is_grey(ax):
+    linkage = np.array([[0, 1, 0.1, 2], [2, 3, 0.2, 2], [4, 5, 1.0, 4]])
+
+    figures.tree(linkage, np.array([7, 7, 9, 9]), ax)
+
+    drawn = {mpl.colors.to_hex(part.get_color()[0]): len(part.get_segments()) for part in ax.collections}
+    own = [mpl.colors.to_hex(colour) for colour in figures.model_colours(np.array([7, 9])).values()]
+    assert drawn == {own[0]: 1, own[1]: 1, figures.INK: 1}
+
+
+def test_a_spectrum_is_drawn_with_its_law_and_edge(ax):
+    law = MarchenkoPastur(1.0, 4.0)
+    values = np.linspace(law.low, 3 * law.high, 500)
+
+    figures.spectrum_against(values, law, ax, "layer")
+
+    curve, edge = ax.lines
+    assert curve.get_ydata().tolist() == law.density(curve.get_xdata()).tolist()
+    assert edge.get_xdata()[0] == law.high
+    area = sum(bar.get_height() * bar.get_width() for bar in ax.patches)
+    assert area == pytest.approx(1)
+
+
+def test_every_run_is_one_line_in_both_forms_of_the_map():
+    points = np.random.default_rng(0).normal(size=(6, 3))
+    table = pd.DataFrame({"model": [0, 0, 0, 4, 4, 4], "epoch": [0, 1, 2] * 2})
+    fig, ax = plt.subplots(subplot_kw={"projection": "3d"})
+
+    figures.trajectories(points, table["model"].to_numpy(), None, ax, "runs")
+    turning = figures.turning_trajectories(points, table)
+
+    assert len(ax.lines) == 2
+    np.testing.assert_allclose(ax.lines[1].get_data_3d(), points[3:].T)
+    np.testing.assert_allclose([trace.x for trace in turning.data], points[:, 0].reshape(2, 3).round(3))
+    assert turning.data[1].text[2] == "model 4, epoch 2"
+    plt.close(fig)

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
 import struct
+import subprocess
+import sys
 import zipfile
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
-from sklearn.datasets import load_digits
+from sklearn.datasets import load_digits, load_sample_images
+from sklearn.neighbors import KNeighborsClassifier
 from torch.testing import assert_close
 from torch.utils.data import random_split
 
 from hyperlib.zoos import image_files, images
+from hyperlib.zoos import photo_digits as drawing
 from hyperlib.zoos.image_files import DEBIAN_FASHION, PUBLISHED
 from hyperlib.zoos.images import IMAGE_SETS, Images, load_images
 from hyperlib.zoos.tetris import SHAPES, placements, tetrominoes
@@ -158,7 +164,7 @@ def test_tetris_can_be_learned_by_100_weights_but_not_at_once():
     assert 0.8 < history[-1].mean() < 0.99
 
 
-@pytest.mark.parametrize("name", ["tetris", "digits"])
+@pytest.mark.parametrize("name", ["tetris", "digits", "photo_digits"])
 def test_a_seed_gives_one_set_and_touches_no_global_randomness(name):
     numpy_state, torch_state = np.random.get_state()[1].copy(), torch.get_rng_state()
     first = load_images(name, seed=7)
@@ -210,6 +216,82 @@ def test_enlarged_digits_are_bilinear_as_by_pillow():
     for before, after in zip(plain.test_x[:20, 0], large.test_x[:20, 0], strict=True):
         wanted = Image.fromarray(before.numpy(), mode="F").resize((28, 28), Image.Resampling.BILINEAR)
         assert_close(after, torch.from_numpy(np.array(wanted)), atol=1e-4, rtol=0)
+
+
+# -- photo_digits --------------------------------------------------------------------------------------------
+
+
+def test_photo_digits_have_the_stated_size_and_equal_classes():
+    made = load_images("photo_digits")
+    assert made.shape == (3, 32, 32) and made.classes == tuple("0123456789")
+    assert torch.bincount(made.train_y).tolist() == [400] * 10
+    assert torch.bincount(made.test_y).tolist() == [100] * 10
+    assert made.train_x.min() == -1 and made.train_x.max() == 1
+    assert torch.bincount(made.subset(train=500).train_y).min() > 25, "the beginning is a random sample"
+    assert load_images("photo_digits", grey=True, size=28).shape == (1, 28, 28)
+    assert "seed 42" in made.source
+
+
+def test_photo_digits_keep_digits_and_photographs_of_train_and_test_apart(monkeypatch):
+    places = np.arange(427 * 640).reshape(427, 640)  # every place of a photograph gets a colour of its own
+    told = [np.stack([places % 256, places // 256 % 256, places // 65536 + 100 * n], axis=-1) for n in (0, 1)]
+    assert [photograph.shape for photograph in load_sample_images().images] == [image.shape for image in told]
+    bunch = SimpleNamespace(images=[image.astype(np.uint8) for image in told])
+    used: list[set[bytes]] = []
+
+    def nothing(digits: np.ndarray, random: np.random.Generator) -> np.ndarray:
+        used.append({digit.tobytes() for digit in digits})
+        return np.zeros((len(digits), 32, 32))
+
+    monkeypatch.setattr(drawing, "load_sample_images", lambda: bunch)
+    monkeypatch.setattr(drawing, "_placed", nothing)
+
+    pixels = drawing.photo_digits(42)
+
+    train, test = ({bytes(pixel) for pixel in x.reshape(-1, 3)} for x in (pixels.train_x, pixels.test_x))
+    assert not train & test and len(train) > 100_000 and len(test) > 30_000
+    chunks = drawing.TRAIN // drawing.CHUNK
+    train, test = set.union(*used[:chunks]), set.union(*used[chunks:])
+    assert not train & test and len(train) > 1_200 and len(test) > 300
+    same = load_images("digits", normalise=None)  # of the same seed, so the same digits for training
+    assert train <= {digit.double().numpy().tobytes() for digit in same.train_x[:, 0]}
+
+
+def test_photo_digits_show_the_digit_of_their_label_on_their_background(monkeypatch):
+    made = drawing.photo_digits(3)
+    monkeypatch.setattr(drawing, "OPACITY", (0.0, 0.0))
+    bare = drawing.photo_digits(3)
+    assert np.array_equal(made.test_y, bare.test_y)
+    ink = np.abs(made.test_x.astype(int) - bare.test_x).sum(3)
+    assert (ink.max((1, 2)) > 90).mean() > 0.99, "the digit must be seen"
+    rows = np.stack([_fitted(image) for image in np.abs(made.train_x.astype(int) - bare.train_x).sum(3)])
+    found = KNeighborsClassifier(3).fit(rows, made.train_y).predict(np.stack([_fitted(image) for image in ink]))
+    assert (found == made.test_y).mean() > 0.8, "freed of colour, place and size, digits are told apart"
+
+
+def _fitted(ink: np.ndarray) -> np.ndarray:
+    """What was drawn, cut out and brought to 12x12 pixels of equal strength."""
+    rows, columns = np.flatnonzero(ink.max(1) > 40), np.flatnonzero(ink.max(0) > 40)
+    cut = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] if len(rows) and len(columns) else ink
+    small = np.array(Image.fromarray(cut.astype(np.float32), mode="F").resize((12, 12), Image.Resampling.BILINEAR))
+    return (small / np.linalg.norm(small)).ravel()
+
+
+def test_photo_digits_say_nothing_by_their_colour():
+    made = load_images("photo_digits")
+    rows = [torch.cat([x.mean((2, 3)), x.std((2, 3))], 1).numpy() for x in (made.train_x, made.test_x)]
+    found = KNeighborsClassifier(15).fit(rows[0], made.train_y.numpy()).predict(rows[1])
+    assert (found == made.test_y.numpy()).mean() < 0.2
+
+
+def test_photo_digits_are_the_same_in_another_process():
+    code = (
+        "import hashlib; from hyperlib.zoos.photo_digits import photo_digits; pixels = photo_digits(5); "
+        "print(hashlib.sha256(pixels.train_x.tobytes() + pixels.test_x.tobytes()).hexdigest())"
+    )
+    other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    pixels = drawing.photo_digits(5)
+    assert other.stdout.strip() == hashlib.sha256(pixels.train_x.tobytes() + pixels.test_x.tobytes()).hexdigest()
 
 
 # -- published sets from the data folder ---------------------------------------------------------------------
@@ -293,7 +375,7 @@ def test_normalise_takes_a_mean_and_a_deviation(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"name": "imagenet"}, "choose one of tetris, digits, mnist5k, mnist, fmnist"),
+        ({"name": "imagenet"}, "choose one of tetris, digits, mnist5k, photo_digits, mnist, fmnist"),
         ({"name": "digits", "size": 3}, "4 to 256"),
         ({"name": "tetris", "size": 28}, "4x4 by construction"),
         ({"name": "digits", "normalise": "imagenet"}, "'published', a .mean, std. or None"),
@@ -503,7 +585,7 @@ def test_debian_has_the_published_fashion_mnist(tmp_path):
 
 
 def test_every_name_is_either_bundled_or_published():
-    assert set(IMAGE_SETS) == {"tetris", "digits", "mnist5k"} | set(PUBLISHED)
+    assert set(IMAGE_SETS) == {"tetris", "digits", "mnist5k", "photo_digits"} | set(PUBLISHED)
     assert all(len(published.classes) == len(published.train_classes) for published in PUBLISHED.values())
     sizes = {name: (published.train_images, published.zoo_train) for name, published in PUBLISHED.items()}
     assert sizes["usps"] == (7291, 6000) and sizes["svhn"] == (73257, 60000) and sizes["stl10"] == (5000, 4200)

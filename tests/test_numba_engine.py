@@ -118,6 +118,7 @@ def test_any_number_of_threads_trains_the_same_models():
     assert len(set(found)) == 1
 
 
+@pytest.mark.usefixtures("no_shape_checks")
 def test_one_signature_serves_all_networks_batches_and_optimisers():
     for name in NETS:
         weights_of(name)

@@ -662,6 +662,7 @@ def test_the_gpu_grows_the_same_zoo(name):
         np.testing.assert_allclose(cpu.table[measure], gpu.table[measure], rtol=2e-2, atol=1e-2)
 
 
+@pytest.mark.usefixtures("no_shape_checks")
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -677,6 +678,7 @@ def test_numbers_of_the_wrong_kind_are_refused(tetris_images, settings, message)
         train_population(tetris_mlp(), tetris_images, grid(seeds=2), **settings)
 
 
+@pytest.mark.usefixtures("no_shape_checks")
 def test_a_table_of_checkpoints_is_no_design(tiny_zoo, tetris_images):
     with pytest.raises(ValueError, match="take zoo.design instead"):
         train_population(tetris_mlp(), tetris_images, tiny_zoo.table, epochs=1, progress=False)

@@ -1,24 +1,124 @@
 """Recipes: the book's zoos at every profile, and the thesis's zoos as data."""
 
+import numpy as np
 import pytest
 
 from hyperlib.study import published
 from hyperlib.study.profiles import PROFILES
-from hyperlib.study.recipes import BOOK_ZOOS, zoo_recipe
+from hyperlib.study.recipes import BOOK_ZOOS, ImageSet, zoo_recipe
 from hyperlib.study.thesis_recipes import all_zoos, thesis_recipe, why_not
-from hyperlib.weightspace.architectures import ARCHITECTURES
+from hyperlib.zoos import image_download
+from hyperlib.zoos.image_files import PUBLISHED
+from hyperlib.zoos.images import IMAGE_SETS, OFFLINE
 
+AT_PAPER_ONLY = ("resnet18",)
+RGB = ImageSet("cifar10", instead=("cifar10_jpeg", "photo_digits"))
 GROWABLE = [name for name in published.zoos()["id"] if not why_not(published.zoo_record(name))]
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-@pytest.mark.parametrize("name", BOOK_ZOOS)
+@pytest.mark.parametrize("name", [name for name in BOOK_ZOOS if name not in AT_PAPER_ONLY])
 def test_every_zoo_of_the_book_has_a_recipe_at_every_profile(name, profile):
     recipe = zoo_recipe(name, profile)
 
-    assert recipe.architecture_name in ARCHITECTURES
-    assert len(recipe.design) >= 4
+    assert recipe.name == name
+    assert recipe.architecture.name == recipe.architecture_name
+    assert {recipe.images.name, *recipe.images.instead} <= set(IMAGE_SETS)
+    assert len(recipe.design) >= 2
     assert recipe.design["seed"].min() == 1
+
+
+@pytest.mark.parametrize("name", AT_PAPER_ONLY)
+def test_a_zoo_for_a_gpu_is_refused_at_other_profiles(name):
+    assert list(BOOK_ZOOS[name]) == ["paper"]
+    assert zoo_recipe(name, "paper").architecture.num_weights > 1e7
+    with pytest.raises(ValueError, match=f"{name} has a recipe at the profile paper only"):
+        zoo_recipe(name, "laptop")
+
+
+@pytest.mark.parametrize("profile", ["quick", "laptop"])
+@pytest.mark.parametrize("name", [name for name in BOOK_ZOOS if name not in AT_PAPER_ONLY])
+def test_a_small_zoo_needs_no_network(name, profile, tmp_path, no_download, monkeypatch):
+    monkeypatch.setenv("HYPERLIB_DATA", str(tmp_path))
+    recipe = zoo_recipe(name, profile)
+
+    assert (recipe.images.name, *recipe.images.instead)[-1] in OFFLINE
+    if recipe.images.instead:
+        assert recipe.images.load().shape == recipe.architecture.image
+
+
+@pytest.mark.parametrize("name", ["wide_mlp", "mini_alexnet", "small_resnet_1ch", "resnet18_10"])
+def test_networks_with_relu_are_grown_with_relu(name):
+    recipes = [recipe for profiles in BOOK_ZOOS.values() for recipe in profiles.values()]
+    designs = [recipe.design for recipe in recipes if recipe.architecture_name == name]
+
+    assert designs and all(set(design["activation"]) == {"relu"} for design in designs)
+
+
+def test_zoos_of_the_three_batch_sizes_differ_in_nothing_else():
+    small, middle, large = (zoo_recipe(f"wide_{size}_batch", "laptop") for size in ("small", "middle", "large"))
+
+    assert small.batch_size < middle.batch_size < large.batch_size
+    for other in (small, large):
+        assert other.ingredients | {"batch_size": 32} == middle.ingredients
+        assert other.images == middle.images
+
+
+# -- sets that stand in ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def no_download(monkeypatch):
+    """Any attempt to download is a failure of the test."""
+
+    def forbidden(*arguments):
+        raise AssertionError("nothing may be downloaded here")
+
+    monkeypatch.setattr(image_download, "download", forbidden)
+
+
+def put(folder, name):
+    random = np.random.default_rng(0)
+    parts = {f"x_{part}": random.integers(0, 256, (20, 32, 32, 3), dtype=np.uint8) for part in ("train", "test")}
+    labels = {f"y_{part}": np.arange(20) % 10 for part in ("train", "test")}
+    np.savez_compressed(folder / PUBLISHED[name].file, **parts, **labels)
+
+
+@pytest.mark.parametrize(
+    ("there", "taken"),
+    [((), "photo_digits"), (("cifar10_jpeg",), "cifar10_jpeg"), (("cifar10", "cifar10_jpeg"), "cifar10")],
+)
+def test_the_first_set_whose_file_is_there_is_taken_and_says_so(there, taken, tmp_path, monkeypatch, no_download):
+    monkeypatch.setenv("HYPERLIB_DATA", str(tmp_path))
+    for name in there:
+        put(tmp_path, name)
+
+    images = RGB.load()
+
+    assert images.name == taken
+    assert ("in place of cifar10" in images.source) == (taken != "cifar10")
+    assert images.shape == (3, 32, 32)
+
+
+def test_a_damaged_file_is_no_reason_to_take_the_next_set(tmp_path, monkeypatch, no_download):
+    monkeypatch.setenv("HYPERLIB_DATA", str(tmp_path))
+    put(tmp_path, "cifar10_jpeg")
+    (tmp_path / PUBLISHED["cifar10"].file).write_bytes(b"half a file")
+
+    with pytest.raises(ValueError, match=r"cifar10\.npz is no usable CIFAR-10"):
+        RGB.load()
+
+
+def test_a_set_without_another_to_stand_in_may_be_downloaded(tmp_path, monkeypatch, no_download):
+    monkeypatch.setenv("HYPERLIB_DATA", str(tmp_path))
+
+    with pytest.raises(AssertionError, match="nothing may be downloaded"):
+        ImageSet("cifar10").load()
+    with pytest.raises(AssertionError, match="nothing may be downloaded"):
+        ImageSet("cifar10_jpeg", instead=("cifar10",)).load()
+
+
+# -- recipes of the thesis -------------------------------------------------------------------------------------
 
 
 def test_tetris_zoos_at_laptop_have_the_thesis_size():

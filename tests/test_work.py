@@ -6,9 +6,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch.utils.flop_counter import FlopCounterMode
+from toys import padded_net
 
 from hyperlib.weightspace.architecture import Architecture
-from hyperlib.weightspace.architectures import small_cnn, tetris_mlp
+from hyperlib.weightspace.architectures import mini_alexnet, small_cnn, tetris_mlp
 from hyperlib.weightspace.layers import Activation, Add, Conv, Flatten, GlobalAveragePool, Linear, MaxPool, Norm
 from hyperlib.weightspace.work import multiply_adds
 
@@ -52,7 +53,7 @@ def test_the_count_of_every_zoo_network_is_that_of_its_operations(architecture):
     assert (work.forward, work.training) == counted(architecture)
 
 
-@pytest.mark.parametrize("network", [RESIDUAL, NORMED_IMAGES], ids=lambda network: network.name)
+@pytest.mark.parametrize("network", [RESIDUAL, NORMED_IMAGES, padded_net(), mini_alexnet()], ids=lambda net: net.name)
 def test_the_count_holds_with_strides_padding_norms_and_residual_additions(network):
     work = multiply_adds(network)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
@@ -20,6 +21,7 @@ from hyperlib.weightspace.layers import (
     Linear,
     MaxPool,
     Norm,
+    PadChannels,
 )
 from hyperlib.zoos.images import Images
 
@@ -89,8 +91,43 @@ def compiled_net() -> Architecture:
     return Architecture("compiled_net", (3, 15, 13), layers, "tanh")
 
 
+def padded_net() -> Architecture:
+    """A residual block whose shortcut has no weights: it halves the side and pads channels with zeros."""
+    layers = (
+        *(Conv("conv1", units="narrow", width=3, kernel=3, padding=1), Activation("act1")),
+        *(Conv("inner", width=4, kernel=3, stride=2, padding=1), Activation()),
+        *(Conv("back", units="wide", width=5, kernel=3, padding=1),),
+        *(PadChannels("shortcut", "act1", units="wide", width=5, stride=2), Add("sum", other="back")),
+        *(Activation(), GlobalAveragePool(), Linear("fc", units="classes", width=3)),
+    )
+    return Architecture("padded_net", (2, 7, 7), layers, "relu")
+
+
+def coupled_residual(stream: int, inner: int, *, side: int = 2, classes: int = 3) -> Architecture:
+    """A tanh network of linear layers: a stream that a stem and two blocks write, each block through its own units.
+
+    Without norms and pools every unit's sign is free, and the stream's order couples all layers but none alone.
+    """
+    blocks = []
+    for number in (1, 2):
+        came = f"sum{number - 1}" if number > 1 else "stem"
+        blocks += [Activation(), Linear(f"block{number}.fc1", width=inner), Activation()]
+        blocks += [Linear(f"block{number}.fc2", units="stream", width=stream), Add(f"sum{number}", other=came)]
+    layers = (
+        *(Flatten(), Linear("stem", units="stream", width=stream), *blocks),
+        *(Activation(), Linear("fc", units="classes", width=classes)),
+    )
+    return Architecture(f"coupled_residual_{stream}_{inner}", (1, side, side), layers, "tanh")
+
+
+def odd_residual_net() -> Architecture:
+    """The coupled residual toy at a size for every test."""
+    return replace(coupled_residual(4, 3), name="odd_residual_net")
+
+
 TOYS: dict[str, Callable[[], Architecture]] = {
-    net().name: net for net in (residual_net, branching_net, image_residual_net, compiled_net)
+    net().name: net
+    for net in (residual_net, branching_net, image_residual_net, compiled_net, padded_net, odd_residual_net)
 }
 
 
@@ -126,6 +163,9 @@ class Plain(nn.Module):
 
     def __getitem__(self, name: str) -> nn.Module:
         return self.layers[name.replace(".", "/")]
+
+    def __contains__(self, name: str) -> bool:
+        return name.replace(".", "/") in self.layers
 
     def forward(self, x: Tensor) -> Tensor:
         return self.run(self, x)
@@ -199,6 +239,82 @@ def _compiled(net: Plain, x: Tensor) -> Tensor:
     return scores + net["scores3"](net.drop(19, bent.reshape(len(x), 60)))
 
 
+def _padded(net: Plain, x: Tensor) -> Tensor:
+    first = net.act(net["conv1"](x))
+    x = net["back"](net.act(net["inner"](first)))
+    shortcut = torch.zeros_like(x)
+    shortcut[:, :3] = first[:, :, ::2, ::2]
+    return net["fc"](net.act(x + shortcut).mean((2, 3)))
+
+
+def _odd_residual(net: Plain, x: Tensor) -> Tensor:
+    x = net["stem"](x.reshape(len(x), 4))
+    for block in ("block1", "block2"):
+        x = x + net[f"{block}.fc2"](net.act(net[f"{block}.fc1"](net.act(x))))
+    return net["fc"](net.act(x))
+
+
+def _wide(net: Plain, x: Tensor) -> Tensor:
+    x = net.act(net["fc1"](x.reshape(len(x), 784)))
+    return net["fc3"](net.act(net["fc2"](x)))
+
+
+def _alexnet(net: Plain, x: Tensor) -> Tensor:
+    x = F.max_pool2d(net["norm1"](net.act(net["conv1"](x))), 3)
+    x = F.max_pool2d(net["norm2"](net.act(net["conv2"](x))), 2).reshape(len(x), 4096)
+    return net["fc3"](net.act(net["fc2"](net.act(net["fc1"](x)))))
+
+
+def _basic_block(net: Plain, x: Tensor, name: str, norm: str, shortcut: str, shortcut_norm: str) -> Tensor:
+    y = net.act(net[f"{name}.{norm}1"](net[f"{name}.conv1"](x)))
+    y = net[f"{name}.{norm}2"](net[f"{name}.conv2"](y))
+    if f"{name}.{shortcut}" in net:
+        x = net[f"{name}.{shortcut_norm}"](net[f"{name}.{shortcut}"](x))
+    return net.act(x + y)
+
+
+def _small_resnet(net: Plain, x: Tensor) -> Tensor:
+    x = net.act(net["norm1"](net["conv1"](x)))
+    for block in ("block1", "block2"):
+        x = _basic_block(net, x, block, "norm", "shortcut", "shortcut_norm")
+    return net["fc"](x.mean((2, 3)))
+
+
+def _resnet18(net: Plain, x: Tensor) -> Tensor:
+    x = net.act(net["bn1"](net["conv1"](x)))
+    for stage in (1, 2, 3, 4):
+        for number in (0, 1):
+            x = _basic_block(net, x, f"layer{stage}.{number}", "bn", "downsample.0", "downsample.1")
+    return net["fc"](x.mean((2, 3)))
+
+
+def _conv3(inputs: int, outputs: int, stride: int = 1) -> nn.Module:
+    return nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
+
+
+def _small_resnet_layers(colours: int) -> dict[str, nn.Module]:
+    layers = {"conv1": _conv3(colours, 8, 2), "norm1": nn.BatchNorm2d(8)}
+    layers |= {"block1.conv1": _conv3(8, 8), "block1.norm1": nn.BatchNorm2d(8)}
+    layers |= {"block1.conv2": _conv3(8, 8), "block1.norm2": nn.BatchNorm2d(8)}
+    layers |= {"block2.conv1": _conv3(8, 16, 2), "block2.norm1": nn.BatchNorm2d(16)}
+    layers |= {"block2.conv2": _conv3(16, 16), "block2.norm2": nn.BatchNorm2d(16)}
+    layers |= {"block2.shortcut": nn.Conv2d(8, 16, 1, 2, bias=False), "block2.shortcut_norm": nn.BatchNorm2d(16)}
+    return layers | {"fc": nn.Linear(16, 10)}
+
+
+def _resnet18_layers() -> dict[str, nn.Module]:
+    layers, before = {"conv1": _conv3(3, 64), "bn1": nn.BatchNorm2d(64)}, 64
+    for stage, width in ((1, 64), (2, 128), (3, 256), (4, 512)):
+        for name, inputs, stride in ((f"layer{stage}.0", before, 1 + (stage > 1)), (f"layer{stage}.1", width, 1)):
+            layers |= {f"{name}.conv1": _conv3(inputs, width, stride), f"{name}.bn1": nn.BatchNorm2d(width)}
+            layers |= {f"{name}.conv2": _conv3(width, width), f"{name}.bn2": nn.BatchNorm2d(width)}
+            if inputs != width:
+                layers[f"{name}.downsample.0"] = nn.Conv2d(inputs, width, 1, stride, bias=False)
+                layers[f"{name}.downsample.1"] = nn.BatchNorm2d(width)
+        before = width
+    return layers | {"fc": nn.Linear(512, 10)}
+
+
 def by_hand(name: str, activation: str) -> Plain:
     """The network of that name as one would write it without the library."""
     colours = 3 if "3ch" in name else 1
@@ -217,6 +333,25 @@ def by_hand(name: str, activation: str) -> Plain:
     if name.startswith("unterthiner"):
         layers = {"conv1": nn.Conv2d(1, 16, 3, 2), "conv2": nn.Conv2d(16, 16, 3, 2), "conv3": nn.Conv2d(16, 16, 3, 2)}
         return Plain(layers | {"fc": nn.Linear(16, 10)}, _unterthiner, activation)
+    if name.startswith("small_resnet"):
+        return Plain(_small_resnet_layers(colours), _small_resnet, activation)
+    if name == "resnet18_10":
+        return Plain(_resnet18_layers(), _resnet18, activation)
+    if name == "mini_alexnet":
+        layers = {"conv1": nn.Conv2d(3, 96, 3), "norm1": nn.BatchNorm2d(96)}
+        layers |= {"conv2": nn.Conv2d(96, 256, 3), "norm2": nn.BatchNorm2d(256)}
+        layers |= {"fc1": nn.Linear(4096, 384), "fc2": nn.Linear(384, 192), "fc3": nn.Linear(192, 10)}
+        return Plain(layers, _alexnet, activation)
+    if name == "wide_mlp":
+        layers = {"fc1": nn.Linear(784, 256), "fc2": nn.Linear(256, 256), "fc3": nn.Linear(256, 10)}
+        return Plain(layers, _wide, activation)
+    if name == "padded_net":
+        layers = {"conv1": nn.Conv2d(2, 3, 3, padding=1), "inner": nn.Conv2d(3, 4, 3, 2, 1)}
+        return Plain(layers | {"back": nn.Conv2d(4, 5, 3, padding=1), "fc": nn.Linear(5, 3)}, _padded, activation)
+    if name == "odd_residual_net":
+        layers = {"stem": nn.Linear(4, 4), "block1.fc1": nn.Linear(4, 3), "block1.fc2": nn.Linear(3, 4)}
+        layers |= {"block2.fc1": nn.Linear(4, 3), "block2.fc2": nn.Linear(3, 4), "fc": nn.Linear(4, 3)}
+        return Plain(layers, _odd_residual, activation)
     if name == "residual_net":
         layers = {"conv1": nn.Conv2d(2, 4, 3, padding=1), "norm1": nn.BatchNorm2d(4)}
         layers |= {"conv2": nn.Conv2d(4, 4, 3, padding=1), "norm2": nn.BatchNorm2d(4)}

@@ -26,7 +26,7 @@ from hyperlib.zoos.image_files import PUBLISHED
 from hyperlib.zoos.training import images_used
 
 # Training and test images of the sets that need no download, as `load_images` divides them; `PUBLISHED` has the rest.
-_OFFLINE = {"tetris": (1400, 600), "digits": (1437, 360), "mnist5k": (4000, 1000)}
+_OFFLINE = {"tetris": (1400, 600), "digits": (1437, 360), "mnist5k": (4000, 1000), "photo_digits": (4000, 1000)}
 _TRAIN = "train_us_batch_"  # column of the rates, followed by the batch size
 COLUMNS = [
     *("zoo", "profile", "architecture", "image_set", "models", "epochs", "train_images", "batch_size", "weights"),

@@ -7,6 +7,7 @@ transparent and text mid-grey, so that a figure is legible on a light and on a d
 from __future__ import annotations
 
 import hashlib
+from typing import TYPE_CHECKING
 
 import matplotlib as mpl
 import numpy as np
@@ -14,6 +15,11 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from pandas.io.formats.style import Styler
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+    from hyperlib.weightspace.spectral_laws import MarchenkoPastur
 
 INK = "#767676"  # 4.5 to 1 on white, and as much on near-black
 COLOURS = {
@@ -119,3 +125,115 @@ def intervals(table: pd.DataFrame, ax: Axes, by: str, label: str, left: float = 
     ax.set_xlim(left, 1.02)
     ax.grid(axis="y", visible=False)
     ax.axvline(0, color=INK, linewidth=0.8)
+
+
+def lines_over_epochs(table: pd.DataFrame, column: str, ax: Axes, by: str) -> None:
+    """Mean over models per epoch, one line per entry of `by`, with bands of one standard deviation."""
+    for number, (name, part) in enumerate(table.groupby(by, sort=False)):
+        moments = part.groupby("epoch")[column].agg(["mean", "std"])
+        style = {"color": INK, "linestyle": "--"} if name == "mean" else {"color": CYCLE[number % len(CYCLE)]}
+        ax.plot(moments.index, moments["mean"], label=name, linewidth=1.5, **style)
+        low, high = moments["mean"] - moments["std"], moments["mean"] + moments["std"]
+        ax.fill_between(moments.index, low, high, color=style["color"], alpha=0.15, linewidth=0)
+    ax.set_xlabel("epoch")
+
+
+def model_colours(models: np.ndarray) -> dict[int, tuple[float, float, float]]:
+    """One colour per model, for figures in which models are told apart and not compared."""
+    names = list(dict.fromkeys(models.tolist()))
+    return dict(zip(names, sns.husl_palette(len(names), s=0.9, l=0.55), strict=True))
+
+
+def tree(linkage: np.ndarray, models: np.ndarray, ax: Axes) -> None:
+    """Dendrogram of checkpoints (rows of scipy's `linkage`); a branch has the colour of its model, if it is of one."""
+    from scipy.cluster.hierarchy import dendrogram
+
+    colours = {model: mpl.colors.to_hex(colour) for model, colour in model_colours(models).items()}
+    branch = [colours[model] for model in models.tolist()]
+    for left, right in linkage[:, :2].astype(int):
+        branch.append(branch[left] if branch[left] == branch[right] else INK)
+    dendrogram(linkage, ax=ax, no_labels=True, link_color_func=branch.__getitem__)
+    ax.set_xticks([])
+    ax.grid(axis="x", visible=False)
+
+
+def trajectories(points: np.ndarray, models: np.ndarray, values: np.ndarray | None, ax: Axes, title: str) -> None:
+    """Lines through the checkpoints of each model, in order, on a three-dimensional axis.
+
+    One colour per model, or, with `values` (a property of every checkpoint), grey lines with coloured points.
+    """
+    colours = model_colours(models)
+    for model, colour in colours.items():
+        own = points[models == model]
+        style = {"color": INK, "alpha": 0.3} if values is not None else {"color": colour}
+        ax.plot(*own.T, linewidth=1.2, **style)
+    if values is not None:
+        drawn = ax.scatter(*points.T, c=values, s=10, linewidths=0, depthshade=False)
+        ax.figure.colorbar(drawn, ax=ax, shrink=0.6, pad=0.02, label="epoch").outline.set_visible(False)
+    ax.set_title(title, fontsize=10)
+    for axis in (ax.xaxis, ax.yaxis, ax.zaxis):
+        axis.set_ticklabels([])
+        axis.set_pane_color((0, 0, 0, 0))
+        axis._axinfo["grid"].update(color=(*mpl.colors.to_rgb(INK), 0.25), linewidth=0.6)  # the style's alpha is 2-D
+
+
+def spectrum_against(values: np.ndarray, law: MarchenkoPastur, ax: Axes, title: str) -> None:
+    """Density of eigenvalues with the law of random weights and its upper edge, both axes logarithmic.
+
+    Bins are 40 of equal width in the logarithm; eigenvalues below a thousandth of the edge are not shown.
+    """
+    shown = values[values > 1e-3 * law.high]
+    bins = np.geomspace(shown.min(), shown.max() * 1.001, 41)
+    ax.hist(shown, bins, density=True, color=ZOO, alpha=0.5, label="eigenvalues")
+    places = np.geomspace(max(law.low, shown.min()), law.high, 400)[1:-1]
+    ax.plot(places, law.density(places), color=INK, linewidth=1.5, label="independent weights")
+    ax.axvline(law.high, color=INK, linewidth=0.8, linestyle=":")
+    ax.set(xscale="log", yscale="log")
+    ax.set_title(title, fontsize=9)
+
+
+def turning_trajectories(points: np.ndarray, table: pd.DataFrame) -> Figure:
+    """The lines of `trajectories` as a Plotly figure that a reader turns; `table` has model and epoch of each point."""
+    import plotly.graph_objects as go
+
+    figure, models = go.Figure(), table["model"].to_numpy()
+    for model, colour in model_colours(models).items():
+        own, epochs = points[models == model].round(3), table["epoch"][models == model]
+        line = {"color": mpl.colors.to_hex(colour), "width": 3}
+        words = [f"model {model}, epoch {epoch}" for epoch in epochs]
+        axes = dict(zip("xyz", own.T.tolist(), strict=True))
+        figure.add_scatter3d(**axes, mode="lines", line=line, text=words, hoverinfo="text", showlegend=False)
+    bare = {"showticklabels": False, "title": ""}
+    return figure.update_layout(scene={f"{axis}axis": bare for axis in "xyz"} | {"dragmode": "turntable"})
+
+
+def bands(table: pd.DataFrame, x: str, column: str, ax: Axes, label: str, colour: str) -> None:
+    """Median of `column` per value of `x`, with bands from the 5th to the 95th and the 25th to the 75th percentile."""
+    percentiles = table.groupby(x)[column].quantile([0.05, 0.25, 0.5, 0.75, 0.95]).unstack()
+    for low, high, alpha in ((0.05, 0.95, 0.12), (0.25, 0.75, 0.25)):
+        ax.fill_between(
+            percentiles.index, percentiles[low], percentiles[high], color=colour, alpha=alpha, linewidth=0
+        )
+    ax.plot(percentiles.index, percentiles[0.5], color=colour, label=label, linewidth=1.5)
+    ax.set(xlabel=x, ylabel=column)
+
+
+def unit_lines(ticks: np.ndarray, margins: np.ndarray, lines: pd.DataFrame, ax: Axes) -> None:
+    """The plane of a network with two inputs: decision boundary, and the line on which each hidden unit switches."""
+    for line in lines.itertuples():
+        ax.plot([line.x0, line.x1], [line.y0, line.y1], color=CYCLE[line.unit], linewidth=1.5)
+    ax.contour(ticks, ticks, margins, levels=[0], colors=INK, linewidths=3)
+    ends = (ticks[0], ticks[-1])
+    ax.set(xlim=ends, ylim=ends, aspect="equal", xlabel="first input", ylabel="second input")
+
+
+def weight_strips(strips: pd.DataFrame, orders: list[str], ax: Axes) -> None:
+    """The weight vector in several orders of the units, one row of bars each, in the colours of the units."""
+    largest = strips["value"].abs().max()
+    for row, order in enumerate(orders):
+        part = strips[strips["order"] == order]
+        colours = [CYCLE[unit] if unit >= 0 else INK for unit in part["unit"]]
+        ax.bar(part["place"], 0.45 * part["value"] / largest, bottom=-row, color=colours, width=0.85)
+    ax.set_yticks([-row for row in range(len(orders))], orders)
+    ax.set(xlabel="place in the weight vector", ylabel="order of the units")
+    ax.grid(False)

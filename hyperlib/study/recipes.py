@@ -7,6 +7,7 @@ what no source tells about them is our choice and said in `choices`. All other z
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -22,18 +23,36 @@ from hyperlib.zoos.images import Images, load_images
 
 @dataclass(frozen=True)
 class ImageSet:
-    """Which images, in which form; `train` and `test` keep the first so many of each (all without)."""
+    """Which images, in which form; `train` and `test` keep the first so many of each (all without).
+
+    instead: sets that may stand in, in turn, where the file of the one before is not there. A set that another may
+    stand in for is not downloaded, so that a zoo never depends on whether a network was there by chance.
+    """
 
     name: str
     size: int | None = None
     grey: bool = False
     train: int | None = None
     test: int | None = None
+    instead: tuple[str, ...] = ()
 
     def load(self) -> Images:
-        """The images; see `load_images` for where they come from and what can go wrong."""
-        images = load_images(self.name, size=self.size, grey=self.grey)
+        """The images, whose `name` and `source` say which set they are; see `load_images` for what can go wrong.
+
+        A file that is there and damaged is an error, never a reason to take the next set.
+        """
+        images = self._found()
         return images if self.train is None and self.test is None else images.subset(self.train, self.test)
+
+    def _found(self) -> Images:
+        for name in (self.name, *self.instead)[:-1]:
+            with suppress(FileNotFoundError):
+                return self._loaded(name, download=False)
+        return self._loaded((self.name, *self.instead)[-1], download=True)
+
+    def _loaded(self, name: str, download: bool) -> Images:
+        images = load_images(name, size=self.size, grey=self.grey, download=download)
+        return images if name == self.name else replace(images, source=f"{images.source}; in place of {self.name}")
 
 
 @dataclass(frozen=True)
@@ -159,6 +178,63 @@ _MNIST_STEPS = ZooRecipe(
     factors=(("seeds", 24), ("init", "uniform"), ("activation", "tanh"), ("optimizer", "adam"), ("lr", 3e-4)),
     choices="5,000 of MNIST's 70,000 images; all else as recorded of mnist-seed, whose epochs have 5,000 steps",
 )
+_WIDE = ZooRecipe(
+    name="wide_middle_batch",
+    architecture_name="wide_mlp",
+    images=ImageSet("mnist5k"),
+    epochs=25,
+    batch_size=32,
+    factors=(("seeds", 4), ("activation", "relu"), ("optimizer", "sgd"), ("lr", 1e-2)),
+    choices="the whole zoo: three batch sizes (8, 32, 256), the same seeds, SGD with momentum 0.9 and one learning "
+    "rate for all, because the thesis's setting was not found",
+)
+_RGB = ImageSet("cifar10", train=3000, test=1000, instead=("cifar10_jpeg", "photo_digits"))
+_RGB_WORDS = "CIFAR-10 where its file is in the data folder, else its JPEG subset, else the offline set photo_digits"
+_RGB_LARGE = ZooRecipe(
+    name="rgb_large",
+    architecture_name="large_cnn_3ch",
+    images=_RGB,
+    epochs=25,
+    factors=(("seeds", 12), ("activation", "gelu"), ("optimizer", "adam"), ("lr", 3e-3)),
+    choices=f"images ({_RGB_WORDS}; 3,000 for training), learning rate and batch size; the activation is that of "
+    "cifar10-large-seed",
+)
+_RGB_LARGE_PAPER = ZooRecipe(
+    name="rgb_large",
+    architecture_name="large_cnn_3ch",
+    images=ImageSet("cifar10", size=32),
+    epochs=50,
+    batch_size=10,
+    factors=(("seeds", 1000), ("activation", "gelu"), ("optimizer", "adam"), ("lr", 1e-4), ("weight_decay", 1e-2)),
+    thesis="cifar10-large-seed",
+)
+_ALEXNET = ZooRecipe(
+    name="alexnet",
+    architecture_name="mini_alexnet",
+    images=replace(_RGB, train=900, test=300),
+    epochs=10,
+    factors=(("seeds", 2), ("activation", "relu"), ("optimizer", "sgd"), ("lr", 1e-2)),
+    choices=f"the whole zoo: two models on 900 images ({_RGB_WORDS}), SGD with momentum 0.9; the thesis's training "
+    "settings were not found",
+)
+_RESNET_SEED = ZooRecipe(
+    name="resnet_seed",
+    architecture_name="small_resnet_1ch",
+    images=ImageSet("mnist5k"),
+    epochs=4,
+    factors=(("seeds", 8), ("activation", "relu"), ("optimizer", "adam"), ("lr", 3e-3)),
+    choices="the whole zoo: a residual network with norms, small enough for a laptop",
+)
+_RESNET18 = ZooRecipe(
+    name="resnet18",
+    architecture_name="resnet18_10",
+    images=ImageSet("cifar10", size=32),
+    epochs=50,
+    batch_size=256,
+    factors=(("seeds", 4), ("activation", "relu"), ("optimizer", "sgd"), ("lr", 5e-2), ("weight_decay", 5e-4)),
+    choices="4 models instead of the 1,000 of resnet18-cifar10, a constant learning rate instead of a OneCycle "
+    "schedule, images without augmentation; optimiser, learning rate, weight decay, batch size and epochs as recorded",
+)
 
 
 def _seeds(recipe: ZooRecipe, seeds: int, epochs: int | None = None) -> ZooRecipe:
@@ -172,6 +248,13 @@ def _thinned(recipe: ZooRecipe, count: int, epochs: int) -> ZooRecipe:
     thin = {"init": ("normal", "kaiming_uniform"), "weight_decay": 1e-4, "activation": ("tanh", "relu")}
     factors = tuple((name, thin.get(name, value)) for name, value in recipe.factors)
     return replace(recipe, factors=factors, epochs=epochs, models=count)
+
+
+def _wide(name: str, batch_size: int) -> dict[str, ZooRecipe]:
+    """The wide networks at one batch size, at every profile."""
+    laptop = replace(_WIDE, name=name, batch_size=batch_size)
+    quick = _seeds(replace(laptop, images=ImageSet("mnist5k", train=1000, test=500)), 2, 4)
+    return {"quick": quick, "laptop": laptop, "paper": _seeds(replace(laptop, images=ImageSet("mnist")), 10, 50)}
 
 
 BOOK_ZOOS: dict[str, dict[str, ZooRecipe]] = {
@@ -189,6 +272,25 @@ BOOK_ZOOS: dict[str, dict[str, ZooRecipe]] = {
     },
     "mnist_seed": {"quick": _seeds(_MNIST_SEED, 40, 6), "laptop": _MNIST_SEED},
     "mnist_steps": {"quick": _seeds(_MNIST_STEPS, 6, 6), "laptop": _MNIST_STEPS, "paper": _MNIST_STEPS},
+    "wide_small_batch": _wide("wide_small_batch", 8),
+    "wide_middle_batch": _wide("wide_middle_batch", 32),
+    "wide_large_batch": _wide("wide_large_batch", 256),
+    "rgb_large": {
+        "quick": _seeds(replace(_RGB_LARGE, images=replace(_RGB, train=500, test=200)), 2, 3),
+        "laptop": _RGB_LARGE,
+        "paper": _RGB_LARGE_PAPER,
+    },
+    "alexnet": {
+        "quick": _seeds(replace(_ALEXNET, images=replace(_RGB, train=96, test=48)), 2, 2),
+        "laptop": _ALEXNET,
+        "paper": _seeds(replace(_ALEXNET, images=ImageSet("cifar10", size=32)), 10, 50),
+    },
+    "resnet_seed": {
+        "quick": _seeds(replace(_RESNET_SEED, images=ImageSet("mnist5k", train=500, test=200)), 4, 2),
+        "laptop": _RESNET_SEED,
+        "paper": _seeds(replace(_RESNET_SEED, images=ImageSet("mnist")), 100, 25),
+    },
+    "resnet18": {"paper": _RESNET18},
 }
 
 
@@ -204,4 +306,6 @@ def zoo_recipe(name: str, profile: str) -> ZooRecipe:
     name = name.replace("-", "_")
     if profile in BOOK_ZOOS.get(name, {}):
         return BOOK_ZOOS[name][profile]
+    if name == "resnet18":
+        raise ValueError(f"resnet18 has a recipe at the profile paper only, for a GPU, not at {profile}.")
     return thesis_recipe(name.replace("_", "-"), profile)

@@ -77,7 +77,11 @@ def thesis_recipe(zoo_id: str, profile: str) -> ZooRecipe:
 def why_not(record: dict[str, Any]) -> str:
     """Why a zoo of the thesis cannot be grown from its record alone; empty if it can."""
     if record.get("scale") == "cluster":
-        return "a population of ResNet-18 takes a cluster; the book shows its published numbers."
+        return (
+            "a population of ResNet-18 takes a cluster, and our designs have neither its learning-rate schedule nor "
+            "its augmented images; the book shows its published numbers, and its own recipe resnet18 grows a few such "
+            "models at the profile paper."
+        )
     if record.get("architecture") not in _ARCHITECTURES or record.get("dataset") not in _IMAGES:
         return "it is not a population of one known network on one known image set."
     varied = record.get("varied", {})

@@ -73,7 +73,7 @@ class Architecture:
                 summand = (steps[other].outputs, steps[other].group) if other >= 0 else (self.image, "image")
                 _check_addition(layer, inputs, group, *summand)
             outputs = layer.shape(inputs)
-            if layer.parameters(inputs) and not isinstance(layer, Norm):
+            if layer.writes:
                 group = layer.units or layer.name
                 if widths.setdefault(group, outputs[0]) != outputs[0]:
                     raise ValueError(
@@ -84,8 +84,8 @@ class Architecture:
                 raise ValueError(f"Two layers of {self.name} are called {layer.name!r}; names must differ.")
             if layer.name:
                 places[layer.name] = place
-            elif layer.parameters(inputs):
-                raise ValueError(f"Layer {place} of {self.name} has weights, so it needs a name.")
+            elif layer.writes or layer.parameters(inputs):
+                raise ValueError(f"Layer {place} of {self.name} has weights or units of its own, so it needs a name.")
             steps.append(Step(layer, source, other, inputs, outputs, group))
         return tuple(steps)
 
@@ -118,12 +118,7 @@ class Architecture:
     def hidden(self) -> dict[str, int]:
         """Width of every group whose units may change places: all but the image's channels and the classes."""
         fixed = {"image", self.steps[-1].group}
-        writers = [step for step in self.steps if step.group not in fixed]
-        return {
-            step.group: step.outputs[0]
-            for step in writers
-            if step.layer.parameters(step.inputs) and not isinstance(step.layer, Norm)
-        }
+        return {step.group: step.outputs[0] for step in self.steps if step.layer.writes and step.group not in fixed}
 
     def with_activation(self, activation: str) -> Architecture:
         """The same network with another nonlinearity."""
@@ -166,7 +161,18 @@ class Architecture:
         self, weights: Float[Tensor, "models params"], images: Float[Tensor, "batch _ c h w"], now: Pass
     ) -> Float[Tensor, "batch models classes"]:
         """The one forward pass of all engines; images `[batch, 1 or models, ...]`. See `Pass` for training."""
-        state = self.layout.unflatten(weights)
+        return self.outputs(weights, images, now)[-1].expand(-1, weights.shape[0], -1)
+
+    def outputs(
+        self, weights: Float[Tensor, "models params"], images: Float[Tensor, "batch _ c h w"], now: Pass
+    ) -> list[Float[Tensor, "batch _ ..."]]:
+        """What every step gives, in the order of `steps`: `[batch, models, ...]`.
+
+        The axis of models has length 1 where nothing before depends on weights and the images are shared.
+        """
+        # split, not sliced as in `unflatten`: a slice's gradient is as long as all weights, once per slot
+        parts = weights.split([slot.size for slot in self.slots], -1)
+        state = {slot.name: part.unflatten(-1, slot.shape) for slot, part in zip(self.slots, parts, strict=True)}
         outputs: list[Tensor] = []
         for place, step in enumerate(self.steps):
             x = outputs[step.source] if step.source >= 0 else images
@@ -176,7 +182,7 @@ class Architecture:
             now.place = place
             own = {part: state[f"{step.layer.name}.{part}"] for part in step.layer.parameters(step.inputs)}
             outputs.append(step.layer.run(x, own, now))
-        return outputs[-1].expand(-1, weights.shape[0], -1)
+        return outputs
 
     def initialise(
         self,

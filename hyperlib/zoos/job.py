@@ -71,7 +71,7 @@ class Job:
         for _, group in self.design.groupby([*(self.design[name] for name in GROUPED), drops], sort=True):
             count = ceil(len(group) / largest)
             count += count % 2 if count > 1 else 0
-            yield from np.array_split(np.array(group.index, dtype=np.int64), count)
+            yield from np.array_split(np.array(group.index, dtype=np.int64), min(count, len(group)))
 
 
 def checked_job(

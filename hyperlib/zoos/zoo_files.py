@@ -28,7 +28,7 @@ import numpy as np
 import pandas as pd
 
 from hyperlib.weightspace.architecture import Architecture
-from hyperlib.weightspace.architectures import ARCHITECTURES, architecture
+from hyperlib.weightspace.architectures import ARCHITECTURES, LARGE_ARCHITECTURES, architecture
 from hyperlib.zoos.zoo import PROPERTIES, Zoo
 
 FORMAT = "hyperlib-zoo-1"
@@ -131,7 +131,7 @@ def zoo_card(zoo: Zoo) -> str:
 
 
 def _known(network: Architecture) -> bool:
-    made = ARCHITECTURES.get(network.name)
+    made = (ARCHITECTURES | LARGE_ARCHITECTURES).get(network.name)
     return made is not None and made().with_activation(network.activation) == network
 
 
