@@ -24,7 +24,9 @@ from memory import memory
 from peak import peak
 from rates import architectures
 from settings import Options
+from tokens import tokens
 from training import training
+from weight_space import weight_space
 
 from hyperlib.study import paths
 from hyperlib.study.cost import clock
@@ -45,6 +47,8 @@ TABLES: dict[str, Callable[[Options], pd.DataFrame]] = {
     "architectures": architectures,
     "batched_forms": batched_forms,
     "files": saved_files,
+    "weight_space": weight_space,
+    "tokens": tokens,
 }
 WHOLE = "machine"  # written last: where it is, a run was whole
 

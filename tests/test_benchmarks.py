@@ -18,13 +18,15 @@ import batched_forms  # noqa: E402  (the folder is no package)
 import clock  # noqa: E402
 import plain  # noqa: E402
 import run  # noqa: E402
+import tokens  # noqa: E402
 import weight_space  # noqa: E402
 from settings import SETTINGS, Options  # noqa: E402
 
-from hyperlib import align, permutation_index, random_permutations, small_cnn  # noqa: E402
+from hyperlib import align, permutation_index, random_permutations, small_cnn, tetris_mlp  # noqa: E402
 from hyperlib.study import build  # noqa: E402
 from hyperlib.study.edition import Edition  # noqa: E402
 from hyperlib.study.site import promote_benchmarks  # noqa: E402
+from hyperlib.weightspace.tokens import Tokenizer  # noqa: E402
 
 QUICK = Options(repetitions=1, quick=True)
 COMPILING = ("peak", "compile", "growth", "memory")  # for most of their time, where the engine compiles
@@ -38,6 +40,7 @@ COLUMNS = {
     "batched_forms": "device threads models form step_ms us_per_model_image speed_ratio",
     "files": "action zoo_s one_file_per_checkpoint_s ratio",
     "weight_space": "action networks ours_s one_by_one_s ratio",
+    "tokens": "network action ours_per_cpu_s one_by_one_per_cpu_s ratio",
 }
 
 
@@ -86,6 +89,26 @@ def test_the_other_side_of_the_weight_space_table_does_the_same_work():
     assert torch.equal(flat(weight_space.matched(one, moved)), weights[0])
     distance = (flat(weight_space.matched(one, other)) - weights[0]).norm()
     assert distance < 1.05 * align(network, weights[0], weights[1:], restarts=5).distance[0]
+
+
+@pytest.mark.parametrize("network", [small_cnn(), tetris_mlp()], ids=lambda network: network.name)
+def test_the_other_side_of_the_tokens_table_does_the_same_work(network, monkeypatch):
+    monkeypatch.setattr(tokens, "NOISE", 0.0)
+    monkeypatch.setattr(tokens, "ERASE", 0.0)
+    weights = network.initialise([0], "kaiming_normal")
+    tokenizer, readers = Tokenizer(network.layout), tokens.READERS[network.name]
+    orders = random_permutations(network, 1, torch.Generator().manual_seed(0))
+    state = moved = network.layout.unflatten(weights[0])
+    for layer, order in orders.items():
+        moved = tokens.reordered(moved, layer, readers[layer], order[0])
+
+    expected = tokenizer.encode(weights.gather(-1, permutation_index(network, orders)))[0]
+    assert torch.equal(tokens.tokenised(moved, tokenizer.shape[1]), expected)
+    assert torch.equal(network.layout.flatten(tokens.state_of(expected, state)), network.layout.flatten(moved))
+    views = tokens.two_views(state, readers, tokenizer.shape[1], torch.Generator().manual_seed(0))
+    for view in views:
+        assert torch.equal(view.flatten().sort().values, expected.flatten().sort().values)
+        assert not torch.equal(view, tokens.tokenised(state, tokenizer.shape[1]))
 
 
 def flat(state: dict[str, np.ndarray]) -> torch.Tensor:

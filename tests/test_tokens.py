@@ -1,0 +1,581 @@
+"""Tokens hold every number of a network once, in rows of units, and give all of it back."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from math import ceil
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+from torch.testing import assert_close
+from toys import TOYS, network
+
+from hyperlib.weightspace.architectures import ARCHITECTURES
+from hyperlib.weightspace.layout import Layout
+from hyperlib.weightspace.state_tokens import StateTokenizer
+from hyperlib.weightspace.symmetry import permutation_index, random_permutations
+from hyperlib.weightspace.tokens import Tokenizer
+
+NAMES = [*ARCHITECTURES, *TOYS]
+WIDTHS = [None, 1, 5, 64]
+
+
+# -- networks that nobody here made ------------------------------------------------------------------------------------
+
+
+class Odd(nn.Module):
+    """Bare parameters, a scalar, ties, buffers of every kind, parameters that do not lie in one piece."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.temperature = nn.Parameter(torch.tensor(0.5))
+        self.token = nn.Parameter(torch.randn(1, 1, 6))
+        self.words = nn.Embedding(7, 6)
+        self.head = nn.Linear(6, 7, bias=False)
+        self.head.weight = self.words.weight
+        self.turned = nn.Parameter(torch.randn(4, 3).t())
+        self.sparse_view = nn.Parameter(torch.randn(6, 8)[::2, ::3])
+        self.register_buffer("mean", torch.randn(3, dtype=torch.float64) * 1e-9 + 1)
+        self.register_buffer("steps", torch.tensor(2**53 + 1))
+        self.register_buffer("table", torch.randint(-5, 5, (2, 3)))
+        self.register_buffer("used", torch.tensor([True, False]))
+        self.register_buffer("waves", torch.randn(3, dtype=torch.complex64))
+        self.register_buffer("nothing", torch.empty(0, 3))
+        self.register_buffer("hidden", torch.randn(2), persistent=False)
+
+    def get_extra_state(self) -> dict:
+        return {"version": 3}
+
+    def set_extra_state(self, state: dict) -> None:
+        """Nothing to restore."""
+
+
+def mixed_precision() -> nn.Module:
+    net = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 2))
+    net[0].to(torch.bfloat16)
+    net[2].to(torch.float16)
+    return net
+
+
+FOREIGN = {
+    "batch norm": lambda: nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(16, 2, False)),
+    "transformer": lambda: nn.TransformerEncoderLayer(8, 2, 16),
+    "words": lambda: nn.Sequential(nn.Embedding(11, 6), nn.Conv1d(6, 5, 3), nn.LayerNorm([5, 4]), nn.GroupNorm(1, 5)),
+    "transposed": lambda: nn.Sequential(nn.ConvTranspose2d(3, 5, 2), nn.ConvTranspose2d(4, 4, 2), nn.PReLU()),
+    "recurrent": lambda: nn.LSTM(3, 4, num_layers=2, bidirectional=True),
+    "bare norm": lambda: nn.BatchNorm1d(4),
+    "doubles": lambda: nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4)).double(),
+    "halves": lambda: nn.Sequential(nn.Linear(3, 4), nn.LayerNorm(4)).bfloat16(),
+    "mixed precision": mixed_precision,
+    "odd": Odd,
+}
+
+
+@pytest.fixture(params=FOREIGN)
+def foreign(request) -> nn.Module:
+    """Every foreign network in turn, with weights and statistics that are no constants."""
+    net = FOREIGN[request.param]()
+    with torch.no_grad():
+        for value in net.state_dict().values():
+            if isinstance(value, Tensor) and value.is_floating_point():
+                value.add_(torch.randn(value.shape, generator=torch.Generator().manual_seed(1)).to(value.dtype))
+    return net
+
+
+# -- the same with loops -----------------------------------------------------------------------------------------------
+
+
+def rows_by_hand(layout: Layout, vector: Tensor) -> list[tuple[str, int, list[float]]]:
+    """(layer or statistic, unit, its numbers), unit by unit."""
+    rows = []
+    for layer in layout.layers:
+        slots = [slot for slot in layout.slots if slot.layer == layer and slot.size]
+        kinds = {}
+        for slot in slots:
+            units = slot.shape[0] if slot.shape else 1
+            kinds.setdefault((layer, units) if slot.learned else (slot.name, "statistic"), []).append(slot)
+        for kind in sorted(kinds, key=lambda kind: kind[1] == "statistic"):  # those last
+            tensors = [vector[slot.start : slot.stop].reshape(slot.shape or (1,)) for slot in kinds[kind]]
+            for unit in range(len(tensors[0])):
+                row = [number for tensor in tensors for number in tensor[unit].flatten().tolist()]
+                rows.append((kind[0], unit, row))
+    return rows
+
+
+def tokens_by_hand(layout: Layout, vector: Tensor, width: int | None) -> tuple[Tensor, Tensor, Tensor]:
+    """Tokens, mask and positions."""
+    rows = rows_by_hand(layout, vector)
+    width = width or max(len(row) for _, _, row in rows)
+    names = list(dict.fromkeys(rows_name(layout, rows)))
+    cells, real, places = [], [], []
+    for (_, unit, row), name in zip(rows, rows_name(layout, rows), strict=True):
+        for chunk in range(ceil(len(row) / width)):
+            part = row[chunk * width : (chunk + 1) * width]
+            cells.append(part + [0.0] * (width - len(part)))
+            real.append([True] * len(part) + [False] * (width - len(part)))
+            places.append([len(places), names.index(name), unit])
+    return torch.tensor(cells, dtype=vector.dtype), torch.tensor(real), torch.tensor(places)
+
+
+def rows_name(layout: Layout, rows: list) -> list[tuple]:
+    """What tells the rows of one block from those of the next: units begin again at 0."""
+    names, number = [], -1
+    for _, unit, _ in rows:
+        number += unit == 0
+        names.append(number)
+    return names
+
+
+def bits(value: Tensor) -> list[int]:
+    """The bytes of a tensor, those of every not-a-number the same: narrowing keeps no notes in them."""
+    numbers = torch.cat([value.detach().reshape(-1)])
+    if numbers.is_floating_point() and numbers.itemsize > 1:  # 8-bit numbers refuse to be compared
+        numbers[numbers.isnan()] = torch.nan
+    return numbers.view(torch.uint8).tolist() if value.numel() else []
+
+
+def assert_same_state(found: dict, expected: dict) -> None:
+    assert list(found) == list(expected)
+    for name, value in expected.items():
+        if isinstance(value, Tensor):
+            assert (found[name].dtype, found[name].shape) == (value.dtype, value.shape), name
+            assert bits(found[name]) == bits(value), name
+        else:
+            assert found[name] == value
+
+
+# -- tokens of a layout ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("name", NAMES)
+def test_the_way_there_and_back_loses_nothing(name, width, generator):
+    tokenizer = Tokenizer(network(name).layout, width)
+    weights = torch.randn(2, 3, tokenizer.layout.size, generator=generator)
+
+    tokens = tokenizer.encode(weights)
+
+    assert tokens.shape == (2, 3, *tokenizer.shape)
+    assert torch.equal(tokenizer.decode(tokens), weights)
+    assert torch.equal(tokenizer.encode(weights[1, 2]), tokens[1, 2])
+
+
+@pytest.mark.parametrize("width", [None, 5, 64])
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "wide_mlp"])
+def test_tokens_are_rows_of_units_as_loops_make_them(name, width, generator):
+    layout = network(name).layout
+    tokenizer, vector = Tokenizer(layout, width), torch.randn(layout.size, generator=generator)
+
+    tokens, mask, positions = tokens_by_hand(layout, vector, width)
+
+    assert torch.equal(tokenizer.encode(vector), tokens)
+    assert torch.equal(tokenizer.mask, mask)
+    assert torch.equal(tokenizer.positions, positions)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_tokens_of_networks_made_elsewhere_are_rows_too(foreign, width):
+    layout = Layout.from_state_dict(foreign.state_dict())
+    vector = layout.flatten({name: value for name, value in foreign.state_dict().items() if name in list_of(layout)})
+
+    tokens, mask, positions = tokens_by_hand(layout, vector, width)
+    tokenizer = Tokenizer(layout, width)
+
+    assert torch.equal(tokenizer.encode(vector), tokens)
+    assert torch.equal(tokenizer.mask, mask) and torch.equal(tokenizer.positions, positions)
+    assert torch.equal(tokenizer.decode(tokens), vector)
+
+
+def list_of(layout: Layout) -> list[str]:
+    return [slot.name for slot in layout]
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("name", NAMES)
+def test_every_weight_has_one_cell_and_padding_is_exactly_zero(name, width):
+    tokenizer = Tokenizer(network(name).layout, width)
+    numbers = torch.arange(1, tokenizer.layout.size + 1)
+
+    tokens = tokenizer.encode(numbers)
+
+    assert torch.equal(tokens[tokenizer.mask].sort().values, numbers)
+    assert not tokens[~tokenizer.mask].any()
+
+
+def test_a_weight_keeps_its_unit_and_its_layer(architecture, generator):
+    tokenizer, layout = Tokenizer(architecture.layout, 7), architecture.layout
+    numbers = tokenizer.encode(tokenizer.layer_of + 1)
+
+    for (_, layer, unit), row, real in zip(tokenizer.positions.tolist(), numbers, tokenizer.mask, strict=True):
+        assert set(row[real].tolist()) == {layer + 1}
+        slot = next(slot for slot in layout if tokenizer.layers[layer] in (slot.layer, slot.name))
+        assert unit < slot.shape[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "width", "shape"),
+    [
+        ("tetris_mlp", None, (9, 16)),
+        ("small_cnn_1ch", None, (48, 201)),
+        ("unterthiner_cnn_1ch_28", None, (58, 145)),
+        ("large_cnn_3ch", None, (93, 289)),
+        ("resnet18_10", 288, (53_524, 288)),
+        ("resnet18_100", 288, (53_704, 288)),
+    ],
+)
+def test_counts_are_the_published_ones(name, width, shape):
+    assert Tokenizer(network(name).layout, width).shape == shape
+
+
+def test_rows_of_the_small_cnn_are_as_long_as_published():
+    tokenizer = Tokenizer(network("small_cnn_1ch").layout)
+    lengths = tokenizer.mask.sum(-1)
+
+    assert [(layer, int(lengths[tokenizer.positions[:, 1] == n][0])) for n, layer in enumerate(tokenizer.layers)] == [
+        ("conv1", 26),
+        ("conv2", 201),
+        ("conv3", 25),
+        ("fc1", 37),
+        ("fc2", 21),
+    ]
+
+
+def test_running_statistics_are_tokens_of_their_own(generator):
+    architecture = network("residual_net")
+    tokenizer = Tokenizer(architecture.layout)
+
+    assert tokenizer.layers[:5] == ("conv1", "norm1", "norm1.running_mean", "norm1.running_var", "conv2")
+    cells = tokenizer.encode(architecture.layout.learned)
+    assert torch.equal(tokenizer.learned, cells.any(-1))
+    assert torch.equal(tokenizer.learned[:, None] & tokenizer.mask, cells)
+
+
+@pytest.mark.parametrize("name", ["tetris_mlp", "small_cnn_1ch", "residual_net"])
+def test_a_network_in_another_order_has_the_same_rows_in_its_first_layer(name, generator):
+    architecture = network(name)
+    weights = torch.randn(1, architecture.layout.size, generator=generator)
+    orders = random_permutations(architecture, 1, generator)
+    moved = weights.gather(-1, permutation_index(architecture, orders))
+    tokenizer = Tokenizer(architecture.layout)
+
+    first = tokenizer.positions[:, 1] == 0
+    order = next(iter(orders.values()))[0]
+
+    assert torch.equal(tokenizer.encode(moved)[0, first], tokenizer.encode(weights)[0, first][order])
+
+
+@pytest.mark.parametrize("width", [None, 3])
+def test_gradients_pass_both_ways_and_none_reaches_padding(width, generator):
+    tokenizer = Tokenizer(network("branching_net").layout, width)
+    weights = torch.randn(2, tokenizer.layout.size, dtype=torch.float64, generator=generator, requires_grad=True)
+    cells = torch.randn(2, *tokenizer.shape, dtype=torch.float64, generator=generator, requires_grad=True)
+    factors = torch.randn(2, *tokenizer.shape, dtype=torch.float64, generator=generator)
+
+    (tokenizer.encode(weights) * factors).sum().backward()
+    (tokenizer.decode(cells) * tokenizer.decode(factors)).sum().backward()
+
+    assert torch.equal(weights.grad, tokenizer.decode(factors))
+    assert torch.equal(cells.grad, factors * tokenizer.mask)
+
+
+@pytest.mark.parametrize("width", [None, 4])
+def test_memory_that_is_given_is_overwritten_everywhere(width, generator):
+    tokenizer = Tokenizer(network("residual_net").layout, width)
+    weights = torch.randn(5, tokenizer.layout.size, generator=generator)
+    memory = torch.full((5, *tokenizer.shape), torch.nan)
+
+    tokens = tokenizer.encode(weights, out=memory)
+
+    assert torch.equal(tokens, tokenizer.encode(weights))
+    assert tokens.data_ptr() == memory.data_ptr()
+
+
+def test_an_empty_batch_and_any_strides_have_tokens(generator):
+    tokenizer = Tokenizer(network("tetris_mlp").layout, 6)
+    weights = torch.randn(100, 7, generator=generator).t()
+
+    assert tokenizer.encode(weights[:0]).shape == (0, *tokenizer.shape)
+    assert tokenizer.decode(tokenizer.encode(weights[:0])).shape == (0, 100)
+    assert torch.equal(tokenizer.decode(tokenizer.encode(weights)), weights)
+    many = weights[:1].expand(3, -1)
+    assert torch.equal(tokenizer.decode(tokenizer.encode(many).transpose(0, 1).contiguous().transpose(0, 1)), many)
+
+
+@settings(deadline=None, max_examples=80)
+@given(
+    st.dictionaries(
+        st.from_regex(r"[ab]{1,2}(\.[ab0]{1,2}){0,2}", fullmatch=True),
+        st.lists(st.integers(0, 4), max_size=4).map(tuple),
+        min_size=1,
+        max_size=6,
+    ),
+    st.sampled_from([None, 1, 2, 3, 7]),
+)
+def test_any_layout_keeps_every_number_once(shapes, width):
+    layout = Layout.of_shapes(shapes)
+    if not layout.size:
+        with pytest.raises(ValueError, match="no weights"):
+            Tokenizer(layout, width)
+        return
+    tokenizer, numbers = Tokenizer(layout, width), torch.arange(layout.size) + 1
+
+    tokens = tokenizer.encode(numbers)
+
+    assert torch.equal(tokens[tokenizer.mask].sort().values, numbers) and not tokens[~tokenizer.mask].any()
+    assert torch.equal(tokenizer.decode(tokens), numbers)
+    assert torch.equal(tokens, tokens_by_hand(layout, numbers, width)[0])
+
+
+@pytest.mark.parametrize("width", [0, -1, 2.0, True, "288"])
+def test_a_width_that_is_no_number_of_cells_is_refused(width, no_shape_checks):
+    with pytest.raises(ValueError, match="whole number from 1 on, or None"):
+        Tokenizer(network("tetris_mlp").layout, width)
+
+
+def test_what_does_not_fit_is_refused(no_shape_checks):
+    tokenizer = Tokenizer(network("tetris_mlp").layout)
+
+    with pytest.raises(ValueError, match="100 weights, but these vectors have 99"):
+        tokenizer.encode(torch.zeros(2, 99))
+    for wrong in (torch.zeros(3, 16, 9), torch.zeros(16)):
+        with pytest.raises(ValueError, match=r"9 tokens of width 16.*another width"):
+            tokenizer.decode(wrong)
+    for out in (torch.empty(2, 9, 16), torch.empty(3, 9, 16, dtype=torch.float64)):
+        with pytest.raises(ValueError, match=r"out is torch.float32 \[3, 9, 16\]"):
+            tokenizer.encode(torch.zeros(3, 100), out=out)
+    with pytest.raises(ValueError, match="contiguous"):
+        tokenizer.encode(torch.zeros(3, 100), out=torch.empty(9, 3, 16).transpose(0, 1))
+
+
+# -- one scale per layer -----------------------------------------------------------------------------------------------
+
+
+def population(name: str, generator: torch.Generator) -> tuple[Tokenizer, Tensor]:
+    tokenizer = Tokenizer(network(name).layout)
+    spread = torch.rand(6, 1, generator=generator) + (tokenizer.layer_of + 1) / 3
+    return tokenizer, spread * torch.randn(6, tokenizer.layout.size, generator=generator) + tokenizer.layer_of
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_scale_is_that_of_each_layers_weights_in_both_readings(name, generator):
+    tokenizer, weights = population(name, generator)
+    total, within = tokenizer.scale(weights), tokenizer.scale(weights, spread="within")
+
+    for number in range(len(tokenizer.layers)):
+        own = weights[:, tokenizer.layer_of == number].double().numpy()
+        assert_close(float(total.mean[number]), own.mean(), rtol=1e-5, atol=1e-6)
+        assert_close(float(total.deviation[number]), own.std(), rtol=1e-5, atol=1e-6)
+        assert_close(float(within.deviation[number]), own.var(1).mean() ** 0.5, rtol=1e-5, atol=1e-6)
+    assert torch.equal(within.mean, total.mean)
+
+
+def test_a_standardised_population_has_mean_0_and_deviation_1_and_can_be_restored(generator):
+    tokenizer, weights = population("small_resnet_1ch", generator)
+    scale = tokenizer.scale(weights)
+
+    found = scale.standardise(weights)
+
+    again = tokenizer.scale(found)
+    assert_close(again.mean, torch.zeros_like(again.mean), atol=1e-5, rtol=0)
+    assert_close(again.deviation, torch.ones_like(again.deviation))
+    assert_close(scale.restore(found), weights, atol=1e-5, rtol=1e-5)
+    assert not tokenizer.encode(found)[:, ~tokenizer.mask].any()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_layer_that_never_varies_keeps_its_size(dtype):
+    tokenizer = Tokenizer(Layout.of_shapes({"a.weight": (2, 3), "b.weight": (3,)}))
+    for constant in (0.0, 0.01, 0.1, 0.7, 1 / 3, 1e9 / 7):  # the mean of some is rounded
+        weights = torch.cat([torch.randn(4, 6, dtype=dtype), torch.full((4, 3), constant, dtype=dtype)], 1)
+
+        scale = tokenizer.scale(weights)
+
+        assert scale.deviation[1] == 1 and scale.layers == ("a", "b")
+        assert_close(scale.restore(scale.standardise(weights)), weights)
+
+
+def test_a_scale_of_nothing_or_of_what_is_not_finite_is_refused(no_shape_checks):
+    tokenizer = Tokenizer(network("tetris_mlp").layout)
+
+    with pytest.raises(ValueError, match="no samples"):
+        tokenizer.scale(torch.zeros(0, 100))
+    with pytest.raises(ValueError, match="leave diverged models out"):
+        tokenizer.scale(torch.full((2, 100), torch.inf))
+    with pytest.raises(ValueError, match="no spread 'both'"):
+        tokenizer.scale(torch.zeros(2, 100), spread="both")
+    with pytest.raises(ValueError, match="100 weights"):
+        tokenizer.scale(torch.zeros(2, 99))
+
+
+# -- whole state dicts -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("width", [None, 1, 4])
+def test_a_state_dict_comes_back_to_the_bit_and_loads(foreign, width):
+    state = foreign.state_dict()
+    tokenizer = StateTokenizer.of(state, width)
+
+    found = tokenizer.decode(*tokenizer.encode(state))
+
+    assert_same_state(found, state)
+    assert len(tokenizer.coverage) == len(state)
+    foreign.load_state_dict(found)
+    assert_same_state(foreign.state_dict(), state)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_state_dict_of_every_architecture_comes_back(name, generator):
+    architecture = network(name)
+    net = architecture.module(torch.randn(architecture.layout.size, generator=generator))
+    tokenizer = StateTokenizer.of(net.state_dict())
+
+    tokens, kept = tokenizer.encode(net.state_dict())
+
+    assert_same_state(tokenizer.decode(tokens, kept), net.state_dict())
+    assert set(kept) == {name for name in net.state_dict() if name.endswith("num_batches_tracked")}
+    vector = architecture.layout.flatten(net.state_dict())
+    assert torch.equal(tokens, Tokenizer(architecture.layout).encode(vector))
+
+
+def test_coverage_says_where_every_entry_goes():
+    table = StateTokenizer.of(Odd().state_dict()).coverage.set_index("name")
+
+    assert dict(table["goes"]) == {
+        **dict.fromkeys(["temperature", "token", "turned", "sparse_view", "mean", "nothing"], "tokens"),
+        **dict.fromkeys(["steps", "table", "used", "waves", "_extra_state"], "kept"),
+        **{"words.weight": "tokens", "head.weight": "tied"},
+    }
+    assert table.loc["head.weight", "owner"] == "words.weight"
+    assert table.loc["mean", "dtype"] == "float64" and table.loc["_extra_state", "dtype"] == "no tensor"
+    assert table.loc["turned", "shape"] == (3, 4) and table.loc["turned", "numbers"] == 12
+    covered = table.loc[table["goes"] == "tokens", "numbers"].sum()
+    assert covered == StateTokenizer.of(Odd().state_dict()).tokenizer.layout.size == 1 + 6 + 42 + 12 + 9 + 3
+
+
+def test_a_tie_stays_one_when_tokens_change():
+    state = Odd().state_dict()
+    tokenizer = StateTokenizer.of(state)
+    tokens, kept = tokenizer.encode(state)
+
+    found = tokenizer.decode(tokens + tokenizer.tokenizer.mask, kept)
+
+    assert found["head.weight"] is found["words.weight"]
+    assert_close(found["head.weight"], state["words.weight"] + 1)
+
+
+def test_tied_tensors_may_come_apart_in_memory_but_not_in_value():
+    state = Odd().state_dict()
+    tokenizer = StateTokenizer.of(state)
+    apart = {name: value.clone() if isinstance(value, Tensor) else value for name, value in state.items()}
+
+    assert_same_state(tokenizer.decode(*tokenizer.encode(apart)), state)
+    apart["words.weight"][0, 0] = apart["head.weight"][0, 0] = torch.nan
+    assert_same_state(tokenizer.decode(*tokenizer.encode(apart)), apart)
+    apart["head.weight"][1, 1] += 1
+    with pytest.raises(ValueError, match=r"head.weight was tied to words.weight and differs here"):
+        tokenizer.encode(apart)
+
+
+def test_parts_of_one_memory_that_are_read_differently_are_no_ties():
+    memory = torch.randn(4, 4)
+    state = {"a": memory, "b": memory.t(), "c": memory[:2], "d": memory.flatten(), "e": memory.view(torch.int32)}
+    state["f"] = memory[:1].expand(3, 4)
+    tokenizer = StateTokenizer.of(state)
+
+    assert list(tokenizer.coverage["goes"]) == [*["tokens"] * 4, "kept", "tokens"]
+    assert_same_state(tokenizer.decode(*tokenizer.encode(state)), state)
+
+
+def test_what_is_kept_does_not_follow_the_network():
+    net = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3)).train()
+    tokenizer = StateTokenizer.of(net.state_dict())
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    tokens, kept = tokenizer.encode(net.state_dict())
+
+    for _ in range(3):
+        net(torch.randn(8, 2))
+
+    assert net[1].num_batches_tracked == 3
+    assert_same_state(tokenizer.decode(tokens, kept), before)
+    assert_same_state(tokenizer.decode(*tokenizer.encode(net.state_dict())), net.state_dict())
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16, torch.bfloat16])
+def test_numbers_that_are_none_and_the_smallest_ones_survive(dtype):
+    info = torch.finfo(dtype)
+    numbers = [torch.nan, torch.inf, -torch.inf, -0.0, 0.0, info.tiny, info.smallest_normal / 2, info.max, -info.eps]
+    state = {"a.weight": torch.tensor(numbers, dtype=dtype).view(3, 3), "b.weight": torch.ones(2, 2)}
+    tokenizer = StateTokenizer.of(state, 2)
+
+    assert_same_state(tokenizer.decode(*tokenizer.encode(state)), state)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "expected"),
+    [
+        ("float32 float32", "float32"),
+        ("float64 bfloat16", "float64"),
+        ("bfloat16 float32", "float32"),
+        ("bfloat16 float16", "float32"),
+        ("bfloat16 int64", "bfloat16"),
+        ("float16 float16", "float16"),
+        ("float8_e4m3fn float8_e5m2", "float32"),
+    ],
+)
+def test_tokens_are_as_precise_as_they_must(kinds, expected):
+    state = {
+        str(place): torch.arange(-3, 3).to(torch.float32).to(getattr(torch, kind))
+        for place, kind in enumerate(kinds.split())
+    }
+    tokenizer = StateTokenizer.of(state)
+
+    tokens, kept = tokenizer.encode(state)
+
+    assert tokens.dtype == tokenizer.dtype == getattr(torch, expected)
+    assert_same_state(tokenizer.decode(tokens, kept), state)
+
+
+KINDS = [torch.float64, torch.float32, torch.bfloat16, torch.float16, torch.int64, torch.int8, torch.bool]
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.data())
+def test_any_state_dict_comes_back_to_the_bit(data):
+    generator = torch.Generator().manual_seed(data.draw(st.integers(0, 2**16)))
+    state = OrderedDict(a=torch.randn(3, 2, generator=generator))
+    for name in data.draw(st.lists(st.from_regex(r"[bc](\.[ab]){0,2}", fullmatch=True), unique=True, max_size=6)):
+        shape = tuple(data.draw(st.lists(st.integers(0, 3), max_size=4)))
+        value = (100 * torch.randn(*shape, 2, generator=generator)).to(data.draw(st.sampled_from(KINDS)))[..., 0]
+        tied = data.draw(st.booleans())
+        state[name] = data.draw(st.sampled_from(list(state.values()))) if tied else value
+        if value.ndim > 1 and data.draw(st.booleans()):
+            state[name] = state[name].transpose(0, -1) if state[name].ndim > 1 else state[name]
+    tokenizer = StateTokenizer.of(state, data.draw(st.sampled_from([None, 1, 3])))
+
+    assert_same_state(tokenizer.decode(*tokenizer.encode(state)), state)
+
+
+def test_a_state_dict_that_does_not_fit_is_refused_by_name():
+    state = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3)).state_dict()
+    tokenizer = StateTokenizer.of(state)
+    tokens, kept = tokenizer.encode(state)
+
+    for other, message in (
+        ({**state, "more": torch.ones(1)}, "more is in one of them only"),
+        ({name: value for name, value in state.items() if name != "0.bias"}, "0.bias is in one of them only"),
+        ({**state, "0.bias": torch.ones(4)}, r"0.bias was torch.float32 \[3\] when"),
+        ({**state, "0.bias": torch.ones(3).double()}, r"0.bias was torch.float32 \[3\] when"),
+        ({**state, "0.bias": 3}, r"0.bias was torch.float32 \[3\] when"),
+        ({**state, "1.num_batches_tracked": torch.tensor(1.0)}, r"1.num_batches_tracked was torch.int64 \[\] when"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            tokenizer.encode(other)
+    with pytest.raises(ValueError, match="1.num_batches_tracked is not in the tokens and not among what was kept"):
+        tokenizer.decode(tokens, {})
+    with pytest.raises(ValueError, match="tokens of width"):
+        tokenizer.decode(tokens[:-1], kept)
+    with pytest.raises(ValueError, match="no floating-point tensor"):
+        StateTokenizer.of({"steps": torch.tensor(3)})
