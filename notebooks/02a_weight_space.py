@@ -29,7 +29,7 @@ import pandas as pd
 
 import hyperlib
 from hyperlib.representations.maps import umap_map
-from hyperlib.study import figures
+from hyperlib.study import figures, interactive
 from hyperlib.study.figures import show_table
 from hyperlib.study.movable import movable
 from hyperlib.tasks import spectral_training, trajectories
@@ -60,7 +60,7 @@ one = models == models[0]
 figures.trajectories(points, models, None, axes[0], "20 models, a colour for each")
 figures.trajectories(points[one], models[one], epochs[one], axes[1], "one of them, enlarged")
 movable(
-    figures.turning_trajectories(points, located), still, name="fig-ws-trajectories-umap",
+    interactive.turning_trajectories(points, located), still, name="fig-ws-trajectories-umap",
     alt="Left: a map in three dimensions with 20 short, smooth curves that lie apart. Right: one of them enlarged; its "
     "points follow each other by epoch.",
     caption="UMAP of all checkpoints of 20 Tetris networks (15 neighbours, minimal distance 0.01, seed 42): one curve "

@@ -40,7 +40,6 @@ from hyperlib.tasks import barriers, connectivity, playground, recovery, similar
 from hyperlib.weightspace import architectures, layers
 
 study = hyperlib.Study(profile)
-quick = profile == "quick"
 
 # %% [markdown]
 # ## Which moves leave the function where it is?
@@ -52,7 +51,7 @@ quick = profile == "quick"
 # of small CNNs gets an order of its own:
 
 # %%
-names = {"tetris_seed": "Tetris MLP", "mnist_seed": "small CNN", "resnet_seed": "small ResNet", "wide_middle_batch": "wide MLP"}
+names, quick = ["tetris_seed", "mnist_seed", "resnet_seed", "wide_middle_batch"], profile == "quick"
 zoos = {name: study.zoo(name) for name in names}
 images = {name: study.recipe(name).images.load() for name in names}
 zoo, generator = zoos["mnist_seed"], torch.Generator().manual_seed(0)
@@ -201,21 +200,22 @@ movable(
 # are asked in every setting. `one run` goes from the last epoch back to the first.
 
 # %%
-lines, heights = {}, {}
+lines, heights = {}, {}  # tables by label
 
 
 def walk(name, label, pairs, settings=None, recalibrate=None):
     """Lines between pairs of a zoo's models in several settings, on at most 500 test images."""
-    zoo, (x, y) = zoos[name], (images[name].test_x[:500], images[name].test_y[:500])
-    network, first = zoo.architecture.with_activation(zoo.design["activation"][0]), images[name].train_x[:256]
-    drawn = barriers.some_pairs(len(zoo), pairs)
+    zoo, data = zoos[name], images[name].subset(test=500)
+    network = zoo.architecture.with_activation(zoo.design["activation"][0])
+    drawn, first = barriers.some_pairs(len(zoo), pairs), data.train_x[:256]
     ends = barriers.ends_of_lines(network, zoo.weights, drawn, first, earlier=1, restarts=5)
-    chosen = {setting: ends[setting] for setting in settings or ends}
-    lines[label], heights[label] = barriers.compare_lines(network, chosen, x, y, recalibrate=recalibrate)
+    ends = {setting: ends[setting] for setting in settings or ends}
+    lines[label], heights[label] = barriers.compare_lines(network, ends, data.test_x, data.test_y, recalibrate=recalibrate)
 
 
-walk("tetris_seed", "Tetris MLP", 6 if quick else 20)
-walk("mnist_seed", "small CNN", 6 if quick else 20)
+# %%
+for name, label in (("tetris_seed", "Tetris MLP"), ("mnist_seed", "small CNN")):
+    walk(name, label, 6 if quick else 20)
 walk("wide_middle_batch", "wide MLP", 6)
 
 # %% [markdown]
@@ -238,24 +238,29 @@ summary = summary.merge(middle.rename("accuracy halfway").reset_index())
 show_table(summary.drop(columns=["accuracy_barrier", "loss"]))
 
 # %%
-still, axes = plt.subplots(2, 3, figsize=(8, 4.6))
-for ax, label in zip(axes.flat, lines, strict=False):
-    for setting, colour in zip(again, figures.CYCLE, strict=False):
-        figures.bands(lines[label][lines[label]["setting"] == setting], "alpha", "loss", ax, setting, colour)
-    ax.set_title(f"{label}, {lines[label]['pair'].nunique()} pairs", fontsize=9)
-    ax.set(xlabel="", ylabel="")
-axes[1, 2].axis("off")
-axes[1, 2].legend(*axes[0, 0].get_legend_handles_labels(), loc="center", fontsize=9)
-still.supxlabel("part of the way from one network to the other", fontsize=10)
-still.supylabel("test loss", fontsize=10)
+still = figures.panels_of_lines(every_line, again)
 movable(
     interactive.barrier_lines(every_line, again), still, name="fig-barrier-lines",
-    alt="ALT",
-    caption="CAPTION",
+    alt="Five panels of test loss on the way between two networks: Tetris MLP, small CNN, wide MLP, small ResNet as it "
+    "stands and remeasured. Between two seeds the loss rises everywhere; alignment lowers the hill, flattens it in the "
+    "wide MLP alone, and does not help the ResNet before its norms are measured anew.",
+    caption="Test loss on the straight line between two networks, as trained and after alignment by weights or by "
+    "activations. Still: median over pairs, bands over the middle half and the middle nine tenths of them. Buttons choose "
+    "the setting, the slider the network; thin lines are pairs, the thick one is their median.",
 )
 
 # %% [markdown]
-# READING-LINES
+# **Reading.** Within one run there is no barrier to speak of, and to the *own copy* of a network, with the very same function, there is
+# one as high as to another seed. So the straight line does not measure how alike two functions are. At `laptop` alignment lowers the
+# barrier in the Tetris MLP and the small CNN by a third or more and removes it in neither; only in the wide MLP, with 256 units per
+# layer, it is gone (about a fiftieth of what it was, or less). That is what {cite}`entezari2022` expect of width, and a
+# warning for zoos of small networks: *their* seeds differ by more than an order of units. Signs help the Tetris MLP beyond permutations;
+# in the small CNN they bring the networks nearer and the barrier no lower, for nearer is not yet connected. Matching activations
+# does as well as matching weights or better, although it leaves the weights farther apart.
+#
+# The small ResNet as it stands gets *worse* by matching weights: the interpolated running statistics fit no network on the way. With
+# statistics measured anew the order is as in the small CNN. (Its ends change too, since four epochs leave running statistics
+# that lag behind.)
 #
 # **Another way round.** A barrier on the straight line is no wall. A quadratic Bézier curve {cite}`garipov2018` between the same two
 # ends, whose bend is learned in 300 steps on training images, goes around it without any alignment (two pairs of small CNNs; steps
@@ -273,7 +278,8 @@ detour["accuracy halfway, line"], detour["accuracy halfway, curve"] = straight.a
 show_table(study.publish("ws-interpolation-lmc", detour, "bezier"))
 
 # %% [markdown]
-# READING-BEZIER
+# **Reading.** The curve does not remove the barrier entirely either, but it is lower by a factor of ten and more than the line's, and the
+# network halfway is nearly as good as the ends. The two networks are connected; it is straightness that fails.
 #
 # ## What does alignment do to a population?
 #
@@ -308,7 +314,7 @@ soups = torch.stack([connectivity.soup(vectors) for vectors in populations.value
 aligned["soup loss"], aligned["soup accuracy"] = hyperlib.evaluate(network, soups, test_x, test_y)
 show_table(study.publish("ws-rebasin-alignment", aligned))
 
-# %% mystnb={"image": {"alt": "ALT"}, "figure": {"name": "fig-aligned-distances", "caption": "CAPTION"}}
+# %% mystnb={"image": {"alt": "Two histograms over pairs of models. Distances: as trained around the largest values, after alignment by weights smaller, with signs smaller still. Cosines: as trained around zero, after alignment above it, with signs highest."}, "figure": {"name": "fig-aligned-distances", "caption": "Distances and cosines of all pairs of up to 200 small CNNs (mnist_seed, last epoch): as trained, and after all were laid on the first one, without and with signs."}}
 fig, axes = plt.subplots(1, 2, figsize=(8, 2.8))
 shown = ["as trained", "weights, 10 starts", "weights and signs, 10 starts"]
 for ax, values, label in zip(axes, (distances, angles), ("distance of two models", "cosine of two models"), strict=True):
@@ -337,7 +343,7 @@ for (kind, way), (net, vectors, counts) in kinds.items():
     rows.append(pd.DataFrame({"network": kind, "way": way, "models": counts, "accuracy": accuracy}))
 soup_sizes = study.publish("ws-rebasin-alignment", pd.concat(rows, ignore_index=True), "soups")
 
-# %% mystnb={"image": {"alt": "ALT"}, "figure": {"name": "fig-soups", "caption": "CAPTION"}}
+# %% mystnb={"image": {"alt": "Test accuracy of the mean of several models over their number, on a logarithmic axis. Small CNNs: it falls at the second model, to chance as trained and to some tens of percent after alignment. Wide MLPs: it falls slowly after alignment and fast without."}, "figure": {"name": "fig-soups", "caption": "Test accuracy of the mean of the first so many models' weights, as trained and after alignment to the first. One population of small CNNs (solid) and four wide MLPs (dashed); no spread, since there is one order of models."}}
 fig, ax = plt.subplots(figsize=(7, 3))
 for (kind, way), part in soup_sizes.groupby(["network", "way"], sort=False):
     style = {"linestyle": "--" if kind == "wide MLP" else "-", "marker": "o", "markersize": 3}
@@ -349,7 +355,10 @@ fig.legend(loc="outside right upper", fontsize=8)
 plt.show()
 
 # %% [markdown]
-# READING-SOUP
+# **Reading.** As trained, cosines scatter around zero and the mean of all models is at chance: it is nearly the zero vector. Alignment
+# moves all pairs nearer to each other, not only to the reference, and more starts find nearer places, by little after the second.
+# The mean then knows something, but stays far below any single small CNN. Of the wide MLPs, between two of which no barrier was left,
+# a mean of four loses some points. (One order of models, 500 test images: wiggles of the curves are no finding.)
 #
 # **Does the search find what is there?** Between trained networks nobody knows the best order. So we hide one: networks of two residual
 # blocks in which only the blocks tell units apart (standard-normal weights, stream and inner widths as given, *our choice*), and
@@ -360,7 +369,10 @@ planted = recovery.planted_recovery([(3, 5), (30, 50)], restarts=(1, 2, 10), tri
 show_table(study.publish("ws-rebasin-alignment", planted, "planted"))
 
 # %% [markdown]
-# **Reading.** READING-PLANTED
+# **Reading.** One descent from the networks as given finds most of the small ones and few of the wide ones; stream and inner units have to
+# be found together, and the search stops at a wrong pair of orders. The second start, which puts each group into the best order that
+# it could have whatever the others do, finds them all. On trained networks that start is no better than a random one (the
+# table of the population: every further start helps a little), because there is no exact answer to be found.
 #
 # ## Does distance tell about function?
 #
@@ -385,7 +397,7 @@ by_copies = pd.concat(
 )
 study.publish("ws-cka-l2", by_copies);
 
-# %% mystnb={"image": {"alt": "ALT"}, "figure": {"name": "fig-ws-cka-l2", "caption": "CAPTION"}}
+# %% mystnb={"image": {"alt": "Absolute correlation of CKA and l2 distance over the number of permuted copies, two panels. 15 seeds: near zero without own copies, and rising to about a quarter with them. Checkpoints of one run: above 0.9 without copies, near zero with two, and rising again to about one half."}, "figure": {"name": "fig-ws-cka-l2", "caption": "Absolute Pearson correlation of pairwise CKA and pairwise l2 distance over the number of copies per model (1: the model alone), for 15 seeds and for checkpoints of one run. Both readings: all pairs, and without pairs of a model and its own copy. Median over ten draws, bands from the 25th to the 75th and from the 5th to the 95th percentile. After Fig. 2.6.1 of the thesis."}}
 fig, axes = plt.subplots(1, 2, figsize=(8, 3.2), sharey=True)
 for ax, kind in zip(axes, sources, strict=True):
     for (reading, part), colour in zip(by_copies[by_copies["models"] == kind].groupby("reading"), figures.PAIR, strict=True):
@@ -404,7 +416,16 @@ ends = signed[signed["permutations"].isin([1, 2, counts[-1]])]
 show_table(ends)
 
 # %% [markdown]
-# READING-L2
+# **Reading.** What the caption suggests, that distance tells about function near by and less and less as pairs cover more of the
+# space, holds in our run for one kind of population: for checkpoints of *one* run the correlation is strong as long as there
+# are no copies, and collapses with the first one. For fifteen *seeds* there is nothing that could fall: the seeds are already everywhere,
+# and distance says next to nothing about CKA from the start.
+#
+# And where copies are added, the two readings part. With own copies the absolute correlation of the seeds *rises*, against the
+# caption's direction, because every pair of own copies has a CKA of exactly 1 and is a little nearer than strangers are: the number
+# measures the construction. Without own copies it stays near zero. That it rises again for the one run is of the same kind, and its sign
+# turns: two random orders of long vectors are farther apart than those of short ones, and late checkpoints are long and alike. So
+# the direction depends on the population and on the reading, and a curve of this kind needs both to be named.
 #
 # > The correlation between pairwise CKA and cosine similarity, over the number of models: more models cover weight space more
 # > globally.
@@ -417,7 +438,7 @@ sizes = sorted({size for size in (3, 5, 10, 20, 50, 100, 200) if size < len(late
 by_models = similarity_curves.cosine_against_cka(network, latest, scored, sizes=sizes, subsets=20, seed=0)
 study.publish("ws-cka-cos", by_models);
 
-# %% mystnb={"image": {"alt": "ALT"}, "figure": {"name": "fig-ws-cka-cos", "caption": "CAPTION"}}
+# %% mystnb={"image": {"alt": "Correlation of CKA and cosine over the number of models on a logarithmic axis: a wide band around zero at three models narrows to a line at zero for the whole zoo."}, "figure": {"name": "fig-ws-cka-cos", "caption": "Correlation of pairwise CKA and pairwise cosine over the number of models, Pearson and Spearman: median over 20 random subsets, bands from the 25th to the 75th and from the 5th to the 95th percentile (all models are one subset). After Fig. 2.6.2 of the thesis."}}
 fig, ax = plt.subplots(figsize=(6, 3))
 for column, colour in zip(("pearson", "spearman"), figures.PAIR, strict=True):
     figures.bands(by_models, "models", column, ax, column.capitalize(), colour)
@@ -434,7 +455,18 @@ spread.columns = ["5th percentile", "median", "95th percentile"]
 show_table(study.publish("ws-cka-cos", spread.reset_index(), "percentiles"))
 
 # %% [markdown]
-# READING-COS
+# Subsets of one zoo overlap, so the band of the figure narrows by itself where they grow. An interval for all models together, from a
+# bootstrap over models and not over pairs (*our choice*):
+
+# %%
+near, alike = hyperlib.cosine(latest).numpy(), hyperlib.cka(hyperlib.class_scores(network, latest, scored)).numpy()
+interval = similarity_curves.bootstrapped_correlation(near, alike, draws=200)
+show_table(study.publish("ws-cka-cos", interval, "bootstrap"))
+
+# %% [markdown]
+# **Reading.** Three models can show any correlation, from nearly -1 to nearly 1; the more models, the nearer to zero it gets, and for the
+# whole zoo the interval says how near. A zoo whose seeds start independently covers weight space globally from the start, and there the
+# angle between two weight vectors says nothing about what the networks compute. At `quick` the models are less alike and fewer.
 #
 # ## Exercises
 #
@@ -450,20 +482,18 @@ show_table(study.publish("ws-cka-cos", spread.reset_index(), "percentiles"))
 # ```
 
 # %% tags=["solution"]
-import torch
-
 import hyperlib
 
 network = hyperlib.small_resnet(1)
-weights = network.initialise(seeds=[1])[0].double()
-images = torch.randn(20, 1, 28, 28, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+weights = network.initialise([1])[0].double()
+images = hyperlib.load_images("mnist5k").test_x[:20].double()
 before, changes = network.logits(weights, images), {}
 for factor in (0.01, 3.0):
     state = {name: values.clone() for name, values in network.layout.unflatten(weights).items()}
     for name, power in {"conv1.weight": 1, "norm1.running_mean": 1, "norm1.running_var": 2}.items():
         state[name] *= factor**power
-    after = network.logits(network.layout.flatten(state), images)
-    changes[factor] = float((after - before).abs().max() / before.abs().max())
+    change = network.logits(network.layout.flatten(state), images) - before
+    changes[factor] = float(change.abs().max() / before.abs().max())
 assert 0 < changes[3.0] < 1e-4 < changes[0.01]
 changes
 
@@ -523,11 +553,10 @@ import torch
 import hyperlib
 
 network, generator = hyperlib.small_cnn(), torch.Generator().manual_seed(0)
-design = hyperlib.grid(seeds=2, lr=1e-3)
 images = hyperlib.load_images("mnist5k").subset(train=1000, test=100)
-zoo = hyperlib.train_population(network, images, design, epochs=3, progress=False)
-pair = zoo.weights[:, -1]
-copy = pair.gather(-1, hyperlib.permutation_index(network, hyperlib.random_permutations(network, 2, generator)))
+zoo = hyperlib.train_population(network, images, hyperlib.grid(seeds=2, lr=1e-3), epochs=3, progress=False)
+pair, orders = zoo.weights[:, -1], hyperlib.random_permutations(network, 2, generator)
+copy = pair.gather(-1, hyperlib.permutation_index(network, orders))
 first, second = (vectors.gather(-1, hyperlib.canonical_index(network, vectors)) for vectors in (pair, copy))
 assert torch.equal(first, second)  # all copies of a network are sorted to one vector
 as_trained, sorted_ = (float(hyperlib.l2(*vectors)) for vectors in (pair, first))
@@ -581,9 +610,8 @@ for way in again[1:]:
 
 # %% tags=["hide-input"]
 soup, found = aligned.set_index("way")["soup accuracy"], planted.set_index(["stream", "inner", "restarts"])["found"]
-single = soup_sizes[soup_sizes["models"] == 1].groupby("network")["accuracy"].first()
-best = soup_sizes[soup_sizes["way"] != "as trained"].groupby(["network", "way"], sort=False)["accuracy"].last()
-within = {f"{kind}, {way}": value > single[kind] - 0.05 for (kind, way), value in best.items()}
+ends = soup_sizes[soup_sizes["way"] != "as trained"].groupby(["network", "way"], sort=False)["accuracy"].agg(["first", "last"])
+within = {", ".join(name): last > first - 0.05 for name, first, last in ends.itertuples()}
 moduli = by_copies.assign(size=by_copies["pearson"].abs()).groupby(["models", "reading", "permutations"])["size"].mean().unstack()
 falls = {f"{kind}, {reading}": size.iloc[-1] < size.iloc[0] for (kind, reading), size in moduli.iterrows()}
 tells = {kind: size[1] > 0.5 for (kind, reading), size in moduli.iterrows() if reading == "all pairs"}
@@ -598,4 +626,7 @@ rows += [
 show_table(study.publish("disc-scorecard", pd.DataFrame(rows), "02b"))
 
 # %% [markdown]
-# **Back to the thesis.** SCORE
+# **Back to the thesis.** Permutation is why a learner needs help with raw weights: chapter 4 shows it permuted copies of every network, and
+# chapter 6 aligns the networks first. This page says what alignment can and cannot do for small networks: it brings them nearer, and
+# leaves them apart. What the two captions mean by "global coverage" depends on the population: among independent seeds neither
+# distance nor angle tells about function, at any number of models or copies.

@@ -8,7 +8,7 @@ import pytest
 mpl.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402
 
-from hyperlib.study import figures  # noqa: E402
+from hyperlib.study import figures, interactive  # noqa: E402
 from hyperlib.weightspace.spectral_laws import MarchenkoPastur  # noqa: E402
 
 
@@ -108,10 +108,23 @@ def test_every_run_is_one_line_in_both_forms_of_the_map():
     fig, ax = plt.subplots(subplot_kw={"projection": "3d"})
 
     figures.trajectories(points, table["model"].to_numpy(), None, ax, "runs")
-    turning = figures.turning_trajectories(points, table)
+    turning = interactive.turning_trajectories(points, table)
 
     assert len(ax.lines) == 2
     np.testing.assert_allclose(ax.lines[1].get_data_3d(), points[3:].T)
     np.testing.assert_allclose([trace.x for trace in turning.data], points[:, 0].reshape(2, 3).round(3))
     assert turning.data[1].text[2] == "model 4, epoch 2"
     plt.close(fig)
+
+
+def test_panels_of_lines_draw_the_median_of_every_setting():
+    columns = ["network", "setting", "pair", "alpha", "loss"]
+    settings, alphas = ["as is", "moved"], (0.0, 0.5, 1.0)
+    rows = [(n, s, p, a, a * p) for n in ("one", "two") for s in settings for p in range(3) for a in alphas]
+    figure = figures.panels_of_lines(pd.DataFrame(rows, columns=columns), settings)
+
+    panels = figure.axes[:2]
+    assert [ax.get_title() for ax in panels] == ["one, 3 pairs", "two, 3 pairs"]
+    np.testing.assert_allclose(panels[0].lines[1].get_ydata(), [0, 0.5, 1.0])
+    assert [text.get_text() for text in figure.axes[5].get_legend().get_texts()] == ["as is", "moved"]
+    plt.close(figure)

@@ -10,15 +10,15 @@ import hashlib
 from typing import TYPE_CHECKING
 
 import matplotlib as mpl
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from pandas.io.formats.style import Styler
 
 if TYPE_CHECKING:
-    from plotly.graph_objects import Figure
-
     from hyperlib.weightspace.spectral_laws import MarchenkoPastur
 
 INK = "#767676"  # 4.5 to 1 on white, and as much on near-black
@@ -192,21 +192,6 @@ def spectrum_against(values: np.ndarray, law: MarchenkoPastur, ax: Axes, title: 
     ax.set_title(title, fontsize=9)
 
 
-def turning_trajectories(points: np.ndarray, table: pd.DataFrame) -> Figure:
-    """The lines of `trajectories` as a Plotly figure that a reader turns; `table` has model and epoch of each point."""
-    import plotly.graph_objects as go
-
-    figure, models = go.Figure(), table["model"].to_numpy()
-    for model, colour in model_colours(models).items():
-        own, epochs = points[models == model].round(3), table["epoch"][models == model]
-        line = {"color": mpl.colors.to_hex(colour), "width": 3}
-        words = [f"model {model}, epoch {epoch}" for epoch in epochs]
-        axes = dict(zip("xyz", own.T.tolist(), strict=True))
-        figure.add_scatter3d(**axes, mode="lines", line=line, text=words, hoverinfo="text", showlegend=False)
-    bare = {"showticklabels": False, "title": ""}
-    return figure.update_layout(scene={f"{axis}axis": bare for axis in "xyz"} | {"dragmode": "turntable"})
-
-
 def bands(table: pd.DataFrame, x: str, column: str, ax: Axes, label: str, colour: str) -> None:
     """Median of `column` per value of `x`, with bands from the 5th to the 95th and the 25th to the 75th percentile."""
     percentiles = table.groupby(x)[column].quantile([0.05, 0.25, 0.5, 0.75, 0.95]).unstack()
@@ -237,3 +222,22 @@ def weight_strips(strips: pd.DataFrame, orders: list[str], ax: Axes) -> None:
     ax.set_yticks([-row for row in range(len(orders))], orders)
     ax.set(xlabel="place in the weight vector", ylabel="order of the units")
     ax.grid(False)
+
+
+def panels_of_lines(lines: pd.DataFrame, settings: list[str]) -> Figure:
+    """Loss on the way between two networks, a panel per network: median and bands over pairs, a colour per setting.
+
+    `lines` has the columns `network`, `setting`, `pair`, `alpha` and `loss`; five networks at most. The legend stands in
+    the free place.
+    """
+    figure, axes = plt.subplots(2, 3, figsize=(8, 4.6))
+    for ax, (network, part) in zip(axes.flat[:5], lines.groupby("network", sort=False), strict=False):
+        for setting, colour in zip(settings, CYCLE, strict=False):
+            bands(part[part["setting"] == setting], "alpha", "loss", ax, setting, colour)
+        ax.set_title(f"{network}, {part['pair'].nunique()} pairs", fontsize=9)
+        ax.set(xlabel="", ylabel="")
+    axes[1, 2].axis("off")
+    axes[1, 2].legend(*axes[0, 0].get_legend_handles_labels(), loc="center", fontsize=9)
+    figure.supxlabel("part of the way from one network to the other", fontsize=10)
+    figure.supylabel("test loss", fontsize=10)
+    return figure

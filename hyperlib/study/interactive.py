@@ -8,16 +8,32 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 
-from hyperlib.study.figures import CYCLE, INK
+from hyperlib.study.figures import CYCLE, INK, model_colours
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 _CLEAR = "rgba(0,0,0,0)"
 _THIN, _THICK = {"width": 1, "color": CYCLE[4]}, {"width": 4, "color": INK}
+
+
+def turning_trajectories(points: np.ndarray, table: pd.DataFrame) -> Figure:
+    """The lines of `trajectories` as a Plotly figure that a reader turns; `table` has model and epoch of each point."""
+    import plotly.graph_objects as go
+
+    figure, models = go.Figure(), table["model"].to_numpy()
+    for model, colour in model_colours(models).items():
+        own, epochs = points[models == model].round(3), table["epoch"][models == model]
+        line = {"color": mpl.colors.to_hex(colour), "width": 3}
+        words = [f"model {model}, epoch {epoch}" for epoch in epochs]
+        axes = dict(zip("xyz", own.T.tolist(), strict=True))
+        figure.add_scatter3d(**axes, mode="lines", line=line, text=words, hoverinfo="text", showlegend=False)
+    bare = {"showticklabels": False, "title": ""}
+    return figure.update_layout(scene={f"{axis}axis": bare for axis in "xyz"} | {"dragmode": "turntable"})
 
 
 def playground(ticks: np.ndarray, margins: np.ndarray, lines: pd.DataFrame, strips: pd.DataFrame) -> Figure:
@@ -88,7 +104,7 @@ def barrier_lines(lines: pd.DataFrame, settings: list[str]) -> Figure:
         showlegend=False,
         hovermode=False,
         updatemenus=[{"buttons": buttons}],
-        sliders=[{"steps": steps, "currentvalue": {"prefix": "network: "}, "len": 0.84, "x": 0.06}],  # room for the labels
+        sliders=[{"steps": steps, "currentvalue": {"prefix": "network: "}, "len": 0.84, "x": 0.06}],  # room for words
     )
 
 
