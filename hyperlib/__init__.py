@@ -67,6 +67,7 @@ _EXPORTS = {
     "Zoo": "hyperlib.zoos.zoo",
     "train_population": "hyperlib.zoos.population",
     "Augment": "hyperlib.representations.augment",
+    "HyperRep": "hyperlib.representations.hyper_rep",
     "Hyperparameters": "hyperlib.representations.baselines",
     "LayerStatistics": "hyperlib.representations.baselines",
     "RawWeights": "hyperlib.representations.baselines",

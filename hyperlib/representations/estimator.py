@@ -38,12 +38,7 @@ class Representation(TransformerMixin, BaseEstimator):
         Raises ValueError when there are no samples, when they hold weights that are not finite, or when `y`
         or `groups` are not one per sample; TypeError for anything but `Samples`.
         """
-        self._check(samples)
-        if not len(samples):
-            raise ValueError(f"{type(self).__name__} was given no samples to fit; was every model left out?")
-        for name, values in (("y", y), ("groups", groups)):
-            if values is not None and len(values) != len(samples):
-                raise ValueError(f"{name} has {len(values)} entries for {len(samples)} samples, not one for each.")
+        self._check_fit(samples, y, groups)
         self._learn(samples, y, groups)
         self.architecture_ = samples.architecture
         return self
@@ -78,6 +73,15 @@ class Representation(TransformerMixin, BaseEstimator):
     def _names(self) -> list[str]:
         """One name per dimension of what `_vectors` gives."""
         raise NotImplementedError(f"{type(self).__name__} must name its dimensions, in `_names`.")
+
+    def _check_fit(self, samples: Samples, y: Values | None, groups: Values | None) -> None:
+        """What `fit` promises to refuse."""
+        self._check(samples)
+        if not len(samples):
+            raise ValueError(f"{type(self).__name__} was given no samples to fit; was every model left out?")
+        for name, values in (("y", y), ("groups", groups)):
+            if values is not None and len(values) != len(samples):
+                raise ValueError(f"{name} has {len(values)} entries for {len(samples)} samples, not one for each.")
 
     def _check(self, samples: Samples) -> None:
         """TypeError for anything but samples, ValueError for weights that are not finite."""

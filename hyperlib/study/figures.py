@@ -227,8 +227,8 @@ def weight_strips(strips: pd.DataFrame, orders: list[str], ax: Axes) -> None:
 def panels_of_lines(lines: pd.DataFrame, settings: list[str]) -> Figure:
     """Loss on the way between two networks, a panel per network: median and bands over pairs, a colour per setting.
 
-    `lines` has the columns `network`, `setting`, `pair`, `alpha` and `loss`; five networks at most. The legend stands in
-    the free place.
+    `lines` has the columns `network`, `setting`, `pair`, `alpha` and `loss`; five networks at most. The legend stands
+    in the free place.
     """
     figure, axes = plt.subplots(2, 3, figsize=(8, 4.6))
     for ax, (network, part) in zip(axes.flat[:5], lines.groupby("network", sort=False), strict=False):

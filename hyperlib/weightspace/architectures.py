@@ -190,3 +190,9 @@ def architecture(name: str) -> Architecture:
     if name not in known:
         raise ValueError(f"There is no architecture {name!r}; choose one of {', '.join(known)}.")
     return known[name]()
+
+
+def is_registered(network: Architecture) -> bool:
+    """Whether `architecture(network.name)` gives this very network back, up to its activation: what files rely on."""
+    made = (ARCHITECTURES | LARGE_ARCHITECTURES).get(network.name)
+    return made is not None and made().with_activation(network.activation) == network

@@ -27,8 +27,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from hyperlib.weightspace.architecture import Architecture
-from hyperlib.weightspace.architectures import ARCHITECTURES, LARGE_ARCHITECTURES, architecture
+from hyperlib.weightspace.architectures import architecture, is_registered
 from hyperlib.zoos.zoo import PROPERTIES, Zoo
 
 FORMAT = "hyperlib-zoo-1"
@@ -68,7 +67,7 @@ def save_zoo(zoo: Zoo, folder: Path) -> Path:
 def _check_can_be_read_back(zoo: Zoo) -> None:
     if not len(zoo):
         raise ValueError("This zoo has no models, so there is nothing to save.")
-    if not _known(zoo.architecture):
+    if not is_registered(zoo.architecture):
         raise ValueError(
             f"{zoo.architecture.name} is not in hyperlib's ARCHITECTURES, so a saved zoo could not be read back; "
             "add it there first."
@@ -128,11 +127,6 @@ def zoo_card(zoo: Zoo) -> str:
     lines += ["", f"## Properties at epoch {zoo.epochs[-1]} (mean, standard deviation over models)", ""]
     lines += [f"- {name}: {last[name].mean():.4f}, {last[name].std():.4f}" for name in PROPERTIES if name in last]
     return "\n".join([*lines, "", "Read it with `hyperlib.Zoo.load(folder)`.", ""])
-
-
-def _known(network: Architecture) -> bool:
-    made = (ARCHITECTURES | LARGE_ARCHITECTURES).get(network.name)
-    return made is not None and made().with_activation(network.activation) == network
 
 
 def _plain(column: pd.Series) -> np.ndarray:

@@ -1,0 +1,172 @@
+"""The parts of hyper-representation networks: rows of weights as vectors, attention between them, and back.
+
+A unit's incoming weights and bias are one row. Rows of a layer have one length, so each layer has a linear map of its
+own into `width` numbers, and one back; nothing is padded, and no index is followed. Attention is PyTorch's fused one,
+with queries, keys and values of all heads from one matrix product.
+
+Source: Schürholt et al. (2021), as its released code builds it: normalisation before attention and before the
+feed-forward part, ReLU, dropout on what each adds. Attention weights themselves are not dropped, which the fused kernel
+would refuse (our choice).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from hyperlib.weightspace.tokens import Block, Tokenizer
+
+STATISTICS = 3  # of a unit's weights, or its bias: mean, deviation, logarithm of the root mean square
+TINY = 1e-6
+
+
+@dataclass
+class Source:
+    """Where dropout takes its random numbers from; a training loop sets it anew in every step."""
+
+    generator: torch.Generator | None = None
+
+
+class Dropout(nn.Module):
+    """Sets a share of the entries to zero and scales the rest, by a generator that is given and not the global one."""
+
+    def __init__(self, share: float, source: Source) -> None:
+        super().__init__()
+        self.share, self.source = share, source
+
+    def forward(self, values: Tensor) -> Tensor:
+        if not self.training or not self.share:
+            return values
+        kept = torch.empty_like(values).bernoulli_(1 - self.share, generator=self.source.generator)
+        return values * kept.div_(1 - self.share)
+
+
+class Attention(nn.Module):
+    """Every token reads all others, in several heads."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.read, self.write = nn.Linear(width, 3 * width), nn.Linear(width, width)
+
+    def forward(self, tokens: Float[Tensor, "batch tokens width"]) -> Float[Tensor, "batch tokens width"]:
+        three = self.read(tokens).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        if three.device.type == "cpu":  # where the fused kernel is many times slower in half precision
+            with torch.autocast("cpu", enabled=False):
+                mixed = F.scaled_dot_product_attention(*three.float())
+        else:
+            mixed = F.scaled_dot_product_attention(*three)
+        return self.write(mixed.transpose(1, 2).flatten(2))
+
+
+class TransformerBlock(nn.Module):
+    """Attention, then two linear maps with a ReLU between; each adds to the tokens what it makes of their norm."""
+
+    def __init__(self, width: int, heads: int, hidden: int, dropout: float, source: Source) -> None:
+        super().__init__()
+        self.before_attention, self.attention = nn.LayerNorm(width), Attention(width, heads)
+        self.before_forward = nn.LayerNorm(width)
+        self.up, self.down = nn.Linear(width, hidden), nn.Linear(hidden, width)
+        self.dropout = Dropout(dropout, source)
+
+    def forward(self, tokens: Float[Tensor, "batch tokens width"]) -> Float[Tensor, "batch tokens width"]:
+        tokens = tokens + self.dropout(self.attention(self.before_attention(tokens)))
+        hidden = self.dropout(F.relu(self.up(self.before_forward(tokens))))
+        return tokens + self.dropout(self.down(hidden))
+
+
+def transformer(width: int, depth: int, heads: int, hidden: int, dropout: float, source: Source) -> nn.Sequential:
+    """`depth` blocks. There is no last normalisation, which would take the lengths of tokens away from the read-out."""
+    return nn.Sequential(*(TransformerBlock(width, heads, hidden, dropout, source) for _ in range(depth)))
+
+
+# -- weights as tokens of `width` numbers ------------------------------------------------------------------------------
+
+
+class NeuronTokens(nn.Module):
+    """One token per unit: a linear map per layer from its row, and one back.
+
+    statistics: the token also reads mean, deviation and log root mean square of the unit's weights, and of its bias,
+    which no linear map of the row can make (hand-made, and our choice). `measure` says once what they are like in the
+    training networks, so that all of them weigh the same at the start.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, width: int, statistics: bool) -> None:
+        super().__init__()
+        self.blocks = tokenizer.blocks
+        self.spans = tuple(block.units for block in self.blocks)  # tokens of each layer
+        self.into = nn.ModuleList(nn.Linear(block.length, width) for block in self.blocks)
+        self.back = nn.ModuleList(nn.Linear(width, block.length) for block in self.blocks)
+        self.statistics = None
+        if statistics:
+            counts = [STATISTICS * len(block.slots) for block in self.blocks]
+            self.statistics = nn.ModuleList(nn.Linear(count, width) for count in counts)
+            self.register_buffer("centre", torch.zeros(len(counts), max(counts)))
+            self.register_buffer("spread", torch.ones(len(counts), max(counts)))
+
+    def measure(self, weights: Float[Tensor, "samples params"]) -> None:
+        """Mean and deviation of every layer's row statistics over these networks."""
+        if self.statistics is None:
+            return
+        for number, block in enumerate(self.blocks):
+            found = statistics_of(rows_of(weights, block), block).flatten(0, 1)
+            deviation, mean = torch.std_mean(found, 0, correction=0)
+            self.centre[number, : len(mean)] = mean
+            self.spread[number, : len(mean)] = torch.where(deviation > TINY, deviation, 1)
+
+    def embed(self, weights: Float[Tensor, "batch params"]) -> Float[Tensor, "batch tokens width"]:
+        return torch.cat([self._layer(weights, number) for number in range(len(self.blocks))], 1)
+
+    def _layer(self, weights: Tensor, number: int) -> Float[Tensor, "batch units width"]:
+        row = rows_of(weights, self.blocks[number])
+        tokens = self.into[number](row)
+        if self.statistics is None:
+            return tokens
+        found = statistics_of(row, self.blocks[number])
+        count = found.shape[-1]
+        return tokens + self.statistics[number]((found - self.centre[number, :count]) / self.spread[number, :count])
+
+    def weights(self, tokens: Float[Tensor, "batch tokens width"]) -> Float[Tensor, "batch params"]:
+        parts: dict[int, Tensor] = {}
+        for linear, block, own in zip(self.back, self.blocks, tokens.split(self.spans, 1), strict=True):
+            row = linear(own)
+            parts |= {slot.start: row[..., columns].flatten(1) for slot, columns in block.columns()}
+        return torch.cat([parts[start] for start in sorted(parts)], -1)
+
+
+class WeightTokens(nn.Module):
+    """One token per single weight, layer by layer: one linear map for all of them, and one back."""
+
+    def __init__(self, tokenizer: Tokenizer, width: int) -> None:
+        super().__init__()
+        self.spans = tuple(block.units * block.length for block in tokenizer.blocks)
+        places = tokenizer.encode(torch.arange(tokenizer.layout.size))[tokenizer.mask]
+        self.register_buffer("order", places, persistent=False)
+        self.register_buffer("inverse", places.argsort(), persistent=False)
+        self.into, self.back = nn.Linear(1, width), nn.Linear(width, 1)
+
+    def embed(self, weights: Float[Tensor, "batch params"]) -> Float[Tensor, "batch params width"]:
+        return self.into(weights[:, self.order, None])
+
+    def weights(self, tokens: Float[Tensor, "batch params width"]) -> Float[Tensor, "batch params"]:
+        return self.back(tokens)[:, self.inverse, 0]
+
+
+def rows_of(weights: Float[Tensor, "batch params"], block: Block) -> Float[Tensor, "batch units length"]:
+    """The rows of one layer: every unit's incoming weights and bias."""
+    parts = [weights[:, slot.start : slot.stop].unflatten(-1, (block.units, -1)) for slot in block.slots]
+    return parts[0] if len(parts) == 1 else torch.cat(parts, -1)
+
+
+def statistics_of(rows: Float[Tensor, "batch units length"], block: Block) -> Float[Tensor, "batch units _"]:
+    """Mean, deviation and log root mean square of every unit's weights, then of its bias: three for each slot."""
+    found = []
+    for _, columns in block.columns():
+        part = rows[..., columns]
+        deviation, mean = torch.std_mean(part, -1, correction=0)
+        found += [mean, deviation, 0.5 * (part.square().mean(-1) + TINY).log()]
+    return torch.stack(found, -1)

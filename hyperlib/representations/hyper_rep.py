@@ -1,0 +1,322 @@
+"""Hyper-representations: what an auto-encoder of weights learns about networks without being told anything of them.
+
+`HyperRep` has scikit-learn's verbs and two of its own: `latents` is what the decoder needs, `decode` makes networks of
+latents. `embed` is what probes read; with the read-outs of the thesis it is the latents.
+
+Our defaults are not the thesis's: small networks that train in a minute of one core, a read-out that pools tokens, a
+contrast on that read-out with several epochs of each model in a batch, and the clean network as target. What each of
+them does stands in the ablations of chapter 4; `released` has the settings of the released code.
+
+Source: Schürholt et al. (2021); the layer-wise loss of Schürholt et al. (2022), which standardising every layer gives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
+from tqdm import tqdm
+
+from hyperlib.representations.augment import Augment
+from hyperlib.representations.autoencoder import Autoencoder, Sizes, autoencoder, initialise, projection_head
+from hyperlib.representations.blocks import Source
+from hyperlib.representations.cores import one_core
+from hyperlib.representations.estimator import Representation, Values
+from hyperlib.representations.training import Plan, Population, Trainer
+from hyperlib.weightspace.architecture import Architecture
+from hyperlib.weightspace.tokens import Scale, Tokenizer
+from hyperlib.zoos.checkpoint import StateFile, job_folder
+from hyperlib.zoos.zoo import Samples
+
+ROWS = 128  # networks per forward pass; always so many, so that a row's result does not depend on the others
+Progress = bool | Callable[[int, int], None]
+
+
+class HyperRep(Representation):
+    """An auto-encoder of weight vectors with a contrast between views, as a scikit-learn estimator.
+
+    architecture: of the networks to learn from. latent: latents of a network, or per token where `readout="pooled"`.
+    width, depth, heads, hidden: of the transformers on both sides (hidden: of their feed-forward part, twice the width
+    by default). encoding: a token per "neuron" or per "weight", or "dense" for a feed-forward auto-encoder. readout:
+    "pooled", "summary" or "latent", see `autoencoder`. mix: the contrast's share of the loss (gamma). contrast: a name
+    of `losses.CONTRASTS`. projection: (layers, hidden, outputs) of the head that the contrast looks through.
+
+    normalise: standardise every layer by its deviation over the training networks, which makes the error layer-wise.
+    statistics: neuron tokens also read three statistics of their row. positions: deviation of position embeddings at
+    the start. per_model: so many checkpoints of each model in a batch, by `groups` of `fit`; None for any checkpoints.
+    steps: of training; 0 leaves the encoder untrained. validations: rows of `history_`. patience: stop when so many of
+    them were no better, and go back to the best. precision: "float32", "bfloat16", or "auto", which is bfloat16 on CUDA
+    and from width 800 on. On a CPU one core trains, because sums depend on the number of cores in their last digits.
+
+    Learned: `history_` (one row per validation: losses of training since the last row, and of validation models),
+    `network_`, `scale_`, `latents_` and `dimensions_` (lengths of latents and embedding). `fit` raises ValueError for
+    settings out of range; all else as in `Representation`.
+    """
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        *,
+        latent: int = 16,
+        width: int = 64,
+        depth: int = 2,
+        heads: int = 2,
+        hidden: int | None = None,
+        encoding: str = "neuron",
+        readout: str = "pooled",
+        contrast: str = "nt_xent",
+        mix: float = 0.3,
+        augment: Augment | None = None,
+        projection: tuple[int, int, int] = (1, 128, 64),
+        temperature: float = 0.1,
+        normalise: bool = True,
+        statistics: bool = True,
+        positions: float = 0.1,
+        dropout: float = 0.0,
+        per_model: int | None = 8,
+        steps: int = 1000,
+        batch_size: int = 128,
+        rate: float = 2e-3,
+        weight_decay: float = 1e-2,
+        validations: int = 20,
+        patience: int | None = None,
+        precision: str = "auto",
+        device: str = "cpu",
+        seed: int = 0,
+    ) -> None:
+        self.architecture = architecture
+        self.latent = latent
+        self.width = width
+        self.depth = depth
+        self.heads = heads
+        self.hidden = hidden
+        self.encoding = encoding
+        self.readout = readout
+        self.contrast = contrast
+        self.mix = mix
+        self.augment = augment
+        self.projection = projection
+        self.temperature = temperature
+        self.normalise = normalise
+        self.statistics = statistics
+        self.positions = positions
+        self.dropout = dropout
+        self.per_model = per_model
+        self.steps = steps
+        self.batch_size = batch_size
+        self.rate = rate
+        self.weight_decay = weight_decay
+        self.validations = validations
+        self.patience = patience
+        self.precision = precision
+        self.device = device
+        self.seed = seed
+
+    # -- learning ---------------------------------------------------------------------------------------------------
+
+    def fit(
+        self,
+        samples: Samples,
+        y: Values | None = None,
+        *,
+        groups: Values | None = None,
+        validation: Samples | None = None,
+        checkpoint: Path | str | None = None,
+        progress: Progress = False,
+    ) -> HyperRep:
+        """Train on checkpoints; `groups` says which are of one model (each its own without), `y` is not looked at.
+
+        validation: checkpoints of other models, whose losses stand in `history_`; `patience` needs them. checkpoint: a
+        folder for the state of the training; the same call after a kill goes on from there to the very same result.
+        progress: a bar with the losses, silence, or a function that hears of (done, all) steps.
+
+        Raises ValueError for another architecture, settings out of range, or another training's checkpoint folder.
+        """
+        self._check_fit(samples, y, groups)
+        for part in (samples, *([] if validation is None else [validation])):
+            self._check(part)
+            if part.architecture.layout != self.architecture.layout:
+                raise ValueError(
+                    f"This representation is of {self.architecture.name} with {self.architecture.num_weights} weights, "
+                    f"but these samples are of {part.architecture.name} with {part.architecture.num_weights}."
+                )
+        if self.patience is not None and (validation is None or not len(validation)):
+            raise ValueError("patience needs validation samples to look at; give fit(..., validation=...).")
+        plan = self._plan()
+        self.build(Tokenizer(self.architecture.layout).scale(samples.weights) if self.normalise else None)
+        train = Population(self._scaled(samples.weights), _rows_by_group(groups, len(samples)))
+        self.network_.measure(train.weights)
+        seen = None
+        if validation is not None and len(validation):
+            seen = Population(self._scaled(validation.weights), _rows_by_group(None, len(validation)))
+        trainer = Trainer(
+            self.architecture, self.network_, self.head_, self._source, plan, self.augment or Augment(), train, seen,
+            device=torch.device(self.device), half=self._half(),
+        )  # fmt: skip
+        with one_core(trainer.device):
+            if checkpoint is None:
+                _run(trainer, None, progress)
+            else:
+                with job_folder(Path(checkpoint)) as folder:
+                    _run(trainer, StateFile(folder / "training.safetensors", self._signature(train, seen)), progress)
+        self.history_ = trainer.finish()
+        self.architecture_ = samples.architecture
+        return self
+
+    def build(self, scale: Scale | None) -> None:
+        """Networks with their random start, as `fit` and `load` begin; the global generator is left where it was.
+
+        Raises ValueError for settings out of range.
+        """
+        sizes, plan = self._sizes(), self._plan()
+        self._source, self.scale_ = Source(), scale
+        with torch.random.fork_rng(devices=[]):
+            self.network_: Autoencoder = autoencoder(self.architecture.layout, sizes, self._source)
+            self.head_ = projection_head(self.network_.embedding, *self.projection)
+        if next(self.head_.parameters()).device.type != "meta":
+            generator = plan.generator("start")
+            initialise(self.network_, generator, sizes.positions)
+            initialise(self.head_, generator, sizes.positions)
+        self.latents_, self.dimensions_ = self.network_.latents, self.network_.embedding
+
+    def _sizes(self) -> Sizes:
+        return Sizes(
+            self.encoding, self.readout, self.latent, self.width, self.depth, self.heads,
+            2 * self.width if self.hidden is None else self.hidden, self.dropout, self.positions, self.statistics,
+        )  # fmt: skip
+
+    def _plan(self) -> Plan:
+        if self.precision not in ("auto", "float32", "bfloat16"):
+            raise ValueError(f"precision is 'auto', 'float32' or 'bfloat16', not {self.precision!r}.")
+        head = self.projection
+        if len(head) != 3 or any(type(n) is not int or n < least for n, least in zip(head, (0, 1, 1), strict=True)):
+            raise ValueError(f"projection is (layers, hidden, outputs), three whole numbers, not {head!r}.")
+        return Plan(
+            self.steps, self.batch_size, self.per_model, self.rate, self.weight_decay, self.mix, self.contrast,
+            self.temperature, self.validations, self.patience, self.seed,
+        )  # fmt: skip
+
+    def _half(self) -> bool:
+        """Whether matrix products are in bfloat16: on a GPU, and on a CPU that has instructions for it."""
+        able = self.device != "cpu" or bool(torch.cpu._is_avx512_bf16_supported())  # there is no public question
+        return self.precision == "bfloat16" or (self.precision == "auto" and able)
+
+    def _signature(self, train: Population, seen: Population | None) -> str:
+        """All that decides the training, in words."""
+        settings = {name: value for name, value in self.get_params(deep=False).items() if name != "architecture"}
+        data = [self.architecture.layout, train.weights.sum(0).tolist(), train.rows.tolist()]
+        data += [] if seen is None else [seen.weights.sum(0).tolist()]
+        return f"{settings} {data} {torch.__version__}"
+
+    # -- what it gives ----------------------------------------------------------------------------------------------
+
+    def latents(self, samples: Samples) -> Float[np.ndarray, "samples latents"]:
+        """What `decode` needs, one vector per checkpoint. Errors as in `embed`."""
+        return self._encoded(samples, "latents")
+
+    @torch.no_grad()
+    def decode(self, latents: Float[np.ndarray, "samples latents"] | Tensor) -> Float[Tensor, "samples params"]:
+        """Weight vectors of latents, in the units of the networks that were fitted.
+
+        Raises NotFittedError before `fit` and ValueError for latents of another length or that are not finite.
+        """
+        check_is_fitted(self, "architecture_")
+        latents = torch.as_tensor(latents, dtype=torch.float32)
+        if latents.ndim != 2 or latents.shape[1] != self.latents_ or not torch.isfinite(latents).all():
+            raise ValueError(
+                f"This representation decodes finite latents [samples, {self.latents_}], not {list(latents.shape)}."
+            )
+        weights = torch.cat([self.network_.decode(rows)[:real].float().cpu() for rows, real in self._batches(latents)])
+        return weights if self.scale_ is None else self.scale_.restore(weights)
+
+    def reconstruct(self, samples: Samples) -> Samples:
+        """The same checkpoints after encoding and decoding; the table is theirs, accuracies included."""
+        return Samples(self.decode(self.latents(samples)), samples.table, samples.architecture)
+
+    def _vectors(self, samples: Samples) -> Float[np.ndarray, "samples embedding"]:
+        return self._encoded(samples, "embedding")
+
+    def _names(self) -> list[str]:
+        if self.readout != "pooled":
+            return [f"latent{number}" for number in range(self.dimensions_)]
+        layers = Tokenizer(self.architecture_.layout).layers
+        moments = [(layer, moment) for layer in layers for moment in ("mean", "std")]
+        return [f"{layer}.{moment}{number}" for layer, moment in moments for number in range(self.width)]
+
+    @torch.no_grad()
+    def _encoded(self, samples: Samples, what: str) -> Float[np.ndarray, "samples _"]:
+        check_is_fitted(self, "architecture_")
+        self._check(samples)
+        self._check_layout(samples)
+        if not len(samples):
+            return np.empty((0, self.latents_ if what == "latents" else self.dimensions_), np.float32)
+        parts = []
+        for rows, real in self._batches(self._scaled(samples.weights)):
+            parts.append(getattr(self.network_.encode(rows), what)[:real].float().cpu())
+        return torch.cat(parts).numpy()
+
+    def _batches(self, values: Float[Tensor, "samples _"]) -> Iterator[tuple[Float[Tensor, "rows _"], int]]:
+        """Batches of one size, the last one filled up with its own first row, and how many of its rows are real."""
+        device, half = torch.device(self.device), self._half()
+        with one_core(device), torch.autocast(device.type, torch.bfloat16) if half else nullcontext():
+            for rows in values.split(ROWS):
+                full = torch.cat([rows, rows[:1].expand(ROWS - len(rows), -1)])
+                yield full.to(device), len(rows)
+
+    def _scaled(self, weights: Tensor) -> Float[Tensor, "samples params"]:
+        weights = weights.detach().float().cpu()
+        return weights if self.scale_ is None else self.scale_.standardise(weights)
+
+    # -- on disk ----------------------------------------------------------------------------------------------------
+
+    def save(self, path: Path | str) -> Path:
+        """Write everything to one new file (safetensors); see `hyper_rep_file`."""
+        from hyperlib.representations.hyper_rep_file import save_hyper_rep
+
+        check_is_fitted(self, "architecture_")
+        return save_hyper_rep(self, Path(path))
+
+    @classmethod
+    def load(cls, path: Path | str, *, device: str = "cpu") -> HyperRep:
+        """Read what `save` wrote; FileNotFoundError where nothing is, ValueError for damaged or foreign files."""
+        from hyperlib.representations.hyper_rep_file import load_hyper_rep
+
+        return load_hyper_rep(Path(path), device)
+
+
+def _rows_by_group(groups: Values | None, count: int) -> Tensor:
+    """Rows of each model, `[models, epochs]`, filled up with -1."""
+    if groups is None:
+        return torch.arange(count)[:, None]
+    _, model = np.unique(np.asarray(groups), return_inverse=True)
+    order, sizes = np.argsort(model, kind="stable"), np.bincount(model)
+    rows = torch.full((len(sizes), int(sizes.max())), -1)
+    place = np.arange(count) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    rows[torch.from_numpy(model[order]), torch.from_numpy(place)] = torch.from_numpy(order)
+    return rows
+
+
+def _run(trainer: Trainer, kept: StateFile | None, progress: Progress) -> None:
+    """Train to the end, saving the state now and then (never in the middle of a step)."""
+    if kept is not None and (state := kept.load()) is not None:
+        trainer.restore(state)
+    total = trainer.plan.steps
+    with tqdm(total=total, initial=trainer.step, unit=" steps", disable=progress is not True, mininterval=1.0) as bar:
+        while not trainer.done:
+            trainer.advance()
+            if callable(progress):
+                progress(trainer.step, total)
+            else:
+                bar.update()
+                if trainer.history and trainer.step == trainer.history[-1]["step"]:
+                    bar.set_postfix({name: f"{trainer.history[-1][name]:.3f}" for name in ("loss", "val_loss")})
+            if kept is not None and kept.due():
+                kept.save(trainer.state())
+    if callable(progress):
+        progress(total, total)  # also where it stopped early

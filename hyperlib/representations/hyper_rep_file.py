@@ -1,0 +1,154 @@
+"""A hyper-representation in one file: tensors, and the settings that it was made with, as text.
+
+The file is safetensors, so that reading it runs nothing. Settings are checked before anything is built, and networks
+are built only after their shapes were found in the file: it cannot ask for more memory than it takes itself.
+
+Source: our choice.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from hyperlib.representations.augment import Augment
+from hyperlib.representations.training import HISTORY
+from hyperlib.weightspace.architectures import architecture, is_registered
+from hyperlib.weightspace.tokens import Scale, Tokenizer
+
+if TYPE_CHECKING:
+    from hyperlib.representations.hyper_rep import HyperRep
+
+FORMAT = "hyperlib-representation-1"
+METADATA_LIMIT = 2**16  # characters
+_ELSEWHERE = ("architecture", "device")  # settings that are kept by name, or said where the file is read
+_UNREADABLE = (  # whatever a file that somebody has tampered with can raise
+    *(SafetensorError, OSError, KeyError, ValueError, TypeError, AttributeError),
+    *(RuntimeError, IndexError, RecursionError, OverflowError, MemoryError),
+)
+
+
+def save_hyper_rep(rep: HyperRep, path: Path) -> Path:
+    """Write the fitted representation to a new file.
+
+    Raises FileExistsError when the file exists, ValueError for an architecture that could not be found again, and
+    OSError when the disk is full or refuses; nothing is left behind then.
+    """
+    if path.exists() or path.is_symlink():
+        raise FileExistsError(f"{path} exists already; choose another file or remove it first.")
+    if not is_registered(rep.architecture):
+        raise ValueError(
+            f"{rep.architecture.name} is not in hyperlib's ARCHITECTURES, so a saved representation of it could not be "
+            "read back; add it there first."
+        )
+    settings = {name: value for name, value in rep.get_params(deep=False).items() if name not in _ELSEWHERE}
+    settings |= {"augment": None if rep.augment is None else asdict(rep.augment)}
+    metadata = {
+        "format": FORMAT,
+        "architecture": rep.architecture.name,
+        "activation": rep.architecture.activation,
+        "fitted_activation": rep.architecture_.activation,
+        "settings": json.dumps(settings),
+    }
+    beside = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file({name: value.detach().cpu().contiguous() for name, value in _tensors(rep).items()}, beside, metadata)
+        os.rename(beside, path)
+    except (OSError, SafetensorError) as error:
+        raise OSError(f"The representation cannot be written to {path} ({error}); free some space there.") from error
+    finally:
+        beside.unlink(missing_ok=True)
+    return path
+
+
+def _tensors(rep: HyperRep) -> dict[str, Tensor]:
+    tensors = {f"network.{name}": value for name, value in rep.network_.state_dict().items()}
+    tensors |= {f"head.{name}": value for name, value in rep.head_.state_dict().items()}
+    tensors["history"] = torch.from_numpy(rep.history_.to_numpy(dtype="float64"))
+    if rep.scale_ is not None:
+        tensors |= {"scale.mean": rep.scale_.mean, "scale.deviation": rep.scale_.deviation}
+    return tensors
+
+
+def load_hyper_rep(path: Path, device: str) -> HyperRep:
+    """Read a file that `save_hyper_rep` wrote. Raises FileNotFoundError or ValueError in one sentence."""
+    if path.is_symlink() or not path.is_file():
+        raise FileNotFoundError(f"There is no representation at {path}; HyperRep.save writes one.")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata, names = file.metadata() or {}, list(file.keys())
+            rep = _unfitted(metadata, len(names), device)
+            shapes = {name: tuple(file.get_slice(name).get_shape()) for name in names}
+            _check_shapes(rep, shapes)
+            tensors = {name: file.get_tensor(name) for name in names}
+        _fill(rep, tensors)
+        rep.architecture_ = rep.architecture.with_activation(metadata["fitted_activation"])
+    except _UNREADABLE as error:
+        raise ValueError(
+            f"{path} is damaged or not of the format {FORMAT} ({_first_sentence(error)}); make or download it again."
+        ) from None
+    return rep
+
+
+def _unfitted(metadata: dict[str, str], tensors: int, device: str) -> HyperRep:
+    """The estimator as its metadata say; ValueError for anything that cannot be."""
+    from hyperlib.representations.hyper_rep import HyperRep
+
+    if metadata.get("format") != FORMAT or len(metadata["settings"]) > METADATA_LIMIT:
+        raise ValueError("its header is another")
+    settings: dict[str, Any] = json.loads(metadata["settings"])
+    if settings["augment"] is not None:
+        settings["augment"] = Augment(**settings["augment"] | {"erased": tuple(settings["augment"]["erased"])})
+    settings["projection"] = tuple(settings["projection"])
+    network = architecture(metadata["architecture"]).with_activation(metadata["activation"])
+    rep = HyperRep(network, device=device, **settings)
+    if rep.depth > tensors or rep.projection[0] > tensors:
+        raise ValueError("its networks are deeper than its tensors are many")
+    return rep
+
+
+def _check_shapes(rep: HyperRep, shapes: dict[str, tuple[int, ...]]) -> None:
+    """ValueError unless the file holds exactly the tensors that the settings ask for, which are not made for this."""
+    with torch.device("meta"):
+        rep.build(None)
+    expected = {name: tuple(value.shape) for name, value in _modules(rep).items()}
+    layers = (len(Tokenizer(rep.architecture.layout).layers),)
+    if rep.normalise:
+        expected |= {"scale.mean": layers, "scale.deviation": layers}
+    history = shapes.pop("history", ())
+    if len(history) != 2 or history[1] != len(HISTORY) or expected != shapes:
+        raise ValueError("its tensors are not those of its settings")
+
+
+def _modules(rep: HyperRep) -> dict[str, Tensor]:
+    modules = {"network": rep.network_, "head": rep.head_}
+    return {f"{whose}.{name}": value for whose, part in modules.items() for name, value in part.state_dict().items()}
+
+
+def _fill(rep: HyperRep, tensors: dict[str, Tensor]) -> None:
+    """Networks with the file's weights, the scale and the history."""
+    if not all(torch.isfinite(value).all() for name, value in tensors.items() if name != "history"):
+        raise ValueError("some of its numbers are not finite")
+    scale, tokenizer = None, Tokenizer(rep.architecture.layout)
+    if rep.normalise:
+        scale = Scale(tokenizer.layers, tensors["scale.mean"], tensors["scale.deviation"], tokenizer.layer_of)
+    rep.build(scale)
+    for whose, module in (("network.", rep.network_), ("head.", rep.head_)):
+        module.load_state_dict({n.removeprefix(whose): v for n, v in tensors.items() if n.startswith(whose)})
+        module.to(rep.device).eval()
+    rep.history_ = pd.DataFrame(tensors["history"].numpy(), columns=list(HISTORY)).astype({"step": int})
+
+
+def _first_sentence(error: Exception) -> str:
+    return str(error).splitlines()[0][:200] if str(error) else type(error).__name__

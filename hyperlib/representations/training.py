@@ -1,0 +1,247 @@
+"""How a hyper-representation is trained: batches of models, two views each, one loss, and a state that survives a kill.
+
+Everything random about a step (which checkpoints, their views, dropout) comes from a generator keyed by the seed and
+the number of the step. So a training that is resumed needs no generator's state, and gives to the bit what one without
+interruption gives.
+
+A batch holds several checkpoints of each of its models: the hardest negatives for the contrast are other epochs of the
+same network (our choice; with one per model it is the released code's random batch).
+"""
+
+from __future__ import annotations
+
+import math
+from contextlib import nullcontext
+from dataclasses import dataclass
+
+import pandas as pd
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from hyperlib.representations.augment import Augment
+from hyperlib.representations.autoencoder import Autoencoder
+from hyperlib.representations.blocks import Source
+from hyperlib.representations.losses import CONTRASTS, mixed, reconstruction
+from hyperlib.weightspace.architecture import Architecture
+from hyperlib.weightspace.randomness import key
+
+STREAMS = {"start": 0, "batch": 1, "views": 2, "dropout": 3, "validation": 4}
+VALIDATED = 512  # checkpoints at most
+WARM_UP = 0.1  # share of the steps in which the rate rises
+CLIP = 1.0  # length of a gradient at most
+HISTORY = ("step", "loss", "contrast", "reconstruction", "val_loss", "val_contrast", "val_reconstruction")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long and how hard to train; see `HyperRep` for what each means."""
+
+    steps: int
+    batch_size: int
+    per_model: int | None
+    rate: float
+    weight_decay: float
+    mix: float
+    contrast: str
+    temperature: float
+    validations: int
+    patience: int | None
+    seed: int
+
+    def __post_init__(self) -> None:
+        for name, least in (("steps", 0), ("batch_size", 1), ("validations", 1)):
+            value = getattr(self, name)
+            if type(value) is not int or value < least:
+                raise ValueError(f"{name} is a whole number from {least} on, not {value!r}.")
+        for name in ("per_model", "patience"):
+            value = getattr(self, name)
+            if value is not None and (type(value) is not int or value < 1):
+                raise ValueError(f"{name} is a whole number from 1 on, or None, not {value!r}.")
+        if not self.rate > 0 or not self.weight_decay >= 0:
+            raise ValueError(f"rate is above 0, weight_decay not below, not {self.rate!r} and {self.weight_decay!r}.")
+        if not 0 <= self.mix <= 1:
+            raise ValueError(f"mix is the contrast's share of the loss, between 0 and 1, not {self.mix!r}.")
+        if self.contrast not in CONTRASTS:
+            raise ValueError(f"There is no contrast {self.contrast!r}; choose from {', '.join(CONTRASTS)}.")
+        if self.mix and self.batch_size < 2:
+            raise ValueError("A contrast needs a batch_size of 2 at least, for batch norm and for negatives.")
+
+    def generator(self, stream: str, number: int = 0, device: torch.device | str = "cpu") -> torch.Generator:
+        """A generator of its own for each purpose and step."""
+        return torch.Generator(device).manual_seed(int(key([self.seed], STREAMS[stream], number)) % 2**63)
+
+    def rate_at(self, step: int) -> float:
+        """Rises linearly, then falls to zero along a cosine."""
+        warm = max(1, round(WARM_UP * self.steps))
+        if step < warm:
+            return self.rate * (step + 1) / warm
+        return self.rate * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, self.steps - warm)))
+
+    @property
+    def every(self) -> int:
+        """Steps between two validations."""
+        return max(1, -(-self.steps // self.validations))
+
+
+@dataclass(frozen=True)
+class Population:
+    """Training or validation weights, standardised, with the rows of each model `[models, epochs]` (-1 fills up)."""
+
+    weights: Float[Tensor, "samples params"]
+    rows: Int[Tensor, "models epochs"]
+
+    def batch(self, size: int, per_model: int | None, generator: torch.Generator) -> Float[Tensor, "batch params"]:
+        """Random checkpoints without repetition: any (`per_model` None), or so many of each of some models.
+
+        A model with fewer checkpoints gives all of its own.
+        """
+        if per_model is None:
+            return self.weights[torch.randperm(len(self.weights), generator=generator)[:size]]
+        models = torch.randperm(len(self.rows), generator=generator)[: max(1, size // per_model)]
+        rows = self.rows[models]
+        order = torch.rand(rows.shape, generator=generator).masked_fill_(rows < 0, 2).argsort(-1)[:, :per_model]
+        drawn = rows.gather(1, order).flatten()
+        return self.weights[drawn[drawn >= 0]]
+
+
+class Trainer:
+    """One training on its way: the networks, the optimiser, what was measured, and the step it is at."""
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        network: Autoencoder,
+        head: nn.Module,
+        source: Source,
+        plan: Plan,
+        augment: Augment,
+        train: Population,
+        validation: Population | None,
+        *,
+        device: torch.device,
+        half: bool,
+    ) -> None:
+        self.architecture, self.plan, self.augment, self.device, self.half = architecture, plan, augment, device, half
+        self.network, self.head, self.source = network.to(device), head.to(device), source
+        self.train, self.validation = train, validation
+        self.step, self.history, self.best, self.best_state = 0, [], math.inf, None
+        parameters = [*network.parameters(), *head.parameters()]
+        self.optimiser = torch.optim.AdamW(parameters, lr=plan.rate, weight_decay=plan.weight_decay, fused=True)
+        self.sums = torch.zeros(3, dtype=torch.float64)  # losses since the last validation
+        self.counted = 0
+
+    @property
+    def done(self) -> bool:
+        """Whether all steps were made, or validation has not improved for too long."""
+        return self.step >= self.plan.steps or self._patience_is_over()
+
+    def advance(self) -> None:
+        """One step; a row of history after every `every` of them."""
+        plan = self.plan
+        for group in self.optimiser.param_groups:
+            group["lr"] = plan.rate_at(self.step)
+        self.network.train()
+        self.head.train()
+        self.source.generator = plan.generator("dropout", self.step, self.device)
+        batch = self.train.batch(plan.batch_size, plan.per_model, plan.generator("batch", self.step))
+        losses = self._losses(batch, plan.generator("views", self.step))
+        self.optimiser.zero_grad(set_to_none=True)
+        losses[0].backward()
+        nn.utils.clip_grad_norm_([p for g in self.optimiser.param_groups for p in g["params"]], CLIP)
+        self.optimiser.step()
+        self.sums += torch.stack([loss.detach().double().cpu() for loss in losses])
+        self.counted += 1
+        self.step += 1
+        if self.step % plan.every == 0 or self.step == plan.steps:
+            self._record()
+
+    def _losses(self, weights: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """Mixed loss, contrast and reconstruction of two views; a part without weight is NaN and not computed."""
+        views = self.augment.views(self.architecture, weights, generator)
+        inputs, targets = (part.flatten(0, 1).to(self.device) for part in (views.inputs, views.targets))
+        absent = torch.full((), math.nan, device=self.device)
+        with torch.autocast(self.device.type, torch.bfloat16) if self.half else nullcontext():
+            encoded = self.network.encode(inputs)
+            contrast, rebuilt = absent, absent
+            if self.plan.mix > 0:
+                first, second = (self.head(view) for view in encoded.embedding.chunk(2))  # batch norm sees one view
+                contrast = CONTRASTS[self.plan.contrast](first, second, self.plan.temperature)
+            if self.plan.mix < 1:
+                rebuilt = reconstruction(self.network.decode(encoded.latents), targets)
+        parts = (contrast if self.plan.mix > 0 else None, rebuilt if self.plan.mix < 1 else None)
+        return mixed(*parts, self.plan.mix), contrast, rebuilt
+
+    @torch.no_grad()
+    def _record(self) -> None:
+        """Mean training losses since the last row, and losses of validation models on views that stay the same."""
+        row = dict.fromkeys(HISTORY, math.nan) | {"step": self.step}
+        row |= dict(zip(HISTORY[1:4], (self.sums / self.counted).tolist(), strict=True))
+        self.sums.zero_()
+        self.counted = 0
+        if self.validation is not None:
+            self.network.eval()
+            self.head.eval()
+            batch = self.validation.batch(VALIDATED, None, self.plan.generator("validation", 0))
+            losses = self._losses(batch, self.plan.generator("validation", 1))
+            row |= dict(zip(HISTORY[4:], (float(loss) for loss in losses), strict=True))
+            if row["val_loss"] < self.best:
+                self.best = row["val_loss"]
+                self.best_state = {name: value.detach().clone() for name, value in self._modules().items()}
+        self.history.append(row)
+
+    def _patience_is_over(self) -> bool:
+        if self.plan.patience is None or not self.history:
+            return False
+        losses = [row["val_loss"] for row in self.history]
+        return len(losses) - 1 - min(range(len(losses)), key=losses.__getitem__) >= self.plan.patience
+
+    def finish(self) -> pd.DataFrame:
+        """The history; with patience the network goes back to where validation was best."""
+        if self.plan.patience is not None and self.best_state is not None:
+            self._load_modules(self.best_state)
+        self.network.eval()
+        self.head.eval()
+        self.source.generator = None
+        return pd.DataFrame(self.history, columns=list(HISTORY))
+
+    # -- state ------------------------------------------------------------------------------------------------------
+
+    def state(self) -> dict[str, Tensor]:
+        """All that the next step depends on, as tensors by name."""
+        state = {f"now.{name}": value for name, value in self._modules().items()}
+        state |= {f"best.{name}": value for name, value in (self.best_state or {}).items()}
+        for number, parameter in enumerate(p for g in self.optimiser.param_groups for p in g["params"]):
+            for name, value in self.optimiser.state.get(parameter, {}).items():
+                state[f"adam.{number}.{name}"] = value
+        state["history"] = torch.tensor([[row[name] for name in HISTORY] for row in self.history], dtype=torch.float64)
+        state["sums"] = torch.cat([self.sums, torch.tensor([self.counted, self.best], dtype=torch.float64)])
+        state["step"] = torch.tensor(self.step)
+        return {name: value.detach().cpu().contiguous() for name, value in state.items()}
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Go on from a state; KeyError or RuntimeError where it is not one of this training."""
+        self._load_modules({name.removeprefix("now."): v for name, v in state.items() if name.startswith("now.")})
+        best = {name.removeprefix("best."): v for name, v in state.items() if name.startswith("best.")}
+        self.best_state = best or None
+        for number, parameter in enumerate(p for g in self.optimiser.param_groups for p in g["params"]):
+            own = f"adam.{number}."
+            values = {name.removeprefix(own): v for name, v in state.items() if name.startswith(own)}
+            if values:
+                self.optimiser.state[parameter] = {name: v.clone().to(self.device) for name, v in values.items()}
+        self.history = [dict(zip(HISTORY, row, strict=True)) for row in state["history"].tolist()]
+        for row in self.history:
+            row["step"] = int(row["step"])
+        self.sums, self.counted = state["sums"][:3].clone(), int(state["sums"][3])
+        self.best, self.step = float(state["sums"][4]), int(state["step"])
+
+    def _modules(self) -> dict[str, Tensor]:
+        return {
+            **{f"network.{name}": value for name, value in self.network.state_dict().items()},
+            **{f"head.{name}": value for name, value in self.head.state_dict().items()},
+        }
+
+    def _load_modules(self, state: dict[str, Tensor]) -> None:
+        for name, module in (("network.", self.network), ("head.", self.head)):
+            own = {key.removeprefix(name): value for key, value in state.items() if key.startswith(name)}
+            module.load_state_dict(own)
