@@ -26,6 +26,7 @@ from rates import architectures
 from settings import Options
 from tokens import tokens
 from training import training
+from training_step import training_step
 from weight_space import weight_space
 
 from hyperlib.study import paths
@@ -49,6 +50,7 @@ TABLES: dict[str, Callable[[Options], pd.DataFrame]] = {
     "files": saved_files,
     "weight_space": weight_space,
     "tokens": tokens,
+    "training_step": training_step,
 }
 WHOLE = "machine"  # written last: where it is, a run was whole
 

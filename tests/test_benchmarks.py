@@ -19,10 +19,12 @@ import clock  # noqa: E402
 import plain  # noqa: E402
 import run  # noqa: E402
 import tokens  # noqa: E402
+import training_step  # noqa: E402
 import weight_space  # noqa: E402
 from settings import SETTINGS, Options  # noqa: E402
 
 from hyperlib import align, permutation_index, random_permutations, small_cnn, tetris_mlp  # noqa: E402
+from hyperlib.representations.losses import mixed, nt_xent, reconstruction  # noqa: E402
 from hyperlib.study import build  # noqa: E402
 from hyperlib.study.edition import Edition  # noqa: E402
 from hyperlib.study.site import promote_benchmarks  # noqa: E402
@@ -30,6 +32,7 @@ from hyperlib.weightspace.tokens import Tokenizer  # noqa: E402
 
 QUICK = Options(repetitions=1, quick=True)
 COMPILING = ("peak", "compile", "growth", "memory")  # for most of their time, where the engine compiles
+STEPS = [training_step.tiny(size) for size in training_step.SIZES]
 COLUMNS = {
     "training": "network contestant images train_images test_images per_cpu_s per_cpu_s_ratio per_s per_s_ratio",
     "peak": "cores network engine peak_gflops gflops fraction",
@@ -41,6 +44,7 @@ COLUMNS = {
     "files": "action zoo_s one_file_per_checkpoint_s ratio",
     "weight_space": "action networks ours_s one_by_one_s ratio",
     "tokens": "network action ours_per_cpu_s one_by_one_per_cpu_s ratio",
+    "training_step": "network width batch released_batch contestant seconds_per_step ratio",
 }
 
 
@@ -109,6 +113,51 @@ def test_the_other_side_of_the_tokens_table_does_the_same_work(network, monkeypa
     for view in views:
         assert torch.equal(view.flatten().sort().values, expected.flatten().sort().values)
         assert not torch.equal(view, tokens.tokenised(state, tokenizer.shape[1]))
+
+
+@pytest.mark.parametrize("size", STEPS, ids=lambda size: size.network.name)
+def test_the_released_form_of_a_training_step_computes_what_ours_does(size, monkeypatch):
+    monkeypatch.setattr(training_step, "DROPOUT", 0.0)
+    population = size.network.initialise(range(2 * size.batch), "kaiming_normal")
+    released = training_step.ReleasedTraining(size, population)
+    network, head, _ = training_step.ours(size, dropout=0.0)
+    views = released.views()
+
+    encoded, (latents, weights) = network.encode(torch.cat(views)), released.network(torch.cat(views))
+    torch.testing.assert_close(latents, encoded.latents, atol=2e-5, rtol=0)
+    torch.testing.assert_close(weights, network.decode(encoded.latents), atol=2e-5, rtol=0)
+    contrast = nt_xent(*map(head, encoded.embedding.chunk(2)), training_step.TEMPERATURE)
+    error = reconstruction(network.decode(encoded.latents), torch.cat(views))
+    loss, found_contrast, found_error = released.losses(*views)
+    torch.testing.assert_close(found_error, error, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(found_contrast, contrast, atol=1e-3, rtol=0)
+    torch.testing.assert_close(loss, mixed(contrast, error, size.mix), atol=1e-3, rtol=0)
+
+    error.backward()
+    found_error.backward()
+    block, other = network.encoder[0], released.network.encoder[0]
+    found = torch.cat([part.weight.grad for part in (other.query, other.key, other.value)])
+    torch.testing.assert_close(found, block.attention.read.weight.grad, atol=1e-5, rtol=1e-3)
+    torch.testing.assert_close(other.up.weight.grad, block.up.weight.grad, atol=1e-5, rtol=1e-3)
+
+
+@pytest.mark.parametrize("size", STEPS, ids=lambda size: size.network.name)
+def test_both_sides_of_a_training_step_have_views_dropout_and_parameters_alike(size):
+    population = size.network.initialise(range(2 * size.batch), "kaiming_normal")
+    released, ours = (
+        training_step.ReleasedTraining(size, population),
+        training_step.trainer(size, population, half=False),
+    )
+    plain = {tuple(row.sort().values.tolist()) for row in population}
+    views = ours.augment.views(size.network, population, torch.Generator().manual_seed(0)).inputs
+    for view in (*released.views(), *views):
+        whole = view[(view != 0).sum(-1) == (population != 0).sum(-1).max()]  # nothing erased
+        assert all(tuple(row.sort().values.tolist()) in plain for row in whole)
+
+    shares = [module.p for module in released.network.modules() if isinstance(module, torch.nn.Dropout)]
+    assert sorted(shares) == 4 * [0.0] + 12 * [training_step.DROPOUT]
+    counts = [sum(p.numel() for p in network.parameters()) for network in (released.network, ours.network)]
+    assert counts[0] == counts[1] + size.width  # the summary token has a position besides
 
 
 def flat(state: dict[str, np.ndarray]) -> torch.Tensor:

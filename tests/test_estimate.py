@@ -15,7 +15,8 @@ from hyperlib.study.estimate import (
     image_counts,
     kept_bytes,
 )
-from hyperlib.study.recipes import BOOK_ZOOS, ImageSet, zoo_recipe
+from hyperlib.study.recipe import ImageSet
+from hyperlib.study.recipes import BOOK_ZOOS, zoo_recipe
 from hyperlib.study.thesis_recipes import all_zoos
 from hyperlib.weightspace.architectures import ARCHITECTURES, LARGE_ARCHITECTURES
 

@@ -11,14 +11,28 @@ from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import GroupKFold, cross_val_score
 from sklearn.pipeline import Pipeline
+from toys import some_images
 
 from hyperlib.representations.baselines import Hyperparameters, LayerStatistics, RawWeights
+from hyperlib.representations.behaviour import Probing
 from hyperlib.representations.estimator import Representation
+from hyperlib.representations.hyper_rep import HyperRep
+from hyperlib.representations.projections import PrincipalComponents, Umap
 from hyperlib.weightspace.architectures import digits_cnn, tetris_mlp
 from hyperlib.weightspace.statistics import layer_statistics
 from hyperlib.zoos.zoo import Samples
 
-ESTIMATORS = [RawWeights(), LayerStatistics(), Hyperparameters(columns=("init", "activation", "lr", "weight_decay"))]
+ESTIMATORS = [
+    RawWeights(),
+    LayerStatistics(),
+    LayerStatistics(products=True),
+    Hyperparameters(columns=("init", "activation", "lr", "weight_decay")),
+    PrincipalComponents(dimensions=3),
+    PrincipalComponents(dimensions=3, kernel="rbf", rows=50),
+    Umap(dimensions=2, neighbours=3, rows=50),
+    HyperRep(tetris_mlp(), latent=4, width=8, depth=1, steps=2, validations=1),
+    Probing(some_images((1, 4, 4), 4, train=20, test=1).train_x, probes=5),
+]
 
 every = pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda estimator: type(estimator).__name__)
 
@@ -34,10 +48,16 @@ def of_another_network(samples: Samples) -> Samples:
     return Samples(digits_cnn().initialise(range(len(samples)), "kaiming_uniform"), samples.table, digits_cnn())
 
 
+def settings(estimator: Representation) -> dict:
+    """Parameters as values that can be compared."""
+    params = estimator.get_params()
+    return {name: value.tolist() if isinstance(value, torch.Tensor) else value for name, value in params.items()}
+
+
 @every
 def test_contract_of_a_representation(estimator, samples):
     groups = samples.table["model"].to_numpy()
-    before = (samples.weights.clone(), samples.table.copy(), copy.deepcopy(estimator.get_params()))
+    before = (samples.weights.clone(), samples.table.copy(), copy.deepcopy(settings(estimator)))
     fitted = clone(estimator)
     assert fitted.fit(samples, groups=groups) is fitted
     latents = fitted.embed(samples)
@@ -52,7 +72,7 @@ def test_contract_of_a_representation(estimator, samples):
     latents[:] = 0  # the caller's own copy
     assert torch.equal(samples.weights, before[0])
     pd.testing.assert_frame_equal(samples.table, before[1])
-    assert fitted.get_params() == before[2]
+    assert settings(fitted) == before[2]
 
 
 @every
@@ -79,8 +99,9 @@ def test_parameters_are_kept_as_given_and_a_clone_is_not_fitted(estimator, sampl
     fitted = clone(estimator).fit(samples)
     copied = clone(fitted)
 
-    assert copied.get_params() == fitted.get_params() == estimator.get_params()
-    assert type(copied)().set_params(**copied.get_params()).get_params() == copied.get_params()
+    assert settings(copied) == settings(fitted) == settings(estimator)
+    assert settings(type(copied)(**copied.get_params(deep=False))) == settings(copied)
+    assert settings(clone(copied).set_params(**copied.get_params())) == settings(copied)
     for use in (copied.embed, copied.transform, lambda _: copied.get_feature_names_out()):
         with pytest.raises(NotFittedError):
             use(samples)
@@ -149,6 +170,40 @@ def test_layer_statistics_are_those_of_the_layout(samples):
     found = LayerStatistics().fit_transform(samples)
 
     np.testing.assert_array_equal(found, layer_statistics(samples.weights, tetris_mlp().layout).numpy())
+
+
+def test_products_of_statistics_are_all_pairs_of_standardised_ones(samples):
+    train, other = samples.take(slice(0, 50)), samples.take(slice(50, 80))
+    plain, squared = LayerStatistics().fit(train), LayerStatistics(products=True).fit(train)
+
+    seen = plain.embed(train).astype(np.float64)
+    scaled = (plain.embed(other) - seen.mean(0)) / seen.std(0)
+    names, products = list(plain.get_feature_names_out()), {}
+    for a, first in enumerate(names):
+        for b, second in enumerate(names):
+            if b >= a:
+                products[f"{first}*{second}"] = scaled[:, a] * scaled[:, b]
+
+    assert list(squared.get_feature_names_out()) == names + list(products)
+    expected = np.column_stack([scaled, *products.values()])
+    np.testing.assert_allclose(squared.embed(other), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_statistic_that_never_changed_in_fit_keeps_its_unit(samples):
+    same = samples.weights.clone()
+    same[:, 80:] = 0.1
+    other = same.clone()
+    other[:, 80:] = 0.6
+    fitted = LayerStatistics(products=True).fit(Samples(same, samples.table, samples.architecture))
+
+    mean, square = (
+        list(fitted.get_feature_names_out()).index(name)
+        for name in ("fc2.weight.mean", "fc2.weight.mean*fc2.weight.mean")
+    )
+    assert not fitted.embed(Samples(same, samples.table, samples.architecture))[:, [mean, square]].any()
+    moved = fitted.embed(Samples(other, samples.table, samples.architecture))
+    np.testing.assert_allclose(moved[:, mean], 0.5, rtol=1e-5)
+    np.testing.assert_allclose(moved[:, square], 0.25, rtol=1e-5)
 
 
 def with_factors(samples: Samples, **factors) -> Samples:

@@ -128,3 +128,15 @@ def test_panels_of_lines_draw_the_median_of_every_setting():
     np.testing.assert_allclose(panels[0].lines[1].get_ydata(), [0, 0.5, 1.0])
     assert [text.get_text() for text in figure.axes[5].get_legend().get_texts()] == ["as is", "moved"]
     plt.close(figure)
+
+
+def test_learning_curves_show_training_and_validation_of_both_losses():
+    history = pd.DataFrame({"step": [1, 2], "contrast": [2.0, 1.0], "reconstruction": [1.0, 0.5],
+                            "val_contrast": [3.0, 2.0], "val_reconstruction": [1.5, 1.0]})  # fmt: skip
+    _, axes = plt.subplots(1, 2)
+    figures.learning_curves({"one": history, "two": history}, axes)
+
+    for ax, part in zip(axes, ("contrast", "reconstruction"), strict=True):
+        drawn = [line.get_ydata().tolist() for line in ax.lines]
+        assert drawn == 2 * [history[part].tolist(), history[f"val_{part}"].tolist()]
+        assert [line.get_label() for line in ax.lines if not line.get_label().startswith("_")] == ["one", "two"]

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
-from hyperlib.study.interactive import barrier_lines, playground
+from hyperlib.study.interactive import barrier_lines, latent_map, playground
 from hyperlib.tasks.playground import copies_in_all_orders, switching_lines
 from hyperlib.weightspace.architecture import Architecture
 from hyperlib.weightspace.layers import Activation, Flatten, Linear
@@ -87,3 +87,17 @@ def test_buttons_and_slider_change_different_things_of_every_line(lines):
 def test_a_network_that_was_not_asked_in_a_setting_leaves_its_line_empty(lines):
     figure = barrier_lines(lines[(lines["network"] == "a") | (lines["setting"] == "far")], ["far", "near"])
     assert len(figure.data) == 8
+
+
+def test_the_menus_of_the_latent_map_choose_map_and_colour_apart():
+    table = pd.DataFrame({"model": [3, 3, 4], "epoch": [0, 1, 0], "gap": [0.1, 0.2, 0.3]})
+    table["test_accuracy"] = [0.5, 0.6, 0.7]
+    maps = {"W": np.arange(6.0).reshape(3, 2), "z": -np.arange(6.0).reshape(3, 2)}
+    figure = latent_map(maps, table, {"test_accuracy": "test accuracy", "gap": "gap"})
+
+    of_maps, of_values = figure.layout.updatemenus
+    assert figure.data[0].text == ("model 3, epoch 0", "model 3, epoch 1", "model 4, epoch 0")
+    assert list(figure.data[0].x) == [0, 2, 4] and list(figure.data[0].marker.color) == [0.5, 0.6, 0.7]
+    assert [button.label for button in of_maps.buttons] == ["W", "z"]
+    assert of_maps.buttons[1].args[0] == {"x": [[-0.0, -2.0, -4.0]], "y": [[-1.0, -3.0, -5.0]]}
+    assert of_values.buttons[1].args[0] == {"marker.color": [[0.1, 0.2, 0.3]]}

@@ -245,7 +245,7 @@ def test_paired_difference_is_surer_than_two_intervals():
     second = truth + 1.1 * shared
     draws = ModelBootstrap.draw(model)
 
-    found = paired_difference(truth, first, second, draws)
+    found = paired_difference(truth, [first], [second], draws)
     low, _ = draws.interval(draws.scores(truth, first))
     _, high = draws.interval(draws.scores(truth, second))
 

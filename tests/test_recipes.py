@@ -5,7 +5,8 @@ import pytest
 
 from hyperlib.study import published
 from hyperlib.study.profiles import PROFILES
-from hyperlib.study.recipes import BOOK_ZOOS, ImageSet, zoo_recipe
+from hyperlib.study.recipe import ImageSet
+from hyperlib.study.recipes import BOOK_ZOOS, zoo_recipe
 from hyperlib.study.thesis_recipes import all_zoos, thesis_recipe, why_not
 from hyperlib.zoos import image_download
 from hyperlib.zoos.image_files import PUBLISHED

@@ -5,8 +5,9 @@ Three ways to squeeze, which differ in what a network's *embedding* is:
 - `summary`: a learned token is put in front; its output alone goes on, through a linear map and tanh. The latents are
   the embedding. This is the thesis's compression token.
 - `latent`: the outputs of all tokens go through one linear map and tanh; the latents are the embedding.
-- `pooled`: every token keeps a few latents of its own (linear, after SANE), and the embedding is read off before them:
-  mean and standard deviation of the encoder's outputs over the tokens of each layer (our choice).
+- `pooled`: every token keeps a few latents of its own (linear, after SANE; never more than its unit has weights), and
+  the embedding is read off before them: mean and standard deviation of the encoder's outputs over the tokens of each
+  layer (our choice).
 
 Source: Schürholt et al. (2021); token latents of Schürholt et al. (2024).
 """
@@ -16,11 +17,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from hyperlib.representations.blocks import NeuronTokens, Source, WeightTokens, transformer
+from hyperlib.representations.blocks import Linear, NeuronTokens, Source, WeightTokens, transformer
 from hyperlib.weightspace.layout import Layout
 from hyperlib.weightspace.tokens import Tokenizer
 
@@ -60,6 +62,8 @@ class Sizes:
             raise ValueError(f"{self.heads} heads share the width evenly; {self.width} is no multiple of it.")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout is a share from 0 to below 1, not {self.dropout!r}.")
+        if not 0 <= self.positions < float("inf"):
+            raise ValueError(f"positions is a standard deviation from 0 on, not {self.positions!r}.")
 
 
 @dataclass(frozen=True)
@@ -100,11 +104,14 @@ class TokenAutoencoder(Autoencoder):
         self.places = nn.Parameter(torch.zeros(1, self.count, width))
         self.places_back = nn.Parameter(torch.zeros(1, self.count, width))
         if self.readout == "pooled":
-            self.squeeze, self.expand = nn.Linear(width, sizes.latent), nn.Linear(sizes.latent, width)
-            self.latents, self.embedding = self.count * sizes.latent, 2 * width * len(self.tokens.spans)
+            kept = [min(sizes.latent, length) for length in self.tokens.lengths]
+            self.squeeze = nn.ModuleList(Linear(width, few) for few in kept)
+            self.expand = nn.ModuleList(Linear(few, width) for few in kept)
+            self.shares = tuple(few * span for few, span in zip(kept, self.tokens.spans, strict=True))
+            self.latents, self.embedding = sum(self.shares), 2 * width * len(kept)
         else:
             read = width if self.readout == "summary" else width * self.count
-            self.squeeze, self.expand = nn.Linear(read, sizes.latent), nn.Linear(sizes.latent, width * self.count)
+            self.squeeze, self.expand = Linear(read, sizes.latent), Linear(sizes.latent, width * self.count)
             self.latents = self.embedding = sizes.latent
         if self.readout == "summary":
             self.summary = nn.Parameter(torch.zeros(1, 1, width))
@@ -117,15 +124,23 @@ class TokenAutoencoder(Autoencoder):
         tokens = self.tokens.embed(weights) + self.places
         if self.readout == "summary":
             tokens = torch.cat([self.summary.expand(len(tokens), -1, -1), tokens], 1)
-        tokens = self.encoder(tokens)
+        *blocks, last = self.encoder
+        for block in blocks:
+            tokens = block(tokens)
+        tokens = last(tokens, 1 if self.readout == "summary" else None)
         if self.readout == "pooled":
-            return Encoded(self.squeeze(tokens).flatten(1), pooled(tokens, self.tokens.spans))
+            layers = zip(self.squeeze, tokens.split(self.tokens.spans, 1), strict=True)
+            latents = torch.cat([squeeze(own).flatten(1) for squeeze, own in layers], 1)
+            return Encoded(latents, pooled(tokens, self.tokens.spans))
         latents = torch.tanh(self.squeeze(tokens[:, 0] if self.readout == "summary" else tokens.flatten(1)))
         return Encoded(latents, latents)
 
     def decode(self, latents: Float[Tensor, "batch latents"]) -> Float[Tensor, "batch params"]:
-        latents = latents.unflatten(1, (self.count, -1)) if self.readout == "pooled" else latents
-        tokens = self.expand(latents).view(len(latents), self.count, -1)
+        if self.readout == "pooled":
+            layers = zip(self.expand, latents.split(self.shares, 1), self.tokens.spans, strict=True)
+            tokens = torch.cat([expand(own.unflatten(1, (span, -1))) for expand, own, span in layers], 1)
+        else:
+            tokens = self.expand(latents).unflatten(1, (self.count, -1))
         return self.tokens.weights(self.decoder(tokens + self.places_back))
 
 
@@ -135,7 +150,7 @@ class DenseAutoencoder(Autoencoder):
     def __init__(self, layout: Layout, sizes: Sizes, source: Source) -> None:
         super().__init__()
         del source  # the released one has no dropout
-        widths = torch.linspace(layout.size, sizes.latent, DENSE_LAYERS // 2 + 2).round().int().tolist()
+        widths = np.linspace(layout.size, sizes.latent, DENSE_LAYERS // 2 + 2).round().astype(int).tolist()
         self.encoder, self.decoder = _dense(widths), _dense(widths[::-1])
         self.latents = self.embedding = sizes.latent
 
@@ -175,9 +190,9 @@ def projection_head(inputs: int, layers: int, hidden: int, outputs: int) -> nn.S
     """
     parts: list[nn.Module] = []
     for _ in range(layers):
-        parts += [nn.Linear(inputs, hidden), nn.BatchNorm1d(hidden), nn.ReLU()]
+        parts += [Linear(inputs, hidden), nn.BatchNorm1d(hidden), nn.ReLU()]
         inputs = hidden
-    return nn.Sequential(*parts, nn.Linear(inputs, outputs), nn.BatchNorm1d(outputs))
+    return nn.Sequential(*parts, Linear(inputs, outputs), nn.BatchNorm1d(outputs))
 
 
 def pooled(tokens: Float[Tensor, "batch tokens width"], spans: tuple[int, ...]) -> Float[Tensor, "batch embedding"]:
@@ -192,5 +207,5 @@ def pooled(tokens: Float[Tensor, "batch tokens width"], spans: tuple[int, ...]) 
 def _dense(widths: list[int]) -> nn.Sequential:
     parts: list[nn.Module] = []
     for inputs, outputs in zip(widths[:-1], widths[1:], strict=True):
-        parts += [nn.Linear(inputs, outputs), nn.ReLU()]
+        parts += [Linear(inputs, outputs), nn.ReLU()]
     return nn.Sequential(*parts[:-1])

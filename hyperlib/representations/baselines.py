@@ -34,13 +34,38 @@ class RawWeights(Representation):
 
 
 class LayerStatistics(Representation):
-    """s(W): mean, variance and percentiles 1, 25, 50, 75, 99 of each layer's weights, and of its biases."""
+    """s(W): mean, variance and percentiles 1, 25, 50, 75, 99 of each layer's weights, and of its biases.
+
+    products=True, our variant, asks whether a linear probe only lacks products of statistics: s(W) with mean 0 and
+    deviation 1 over the training samples (a statistic that never changes there keeps its unit), then the products of
+    all pairs of these, squares included, each pair once and named "a*b". 70 statistics become 2,555 features.
+    """
+
+    def __init__(self, products: bool = False) -> None:
+        self.products = products
+
+    def _learn(self, samples: Samples, y: Values | None, groups: Values | None) -> None:
+        if self.products:
+            statistics = self._statistics(samples).astype(np.float64)
+            moves = np.ptp(statistics, axis=0) > 0  # the deviation of equal numbers may be a rounding error
+            self.mean_ = np.where(moves, statistics.mean(0), statistics[0])
+            self.spread_ = np.where(moves, statistics.std(0), 1.0)
 
     def _vectors(self, samples: Samples) -> Float[np.ndarray, "samples features"]:
+        statistics = self._statistics(samples)
+        if not self.products:
+            return statistics
+        scaled = ((statistics - self.mean_) / self.spread_).astype(np.float32)
+        first, second = np.triu_indices(scaled.shape[1])
+        return np.concatenate([scaled, scaled[:, first] * scaled[:, second]], axis=1)
+
+    def _statistics(self, samples: Samples) -> Float[np.ndarray, "samples statistics"]:
         return layer_statistics(samples.weights, samples.architecture.layout).cpu().numpy()
 
     def _names(self) -> list[str]:
-        return layer_statistics_names(self.architecture_.layout)
+        names = layer_statistics_names(self.architecture_.layout)
+        pairs = zip(*np.triu_indices(len(names)), strict=True) if self.products else ()
+        return names + [f"{names[first]}*{names[second]}" for first, second in pairs]
 
 
 class Hyperparameters(Representation):

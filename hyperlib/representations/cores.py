@@ -1,8 +1,8 @@
 """One core per training, whatever else runs in the process.
 
 Sums over a batch depend in their last digits on how many threads share them. So a representation trains and embeds on
-one, and a machine with several cores trains several at once. PyTorch's setting belongs to the whole process: the first
-one in saves it, the last one out brings it back.
+one, and a machine with several cores trains several at once. PyTorch keeps one number for each thread that computes,
+and one for threads that are still to begin; all are brought back to what the first one in found.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 import torch
 
-_LOCK = threading.Lock()
+_LOCK, _OWN = threading.Lock(), threading.local()
 _inside, _before = 0, 1
 
 
@@ -24,15 +24,33 @@ def one_core(device: torch.device) -> Iterator[None]:
     if device.type != "cpu":
         yield
         return
+    if getattr(_OWN, "inside", False):
+        try:
+            yield
+        finally:
+            torch.set_num_threads(1)  # as outside, whatever was set meanwhile
+        return
     with _LOCK:
-        if not _inside:
-            _before = torch.get_num_threads()
+        found = torch.get_num_threads()  # asked in each thread: before that, its number is not yet its own
+        _before = _before if _inside else found
         _inside += 1
     torch.set_num_threads(1)
+    _OWN.inside = True
     try:
         yield
     finally:
+        _OWN.inside = False
         with _LOCK:
             _inside -= 1
-            if not _inside:
-                torch.set_num_threads(_before)
+            torch.set_num_threads(_before)
+
+
+def device_called(name: str) -> torch.device:
+    """The device of this name. Raises ValueError when there is none."""
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise ValueError(f"There is no device {name!r}; choose cpu or cuda.") from None
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError("PyTorch finds no CUDA device here; leave out device to use the CPU.")
+    return device

@@ -5,14 +5,14 @@ latents. `embed` is what probes read; with the read-outs of the thesis it is the
 
 Our defaults are not the thesis's: small networks that train in a minute of one core, a read-out that pools tokens, a
 contrast on that read-out with several epochs of each model in a batch, and the clean network as target. What each of
-them does stands in the ablations of chapter 4; `released` has the settings of the released code.
+them does stands in the ablations of chapter 4, whose recipe `released` has the settings of the released code.
 
 Source: Schürholt et al. (2021); the layer-wise loss of Schürholt et al. (2022), which standardising every layer gives.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -21,21 +21,19 @@ import torch
 from jaxtyping import Float
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
-from tqdm import tqdm
 
 from hyperlib.representations.augment import Augment
 from hyperlib.representations.autoencoder import Autoencoder, Sizes, autoencoder, initialise, projection_head
 from hyperlib.representations.blocks import Source
-from hyperlib.representations.cores import one_core
+from hyperlib.representations.cores import device_called, one_core
 from hyperlib.representations.estimator import Representation, Values
-from hyperlib.representations.training import Plan, Population, Trainer
+from hyperlib.representations.training import Plan, Population, Progress, Trainer, rows_by_group, run
 from hyperlib.weightspace.architecture import Architecture
 from hyperlib.weightspace.tokens import Scale, Tokenizer
 from hyperlib.zoos.checkpoint import StateFile, job_folder
 from hyperlib.zoos.zoo import Samples
 
 ROWS = 128  # networks per forward pass; always so many, so that a row's result does not depend on the others
-Progress = bool | Callable[[int, int], None]
 
 
 class HyperRep(Representation):
@@ -52,7 +50,8 @@ class HyperRep(Representation):
     the start. per_model: so many checkpoints of each model in a batch, by `groups` of `fit`; None for any checkpoints.
     steps: of training; 0 leaves the encoder untrained. validations: rows of `history_`. patience: stop when so many of
     them were no better, and go back to the best. precision: "float32", "bfloat16", or "auto", which is bfloat16 on CUDA
-    and from width 800 on. On a CPU one core trains, because sums depend on the number of cores in their last digits.
+    and on a CPU that has instructions for it. On a CPU one core trains, because sums depend on the number of cores in
+    their last digits.
 
     Learned: `history_` (one row per validation: losses of training since the last row, and of validation models),
     `network_`, `scale_`, `latents_` and `dimensions_` (lengths of latents and embedding). `fit` raises ValueError for
@@ -146,39 +145,39 @@ class HyperRep(Representation):
                     f"This representation is of {self.architecture.name} with {self.architecture.num_weights} weights, "
                     f"but these samples are of {part.architecture.name} with {part.architecture.num_weights}."
                 )
-        if self.patience is not None and (validation is None or not len(validation)):
+        plan, device = self._plan(), device_called(self.device)
+        if plan.patience is not None and (validation is None or not len(validation)):
             raise ValueError("patience needs validation samples to look at; give fit(..., validation=...).")
-        plan = self._plan()
-        self.build(Tokenizer(self.architecture.layout).scale(samples.weights) if self.normalise else None)
-        train = Population(self._scaled(samples.weights), _rows_by_group(groups, len(samples)))
-        self.network_.measure(train.weights)
-        seen = None
-        if validation is not None and len(validation):
-            seen = Population(self._scaled(validation.weights), _rows_by_group(None, len(validation)))
-        trainer = Trainer(
-            self.architecture, self.network_, self.head_, self._source, plan, self.augment or Augment(), train, seen,
-            device=torch.device(self.device), half=self._half(),
-        )  # fmt: skip
-        with one_core(trainer.device):
+        with one_core(device):
+            weights = _plain(samples.weights)
+            self.build(Tokenizer(self.architecture.layout).scale(weights) if self.normalise else None)
+            train, seen = Population(self._scaled(weights), rows_by_group(groups, len(samples))), None
+            _check_batches(plan, train)
+            self.network_.measure(train.weights)
+            if validation is not None and len(validation):
+                seen = Population(self._scaled(validation.weights), rows_by_group(None, len(validation)))
+            trainer = Trainer(
+                self.architecture, self.network_, self.head_, self._source, plan, self.augment or Augment(), train,
+                seen, device=device, half=self.half,
+            )  # fmt: skip
             if checkpoint is None:
-                _run(trainer, None, progress)
+                run(trainer, None, progress)
             else:
                 with job_folder(Path(checkpoint)) as folder:
-                    _run(trainer, StateFile(folder / "training.safetensors", self._signature(train, seen)), progress)
+                    run(trainer, StateFile(folder / "training.safetensors", self._signature(train, seen)), progress)
         self.history_ = trainer.finish()
         self.architecture_ = samples.architecture
         return self
 
     def build(self, scale: Scale | None) -> None:
-        """Networks with their random start, as `fit` and `load` begin; the global generator is left where it was.
+        """Networks with their random start, as `fit` and `load` begin; nothing is drawn from the global generator.
 
         Raises ValueError for settings out of range.
         """
         sizes, plan = self._sizes(), self._plan()
         self._source, self.scale_ = Source(), scale
-        with torch.random.fork_rng(devices=[]):
-            self.network_: Autoencoder = autoencoder(self.architecture.layout, sizes, self._source)
-            self.head_ = projection_head(self.network_.embedding, *self.projection)
+        self.network_: Autoencoder = autoencoder(self.architecture.layout, sizes, self._source)
+        self.head_ = projection_head(self.network_.embedding, *self.projection)
         if next(self.head_.parameters()).device.type != "meta":
             generator = plan.generator("start")
             initialise(self.network_, generator, sizes.positions)
@@ -195,24 +194,28 @@ class HyperRep(Representation):
         if self.precision not in ("auto", "float32", "bfloat16"):
             raise ValueError(f"precision is 'auto', 'float32' or 'bfloat16', not {self.precision!r}.")
         head = self.projection
-        if len(head) != 3 or any(type(n) is not int or n < least for n, least in zip(head, (0, 1, 1), strict=True)):
+        triple = isinstance(head, Sequence) and len(head) == 3
+        if not triple or any(type(n) is not int or n < least for n, least in zip(head, (0, 1, 1), strict=True)):
             raise ValueError(f"projection is (layers, hidden, outputs), three whole numbers, not {head!r}.")
         return Plan(
             self.steps, self.batch_size, self.per_model, self.rate, self.weight_decay, self.mix, self.contrast,
             self.temperature, self.validations, self.patience, self.seed,
         )  # fmt: skip
 
-    def _half(self) -> bool:
+    @property
+    def half(self) -> bool:
         """Whether matrix products are in bfloat16: on a GPU, and on a CPU that has instructions for it."""
-        able = self.device != "cpu" or bool(torch.cpu._is_avx512_bf16_supported())  # there is no public question
-        return self.precision == "bfloat16" or (self.precision == "auto" and able)
+        if self.precision != "auto":
+            return self.precision == "bfloat16"
+        on_cpu = torch.device(self.device).type == "cpu"
+        return not on_cpu or torch.cpu._is_avx512_bf16_supported()  # there is no public question
 
     def _signature(self, train: Population, seen: Population | None) -> str:
         """All that decides the training, in words."""
         settings = {name: value for name, value in self.get_params(deep=False).items() if name != "architecture"}
         data = [self.architecture.layout, train.weights.sum(0).tolist(), train.rows.tolist()]
         data += [] if seen is None else [seen.weights.sum(0).tolist()]
-        return f"{settings} {data} {torch.__version__}"
+        return f"{settings} {self.half} {data} {torch.__version__}"
 
     # -- what it gives ----------------------------------------------------------------------------------------------
 
@@ -227,12 +230,14 @@ class HyperRep(Representation):
         Raises NotFittedError before `fit` and ValueError for latents of another length or that are not finite.
         """
         check_is_fitted(self, "architecture_")
-        latents = torch.as_tensor(latents, dtype=torch.float32)
+        latents = latents.float() if isinstance(latents, Tensor) else torch.from_numpy(np.array(latents, np.float32))
         if latents.ndim != 2 or latents.shape[1] != self.latents_ or not torch.isfinite(latents).all():
             raise ValueError(
                 f"This representation decodes finite latents [samples, {self.latents_}], not {list(latents.shape)}."
             )
-        weights = torch.cat([self.network_.decode(rows)[:real].float().cpu() for rows, real in self._batches(latents)])
+        if not len(latents):
+            return torch.empty(0, self.architecture.layout.size)
+        weights = self._in_batches(latents, self.network_.decode)
         return weights if self.scale_ is None else self.scale_.restore(weights)
 
     def reconstruct(self, samples: Samples) -> Samples:
@@ -256,21 +261,22 @@ class HyperRep(Representation):
         self._check_layout(samples)
         if not len(samples):
             return np.empty((0, self.latents_ if what == "latents" else self.dimensions_), np.float32)
-        parts = []
-        for rows, real in self._batches(self._scaled(samples.weights)):
-            parts.append(getattr(self.network_.encode(rows), what)[:real].float().cpu())
-        return torch.cat(parts).numpy()
+        found = self._in_batches(self._scaled(samples.weights), lambda rows: getattr(self.network_.encode(rows), what))
+        return found.numpy()
 
-    def _batches(self, values: Float[Tensor, "samples _"]) -> Iterator[tuple[Float[Tensor, "rows _"], int]]:
-        """Batches of one size, the last one filled up with its own first row, and how many of its rows are real."""
-        device, half = torch.device(self.device), self._half()
-        with one_core(device), torch.autocast(device.type, torch.bfloat16) if half else nullcontext():
+    def _in_batches(
+        self, values: Float[Tensor, "samples _"], network: Callable[[Tensor], Tensor]
+    ) -> Float[Tensor, "samples _"]:
+        """What the network makes of batches of one size; the last one is filled up with its own first row."""
+        device, found = device_called(self.device), []
+        with one_core(device), torch.autocast(device.type, torch.bfloat16) if self.half else nullcontext():
             for rows in values.split(ROWS):
                 full = torch.cat([rows, rows[:1].expand(ROWS - len(rows), -1)])
-                yield full.to(device), len(rows)
+                found.append(network(full.to(device))[: len(rows)].float().cpu())
+        return torch.cat(found)
 
     def _scaled(self, weights: Tensor) -> Float[Tensor, "samples params"]:
-        weights = weights.detach().float().cpu()
+        weights = _plain(weights)
         return weights if self.scale_ is None else self.scale_.standardise(weights)
 
     # -- on disk ----------------------------------------------------------------------------------------------------
@@ -290,33 +296,15 @@ class HyperRep(Representation):
         return load_hyper_rep(Path(path), device)
 
 
-def _rows_by_group(groups: Values | None, count: int) -> Tensor:
-    """Rows of each model, `[models, epochs]`, filled up with -1."""
-    if groups is None:
-        return torch.arange(count)[:, None]
-    _, model = np.unique(np.asarray(groups), return_inverse=True)
-    order, sizes = np.argsort(model, kind="stable"), np.bincount(model)
-    rows = torch.full((len(sizes), int(sizes.max())), -1)
-    place = np.arange(count) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    rows[torch.from_numpy(model[order]), torch.from_numpy(place)] = torch.from_numpy(order)
-    return rows
+def _plain(weights: Tensor) -> Float[Tensor, "samples params"]:
+    return weights.detach().float().cpu()
 
 
-def _run(trainer: Trainer, kept: StateFile | None, progress: Progress) -> None:
-    """Train to the end, saving the state now and then (never in the middle of a step)."""
-    if kept is not None and (state := kept.load()) is not None:
-        trainer.restore(state)
-    total = trainer.plan.steps
-    with tqdm(total=total, initial=trainer.step, unit=" steps", disable=progress is not True, mininterval=1.0) as bar:
-        while not trainer.done:
-            trainer.advance()
-            if callable(progress):
-                progress(trainer.step, total)
-            else:
-                bar.update()
-                if trainer.history and trainer.step == trainer.history[-1]["step"]:
-                    bar.set_postfix({name: f"{trainer.history[-1][name]:.3f}" for name in ("loss", "val_loss")})
-            if kept is not None and kept.due():
-                kept.save(trainer.state())
-    if callable(progress):
-        progress(total, total)  # also where it stopped early
+def _check_batches(plan: Plan, train: Population) -> None:
+    """ValueError where a batch could be too small for the contrast, before the first step."""
+    least = train.smallest_batch(plan.batch_size, plan.per_model)
+    if plan.steps and plan.mix and least < 2:
+        raise ValueError(
+            f"A contrast needs two checkpoints in every batch, and some batches would hold {least}; fit more "
+            "checkpoints, raise batch_size, or set per_model=None."
+        )

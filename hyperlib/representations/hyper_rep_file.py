@@ -1,7 +1,8 @@
 """A hyper-representation in one file: tensors, and the settings that it was made with, as text.
 
 The file is safetensors, so that reading it runs nothing. Settings are checked before anything is built, and networks
-are built only after their shapes were found in the file: it cannot ask for more memory than it takes itself.
+are built only after their shapes were found in the file: it cannot ask for more memory than it takes itself. A checksum
+of settings and tensors tells a damaged file.
 
 Source: our choice.
 """
@@ -11,10 +12,12 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import zlib
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 import torch
 from safetensors import SafetensorError, safe_open
@@ -22,9 +25,11 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from hyperlib.representations.augment import Augment
+from hyperlib.representations.cores import device_called
 from hyperlib.representations.training import HISTORY
 from hyperlib.weightspace.architectures import architecture, is_registered
 from hyperlib.weightspace.tokens import Scale, Tokenizer
+from hyperlib.zoos.checkpoint import checksum
 
 if TYPE_CHECKING:
     from hyperlib.representations.hyper_rep import HyperRep
@@ -53,29 +58,43 @@ def save_hyper_rep(rep: HyperRep, path: Path) -> Path:
         )
     settings = {name: value for name, value in rep.get_params(deep=False).items() if name not in _ELSEWHERE}
     settings |= {"augment": None if rep.augment is None else asdict(rep.augment)}
+    tensors = {name: value.detach().cpu().contiguous() for name, value in _tensors(rep).items()}
     metadata = {
         "format": FORMAT,
         "architecture": rep.architecture.name,
         "activation": rep.architecture.activation,
         "fitted_activation": rep.architecture_.activation,
-        "settings": json.dumps(settings),
+        "settings": json.dumps(settings, default=_plain),
     }
+    metadata["checksum"] = _checksum(metadata, tensors)
     beside = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_file({name: value.detach().cpu().contiguous() for name, value in _tensors(rep).items()}, beside, metadata)
+        save_file(tensors, beside, metadata)
         os.rename(beside, path)
     except (OSError, SafetensorError) as error:
         raise OSError(f"The representation cannot be written to {path} ({error}); free some space there.") from error
     finally:
-        beside.unlink(missing_ok=True)
+        if beside.exists():
+            beside.unlink()
     return path
+
+
+def _plain(scalar: np.generic) -> bool | int | float:
+    """A setting that came out of a NumPy array, as JSON knows it."""
+    return scalar.item()
+
+
+def _checksum(metadata: dict[str, str], tensors: dict[str, Tensor]) -> str:
+    """Tells a damaged file from a whole one (no defence against intent; nothing here is executed)."""
+    words = json.dumps(sorted(item for item in metadata.items() if item[0] != "checksum"))
+    return f"{zlib.crc32(words.encode()):08x}{checksum(tensors)}"
 
 
 def _tensors(rep: HyperRep) -> dict[str, Tensor]:
     tensors = {f"network.{name}": value for name, value in rep.network_.state_dict().items()}
     tensors |= {f"head.{name}": value for name, value in rep.head_.state_dict().items()}
-    tensors["history"] = torch.from_numpy(rep.history_.to_numpy(dtype="float64"))
+    tensors["history"] = torch.tensor(rep.history_.to_numpy(dtype="float64"))
     if rep.scale_ is not None:
         tensors |= {"scale.mean": rep.scale_.mean, "scale.deviation": rep.scale_.deviation}
     return tensors
@@ -85,6 +104,7 @@ def load_hyper_rep(path: Path, device: str) -> HyperRep:
     """Read a file that `save_hyper_rep` wrote. Raises FileNotFoundError or ValueError in one sentence."""
     if path.is_symlink() or not path.is_file():
         raise FileNotFoundError(f"There is no representation at {path}; HyperRep.save writes one.")
+    device_called(device)
     try:
         with safe_open(path, framework="pt") as file:
             metadata, names = file.metadata() or {}, list(file.keys())
@@ -92,6 +112,8 @@ def load_hyper_rep(path: Path, device: str) -> HyperRep:
             shapes = {name: tuple(file.get_slice(name).get_shape()) for name in names}
             _check_shapes(rep, shapes)
             tensors = {name: file.get_tensor(name) for name in names}
+        if metadata["checksum"] != _checksum(metadata, tensors):
+            raise ValueError("what it holds is not what was written")
         _fill(rep, tensors)
         rep.architecture_ = rep.architecture.with_activation(metadata["fitted_activation"])
     except _UNREADABLE as error:
@@ -142,7 +164,8 @@ def _fill(rep: HyperRep, tensors: dict[str, Tensor]) -> None:
         raise ValueError("some of its numbers are not finite")
     scale, tokenizer = None, Tokenizer(rep.architecture.layout)
     if rep.normalise:
-        scale = Scale(tokenizer.layers, tensors["scale.mean"], tensors["scale.deviation"], tokenizer.layer_of)
+        mean, deviation = tensors["scale.mean"].float(), tensors["scale.deviation"].float()
+        scale = Scale(tokenizer.layers, mean, deviation, tokenizer.layer_of)
     rep.build(scale)
     for whose, module in (("network.", rep.network_), ("head.", rep.head_)):
         module.load_state_dict({n.removeprefix(whose): v for n, v in tensors.items() if n.startswith(whose)})
@@ -151,4 +174,4 @@ def _fill(rep: HyperRep, tensors: dict[str, Tensor]) -> None:
 
 
 def _first_sentence(error: Exception) -> str:
-    return str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+    return str(error).splitlines()[0][:200].rstrip(".") if str(error) else type(error).__name__

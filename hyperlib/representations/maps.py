@@ -8,7 +8,9 @@ of them.
 from __future__ import annotations
 
 import numpy as np
+import torch
 
+from hyperlib.representations.cores import one_core
 from hyperlib.zoos.zoo import Samples
 
 MAP_ROWS = 5000
@@ -33,4 +35,5 @@ def umap_map(
     import umap  # takes seconds to import
 
     mapper = umap.UMAP(n_components=dimensions, n_neighbors=neighbours, min_dist=min_dist, random_state=seed, n_jobs=1)
-    return np.asarray(mapper.fit_transform(features))
+    with one_core(torch.device("cpu")):  # or Numba's setting of its threads would stay PyTorch's as well
+        return np.asarray(mapper.fit_transform(features))

@@ -11,25 +11,31 @@ same network (our choice; with one per model it is the released code's random ba
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
+from tqdm import tqdm
 
 from hyperlib.representations.augment import Augment
 from hyperlib.representations.autoencoder import Autoencoder
 from hyperlib.representations.blocks import Source
+from hyperlib.representations.estimator import Values
 from hyperlib.representations.losses import CONTRASTS, mixed, reconstruction
 from hyperlib.weightspace.architecture import Architecture
 from hyperlib.weightspace.randomness import key
+from hyperlib.zoos.checkpoint import StateFile
 
 STREAMS = {"start": 0, "batch": 1, "views": 2, "dropout": 3, "validation": 4}
 VALIDATED = 512  # checkpoints at most
 WARM_UP = 0.1  # share of the steps in which the rate rises
 CLIP = 1.0  # length of a gradient at most
+Progress = bool | Callable[[int, int], None]
 HISTORY = ("step", "loss", "contrast", "reconstruction", "val_loss", "val_contrast", "val_reconstruction")
 
 
@@ -50,6 +56,8 @@ class Plan:
     seed: int
 
     def __post_init__(self) -> None:
+        if type(self.seed) is not int or not -(2**63) <= self.seed < 2**63:
+            raise ValueError(f"seed is a whole number of at most 64 bits, not {self.seed!r}.")
         for name, least in (("steps", 0), ("batch_size", 1), ("validations", 1)):
             value = getattr(self, name)
             if type(value) is not int or value < least:
@@ -58,8 +66,10 @@ class Plan:
             value = getattr(self, name)
             if value is not None and (type(value) is not int or value < 1):
                 raise ValueError(f"{name} is a whole number from 1 on, or None, not {value!r}.")
-        if not self.rate > 0 or not self.weight_decay >= 0:
+        if not 0 < self.rate < math.inf or not 0 <= self.weight_decay < math.inf:
             raise ValueError(f"rate is above 0, weight_decay not below, not {self.rate!r} and {self.weight_decay!r}.")
+        if not 0 < self.temperature < math.inf:
+            raise ValueError(f"temperature is a number above 0, not {self.temperature!r}.")
         if not 0 <= self.mix <= 1:
             raise ValueError(f"mix is the contrast's share of the loss, between 0 and 1, not {self.mix!r}.")
         if self.contrast not in CONTRASTS:
@@ -98,11 +108,22 @@ class Population:
         """
         if per_model is None:
             return self.weights[torch.randperm(len(self.weights), generator=generator)[:size]]
-        models = torch.randperm(len(self.rows), generator=generator)[: max(1, size // per_model)]
+        models = torch.randperm(len(self.rows), generator=generator)[: self._models(size, per_model)]
         rows = self.rows[models]
         order = torch.rand(rows.shape, generator=generator).masked_fill_(rows < 0, 2).argsort(-1)[:, :per_model]
         drawn = rows.gather(1, order).flatten()
         return self.weights[drawn[drawn >= 0]]
+
+    def smallest_batch(self, size: int, per_model: int | None) -> int:
+        """So many checkpoints are in each batch at least."""
+        if per_model is None:
+            return min(size, len(self.weights))
+        counts = (self.rows >= 0).sum(1).clamp(max=per_model).sort().values
+        return int(counts[: self._models(size, per_model)].sum())
+
+    def _models(self, size: int, per_model: int) -> int:
+        """Models of a batch, where no model has more checkpoints than `rows` is wide."""
+        return max(1, size // min(per_model, self.rows.shape[1]))
 
 
 class Trainer:
@@ -203,7 +224,7 @@ class Trainer:
         self.network.eval()
         self.head.eval()
         self.source.generator = None
-        return pd.DataFrame(self.history, columns=list(HISTORY))
+        return pd.DataFrame(self.history, columns=list(HISTORY)).astype(dict.fromkeys(HISTORY, float) | {"step": int})
 
     # -- state ------------------------------------------------------------------------------------------------------
 
@@ -245,3 +266,35 @@ class Trainer:
         for name, module in (("network.", self.network), ("head.", self.head)):
             own = {key.removeprefix(name): value for key, value in state.items() if key.startswith(name)}
             module.load_state_dict(own)
+
+
+def rows_by_group(groups: Values | None, count: int) -> Tensor:
+    """Rows of each model, `[models, epochs]`, filled up with -1."""
+    if groups is None:
+        return torch.arange(count)[:, None]
+    _, model = np.unique(np.asarray(groups), return_inverse=True)
+    order, sizes = np.argsort(model, kind="stable"), np.bincount(model)
+    rows = torch.full((len(sizes), int(sizes.max())), -1)
+    place = np.arange(count) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    rows[torch.from_numpy(model[order]), torch.from_numpy(place)] = torch.from_numpy(order)
+    return rows
+
+
+def run(trainer: Trainer, kept: StateFile | None, progress: Progress) -> None:
+    """Train to the end, saving the state now and then (never in the middle of a step)."""
+    if kept is not None and (state := kept.load()) is not None:
+        trainer.restore(state)
+    total = trainer.plan.steps
+    with tqdm(total=total, initial=trainer.step, unit=" steps", disable=progress is not True, mininterval=1.0) as bar:
+        while not trainer.done:
+            trainer.advance()
+            if callable(progress):
+                progress(trainer.step, total)
+            else:
+                bar.update()
+                if trainer.history and trainer.step == trainer.history[-1]["step"]:
+                    bar.set_postfix({name: f"{trainer.history[-1][name]:.3f}" for name in ("loss", "val_loss")})
+            if kept is not None and kept.due():
+                kept.save(trainer.state())
+    if callable(progress):
+        progress(total, total)  # also where it stopped early

@@ -19,7 +19,8 @@ import pandas as pd
 from hyperlib.study import paths, published
 from hyperlib.study.manifest import Manifest, plain
 from hyperlib.study.profiles import PROFILES
-from hyperlib.study.recipes import BOOK_ZOOS, ImageSet, ZooRecipe, zoo_recipe
+from hyperlib.study.recipe import ImageSet, ZooRecipe
+from hyperlib.study.recipes import BOOK_ZOOS, zoo_recipe
 from hyperlib.study.record import record_source
 from hyperlib.study.store import Store
 from hyperlib.zoos.image_files import PUBLISHED

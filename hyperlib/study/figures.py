@@ -196,9 +196,7 @@ def bands(table: pd.DataFrame, x: str, column: str, ax: Axes, label: str, colour
     """Median of `column` per value of `x`, with bands from the 5th to the 95th and the 25th to the 75th percentile."""
     percentiles = table.groupby(x)[column].quantile([0.05, 0.25, 0.5, 0.75, 0.95]).unstack()
     for low, high, alpha in ((0.05, 0.95, 0.12), (0.25, 0.75, 0.25)):
-        ax.fill_between(
-            percentiles.index, percentiles[low], percentiles[high], color=colour, alpha=alpha, linewidth=0
-        )
+        ax.fill_between(percentiles.index, percentiles[low], percentiles[high], color=colour, alpha=alpha, linewidth=0)
     ax.plot(percentiles.index, percentiles[0.5], color=colour, label=label, linewidth=1.5)
     ax.set(xlabel=x, ylabel=column)
 
@@ -241,3 +239,17 @@ def panels_of_lines(lines: pd.DataFrame, settings: list[str]) -> Figure:
     figure.supxlabel("part of the way from one network to the other", fontsize=10)
     figure.supylabel("test loss", fontsize=10)
     return figure
+
+
+def learning_curves(histories: dict[str, pd.DataFrame], axes: list[Axes]) -> None:
+    """Loss over steps on logarithmic axes, contrast on the first axis and reconstruction on the second.
+
+    One colour per entry; training (thin, means between two rows) and validation (thick) where there is one.
+    """
+    for ax, part in zip(axes, ("contrast", "reconstruction"), strict=True):
+        colours = sns.husl_palette(len(histories), s=0.9, l=0.55)
+        for (name, history), colour in zip(histories.items(), colours, strict=True):
+            ax.plot(history["step"], history[part], color=colour, linewidth=0.7, alpha=0.7)
+            ax.plot(history["step"], history[f"val_{part}"], color=colour, linewidth=1.6, label=name)
+        ax.set(xlabel="step", xscale="log", yscale="log")
+        ax.set_title(part, fontsize=10)

@@ -108,6 +108,36 @@ def barrier_lines(lines: pd.DataFrame, settings: list[str]) -> Figure:
     )
 
 
+def latent_map(maps: dict[str, np.ndarray], table: pd.DataFrame, properties: dict[str, str]) -> Figure:
+    """Checkpoints on several maps: one menu chooses the map, another the property that colours them; hover says which.
+
+    maps: coordinates `[samples, 2]` by name. `table` has one row per sample, with `model` and `epoch`; `properties`
+    names its columns in words.
+    """
+    import plotly.graph_objects as go
+
+    places = {name: points.round(2).T.tolist() for name, points in maps.items()}
+    values = {words: table[column].round(4).tolist() for column, words in properties.items()}
+    (x, y), colours = next(iter(places.values())), next(iter(values.values()))
+    texts = [f"model {model}, epoch {epoch}" for model, epoch in zip(table["model"], table["epoch"], strict=True)]
+    figure = go.Figure()
+    marker = {"size": 5, "color": colours, "colorscale": "Viridis", "showscale": True, "opacity": 0.8}
+    figure.add_scatter(x=x, y=y, mode="markers", marker=marker, text=texts, hoverinfo="text")
+    of_maps = [{"label": name, "method": "restyle", "args": [{"x": [x], "y": [y]}]} for name, (x, y) in places.items()]
+    of_values = [
+        {"label": words, "method": "restyle", "args": [{"marker.color": [colour]}]} for words, colour in values.items()
+    ]
+    bare = {"showticklabels": False, "title": {"text": ""}, "showgrid": False}
+    return figure.update_layout(
+        xaxis=bare,
+        yaxis=bare,
+        updatemenus=[
+            {"buttons": of_maps, "type": "dropdown", "x": 0, "xanchor": "left", "y": 1.16},
+            {"buttons": of_values, "type": "dropdown", "x": 0.5, "xanchor": "left", "y": 1.16},
+        ],
+    )
+
+
 def _step(order: str, move: pd.DataFrame, trace: int) -> dict:
     """A step of the playground's slider: the weights at their new places, and what became of the answers."""
     bars = {"y": [move["value"].round(3).tolist()], "marker.color": [_colours(move)]}

@@ -70,9 +70,7 @@ STYLE = {  # a template: what the figure says itself goes first
 CONFIG = {"responsive": True, "displaylogo": False, "displayModeBar": False, "scrollZoom": False}
 
 
-def movable(
-    figure: Figure, still: matplotlib.figure.Figure, *, name: str, alt: str, caption: str
-) -> MovableFigure:
+def movable(figure: Figure, still: matplotlib.figure.Figure, *, name: str, alt: str, caption: str) -> MovableFigure:
     """What a cell ends with to show a Plotly figure that moves, and a matplotlib figure of the same that doesn't.
 
     `name` is what the text refers to it by (``{numref}`fig-landscape` ``), `alt` says in words what the still shows,

@@ -1,112 +1,17 @@
 """Every zoo that the book can grow, as data: what is trained on what, how long, at which profile.
 
-A recipe is everything that a zoo depends on besides the code. The book's own zoos stand here, one recipe per profile;
-what no source tells about them is our choice and said in `choices`. All other zoos of the thesis are read from
-`book/thesis/zoos.yml` (`thesis_recipe`), at their published size and therefore at the profile `paper` only.
+The book's own zoos stand here, one recipe per profile (those that only chapter 4 needs in `representation_zoos`). All
+other zoos of the thesis are read from `book/thesis/zoos.yml` (`thesis_recipe`), at their published size and therefore
+at the profile `paper` only.
 """
 
 from __future__ import annotations
 
-from contextlib import suppress
-from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import Any
-
-import pandas as pd
+from dataclasses import replace
 
 from hyperlib.study.profiles import check_profile
-from hyperlib.weightspace.architecture import Architecture
-from hyperlib.weightspace.architectures import architecture
-from hyperlib.zoos.design import grid
-from hyperlib.zoos.images import Images, load_images
-
-
-@dataclass(frozen=True)
-class ImageSet:
-    """Which images, in which form; `train` and `test` keep the first so many of each (all without).
-
-    instead: sets that may stand in, in turn, where the file of the one before is not there. A set that another may
-    stand in for is not downloaded, so that a zoo never depends on whether a network was there by chance.
-    """
-
-    name: str
-    size: int | None = None
-    grey: bool = False
-    train: int | None = None
-    test: int | None = None
-    instead: tuple[str, ...] = ()
-
-    def load(self) -> Images:
-        """The images, whose `name` and `source` say which set they are; see `load_images` for what can go wrong.
-
-        A file that is there and damaged is an error, never a reason to take the next set.
-        """
-        images = self._found()
-        return images if self.train is None and self.test is None else images.subset(self.train, self.test)
-
-    def _found(self) -> Images:
-        for name in (self.name, *self.instead)[:-1]:
-            with suppress(FileNotFoundError):
-                return self._loaded(name, download=False)
-        return self._loaded((self.name, *self.instead)[-1], download=True)
-
-    def _loaded(self, name: str, download: bool) -> Images:
-        images = load_images(name, size=self.size, grey=self.grey, download=download)
-        return images if name == self.name else replace(images, source=f"{images.source}; in place of {self.name}")
-
-
-@dataclass(frozen=True)
-class ZooRecipe:
-    """One zoo at one profile.
-
-    factors: arguments of `grid`, as pairs; left_out: points of the grid that are not grown, as tuples of pairs;
-    models: keep the first so many rows of the design. thesis: id in `book/thesis/zoos.yml`. choices: what no source
-    says and is ours.
-    """
-
-    name: str
-    architecture_name: str
-    images: ImageSet
-    epochs: int
-    factors: tuple[tuple[str, Any], ...]
-    batch_size: int = 32
-    left_out: tuple[tuple[tuple[str, Any], ...], ...] = ()
-    models: int | None = None
-    thesis: str | None = None
-    choices: str = ""
-
-    @property
-    def architecture(self) -> Architecture:
-        """The network all models share (activations are the design's)."""
-        return architecture(self.architecture_name)
-
-    @cached_property
-    def design(self) -> pd.DataFrame:
-        """One row of generating factors per model."""
-        design = grid(**dict(self.factors))
-        for point in self.left_out:
-            hit = pd.Series(True, index=design.index)
-            for column, value in point:
-                hit &= design[column] == value
-            design = design[~hit]
-        return design.reset_index(drop=True).head(self.models or len(design))
-
-    @property
-    def ingredients(self) -> dict[str, Any]:
-        """What the store knows a zoo of this recipe by, beside the checksum of its images."""
-        return {
-            "architecture": repr(self.architecture),
-            "design": self.design.to_csv(index=False),
-            "epochs": self.epochs,
-            "batch_size": self.batch_size,
-        }
-
-    @property
-    def seeds(self) -> str:
-        """The model seeds in words, for the page's provenance."""
-        seeds = self.design["seed"]
-        return f"{seeds.min()} to {seeds.max()}"
-
+from hyperlib.study.recipe import ImageSet, ZooRecipe, with_seeds
+from hyperlib.study.representation_zoos import REPRESENTATION_ZOOS
 
 _TETRIS_SEED = ZooRecipe(
     name="tetris_seed",
@@ -237,12 +142,6 @@ _RESNET18 = ZooRecipe(
 )
 
 
-def _seeds(recipe: ZooRecipe, seeds: int, epochs: int | None = None) -> ZooRecipe:
-    """The recipe with another number of seeds per point (and epochs)."""
-    factors = tuple((name, seeds if name == "seeds" else value) for name, value in recipe.factors)
-    return replace(recipe, factors=factors, epochs=epochs or recipe.epochs)
-
-
 def _thinned(recipe: ZooRecipe, count: int, epochs: int) -> ZooRecipe:
     """A thinned grid for a first look: two activations, two initialisations, one weight decay."""
     thin = {"init": ("normal", "kaiming_uniform"), "weight_decay": 1e-4, "activation": ("tanh", "relu")}
@@ -253,44 +152,45 @@ def _thinned(recipe: ZooRecipe, count: int, epochs: int) -> ZooRecipe:
 def _wide(name: str, batch_size: int) -> dict[str, ZooRecipe]:
     """The wide networks at one batch size, at every profile."""
     laptop = replace(_WIDE, name=name, batch_size=batch_size)
-    quick = _seeds(replace(laptop, images=ImageSet("mnist5k", train=1000, test=500)), 2, 4)
-    return {"quick": quick, "laptop": laptop, "paper": _seeds(replace(laptop, images=ImageSet("mnist")), 10, 50)}
+    quick = with_seeds(replace(laptop, images=ImageSet("mnist5k", train=1000, test=500)), 2, 4)
+    return {"quick": quick, "laptop": laptop, "paper": with_seeds(replace(laptop, images=ImageSet("mnist")), 10, 50)}
 
 
 BOOK_ZOOS: dict[str, dict[str, ZooRecipe]] = {
     "tetris_seed": dict.fromkeys(("quick", "laptop", "paper"), _TETRIS_SEED),
-    "tetris_hyp": {"quick": _seeds(_TETRIS_HYP, 10), "laptop": _TETRIS_HYP, "paper": _TETRIS_HYP},
+    "tetris_hyp": {"quick": with_seeds(_TETRIS_HYP, 10), "laptop": _TETRIS_HYP, "paper": _TETRIS_HYP},
     "digits_seed": {
-        "quick": _seeds(_DIGITS_SEED, 60, 12),
+        "quick": with_seeds(_DIGITS_SEED, 60, 12),
         "laptop": _DIGITS_SEED,
-        "paper": _seeds(_DIGITS_SEED, 1000, 50),
+        "paper": with_seeds(_DIGITS_SEED, 1000, 50),
     },
     "digits_hyp": {
         "quick": _thinned(_DIGITS_HYP, 32, 12),
         "laptop": _DIGITS_HYP,
-        "paper": _seeds(replace(_DIGITS_HYP, epochs=50), 10),
+        "paper": with_seeds(replace(_DIGITS_HYP, epochs=50), 10),
     },
-    "mnist_seed": {"quick": _seeds(_MNIST_SEED, 40, 6), "laptop": _MNIST_SEED},
-    "mnist_steps": {"quick": _seeds(_MNIST_STEPS, 6, 6), "laptop": _MNIST_STEPS, "paper": _MNIST_STEPS},
+    "mnist_seed": {"quick": with_seeds(_MNIST_SEED, 40, 6), "laptop": _MNIST_SEED},
+    "mnist_steps": {"quick": with_seeds(_MNIST_STEPS, 6, 6), "laptop": _MNIST_STEPS, "paper": _MNIST_STEPS},
     "wide_small_batch": _wide("wide_small_batch", 8),
     "wide_middle_batch": _wide("wide_middle_batch", 32),
     "wide_large_batch": _wide("wide_large_batch", 256),
     "rgb_large": {
-        "quick": _seeds(replace(_RGB_LARGE, images=replace(_RGB, train=500, test=200)), 2, 3),
+        "quick": with_seeds(replace(_RGB_LARGE, images=replace(_RGB, train=500, test=200)), 2, 3),
         "laptop": _RGB_LARGE,
         "paper": _RGB_LARGE_PAPER,
     },
     "alexnet": {
-        "quick": _seeds(replace(_ALEXNET, images=replace(_RGB, train=96, test=48)), 2, 2),
+        "quick": with_seeds(replace(_ALEXNET, images=replace(_RGB, train=96, test=48)), 2, 2),
         "laptop": _ALEXNET,
-        "paper": _seeds(replace(_ALEXNET, images=ImageSet("cifar10", size=32)), 10, 50),
+        "paper": with_seeds(replace(_ALEXNET, images=ImageSet("cifar10", size=32)), 10, 50),
     },
     "resnet_seed": {
-        "quick": _seeds(replace(_RESNET_SEED, images=ImageSet("mnist5k", train=500, test=200)), 4, 2),
+        "quick": with_seeds(replace(_RESNET_SEED, images=ImageSet("mnist5k", train=500, test=200)), 4, 2),
         "laptop": _RESNET_SEED,
-        "paper": _seeds(replace(_RESNET_SEED, images=ImageSet("mnist")), 100, 25),
+        "paper": with_seeds(replace(_RESNET_SEED, images=ImageSet("mnist")), 100, 25),
     },
     "resnet18": {"paper": _RESNET18},
+    **REPRESENTATION_ZOOS,
 }
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -17,18 +17,21 @@ from pathlib import Path
 import pandas as pd
 import torch
 
+from hyperlib.representations.hyper_rep import HyperRep
 from hyperlib.study import paths, published
 from hyperlib.study.figures import use_house_style
 from hyperlib.study.on_disk import write_whole
 from hyperlib.study.parameters import check_parameters
 from hyperlib.study.profiles import check_profile
-from hyperlib.study.recipes import ZooRecipe, zoo_recipe
+from hyperlib.study.recipe import ZooRecipe
+from hyperlib.study.recipes import zoo_recipe
 from hyperlib.study.record import heard, record_progress, record_result, record_seeds, record_source
+from hyperlib.study.representation_training import CHECKPOINTS, train_side_by_side
 from hyperlib.study.store import Store
 from hyperlib.weightspace.architectures import tetris_mlp
 from hyperlib.zoos.engines import resolve_engine
 from hyperlib.zoos.population import train_population
-from hyperlib.zoos.zoo import Zoo
+from hyperlib.zoos.zoo import Samples, Zoo
 
 _MAKERS = ["hyperlib.zoos.population", "hyperlib.zoos.zoo_files"]
 
@@ -66,6 +69,10 @@ class Study:
         trains it. Raises ValueError for a name without a recipe at this profile and FileNotFoundError for images that
         are not to be had; both say what to do.
         """
+        return Zoo.load(self.zoo_entry(name, models) / "zoo")
+
+    def zoo_entry(self, name: str, models: int | None = None) -> Path:
+        """Folder of the store's entry of a zoo, grown now if need be; arguments and errors as in `zoo`."""
         recipe = self.recipe(name)
         if models is not None:
             if not isinstance(models, int) or models < 1:
@@ -94,8 +101,24 @@ class Study:
                 ).save(folder / "zoo")
             shutil.rmtree(folder / "training", ignore_errors=True)
 
-        entry = self.store.make("zoos", recipe.name, ingredients, grow, _MAKERS, made_by, self.profile)
-        return Zoo.load(entry / "zoo")
+        return self.store.make("zoos", recipe.name, ingredients, grow, _MAKERS, made_by, self.profile)
+
+    def parts(self, name: str, epochs: int = CHECKPOINTS) -> tuple[Samples, Samples, Samples]:
+        """Training, validation and test checkpoints: 70/15/15 by model, so many evenly spaced epochs of each."""
+        train, val, test = (part.spread(epochs) for part in self.zoo(name).split())
+        return train, val, test
+
+    def representation(self, name: str, seed: int = 0) -> HyperRep:
+        """The hyper-representation of that name, trained now on its zoo's training part if the store does not have it.
+
+        A killed training goes on where it stopped. `seed` is that of its initial weights, batches and views; the split
+        of the zoo stays. Raises ValueError for a name without a recipe.
+        """
+        return self.representations([(name, seed)])[0]
+
+    def representations(self, wanted: Iterable[tuple[str, int]]) -> list[HyperRep]:
+        """Several (name, seed), in the same order; as many train side by side as torch has threads, one core each."""
+        return train_side_by_side(self, list(wanted))
 
     def publish(self, artefact_id: str, table: pd.DataFrame, part: str | None = None) -> pd.DataFrame:
         """Write a page's table as `<artefact id>[.<part>].csv` of this profile and give it back to be shown.

@@ -11,7 +11,8 @@ from typing import Any
 import pandas as pd
 
 from hyperlib.study import published
-from hyperlib.study.recipes import BOOK_ZOOS, ImageSet, ZooRecipe
+from hyperlib.study.recipe import ImageSet, ZooRecipe
+from hyperlib.study.recipes import BOOK_ZOOS
 
 _ARCHITECTURES = {
     "cnn_small_1ch": "small_cnn_1ch",

@@ -9,6 +9,7 @@ Source: our choice; the percentile bootstrap of Efron and Tibshirani (1993) with
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -88,14 +89,19 @@ def score(
 
 def paired_difference(
     truth: Shaped[np.ndarray, " samples"],
-    first: Shaped[np.ndarray, " samples"],
-    second: Shaped[np.ndarray, " samples"],
+    first: Sequence[Shaped[np.ndarray, " samples"]],
+    second: Sequence[Shaped[np.ndarray, " samples"]],
     draws: ModelBootstrap,
     metric: str = "r2",
 ) -> Difference:
-    """Score of the first predictions minus that of the second, with an interval over the same draws of models."""
-    gap = draws.scores(truth, first, metric) - draws.scores(truth, second, metric)
-    return Difference(score(truth, first, metric) - score(truth, second, metric), *draws.interval(gap))
+    """Score of the first predictions minus that of the second, with an interval over the same draws of models.
+
+    Each side is a list: where it holds several predictions (one method with several seeds), the mean of their scores
+    counts, so that the interval is one over models and not over seeds.
+    """
+    values = [np.mean([score(truth, one, metric) for one in side]) for side in (first, second)]
+    drawn = [np.mean([draws.scores(truth, one, metric) for one in side], axis=0) for side in (first, second)]
+    return Difference(float(values[0] - values[1]), *draws.interval(drawn[0] - drawn[1]))
 
 
 def check_metric(metric: str) -> str:

@@ -49,20 +49,29 @@ class ProbeResult:
     draws: ModelBootstrap
 
     def compare(
-        self, first: str, second: str, target: str, *, probe: str = "linear", second_probe: str | None = None
+        self,
+        first: str | Sequence[str],
+        second: str | Sequence[str],
+        target: str,
+        *,
+        probe: str = "linear",
+        second_probe: str | None = None,
     ) -> Difference:
         """Score of the first features minus that of the second, with a paired interval over test models.
 
-        `second_probe` reads the second features with another probe. Raises ValueError for a row that was not
-        probed.
+        Either may be several features (one method with several seeds), whose mean score counts then. `second_probe`
+        reads the second features with another probe. Raises ValueError for a row that was not probed.
         """
-        rows = (first, probe, target), (second, second_probe or probe, target)
-        for row in rows:
-            if row not in self.predictions:
-                known = "; ".join(", ".join(key) for key in self.predictions)
-                raise ValueError(f"No probe was run for {', '.join(row)}; there are: {known}.")
+        sides = []
+        for names, reader in ((first, probe), (second, second_probe or probe)):
+            rows = [(name, reader, target) for name in ([names] if isinstance(names, str) else names)]
+            for row in rows:
+                if row not in self.predictions:
+                    known = "; ".join(", ".join(key) for key in self.predictions)
+                    raise ValueError(f"No probe was run for {', '.join(row)}; there are: {known}.")
+            sides.append([self.predictions[row] for row in rows])
         metric = "r2" if _is_number(self.truth[target]) else "accuracy"
-        return paired_difference(self.truth[target], *(self.predictions[row] for row in rows), self.draws, metric)
+        return paired_difference(self.truth[target], *sides, self.draws, metric)
 
 
 def probe_table(

@@ -77,7 +77,7 @@ class StateFile:
         """
         begun = time.monotonic()
         tensors = {name: value.contiguous() for name, value in tensors.items()}
-        metadata = {"signature": self.signature, "checksum": _checksum(tensors)}
+        metadata = {"signature": self.signature, "checksum": checksum(tensors)}
         beside = self.path.with_suffix(".partial")
         try:
             save_file(tensors, beside, metadata=metadata)
@@ -95,7 +95,7 @@ class StateFile:
         try:
             with safe_open(self.path, framework="pt") as file:
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
-            if self._metadata()["checksum"] == _checksum(tensors):
+            if self._metadata()["checksum"] == checksum(tensors):
                 return tensors
         except (SafetensorError, OSError, KeyError, ValueError, IndexError):
             pass
@@ -154,7 +154,7 @@ class BlockCheckpoint:
         return Saved(weights.shape[1], weights, measures.numpy(), trainer)
 
 
-def _checksum(tensors: dict[str, Tensor]) -> str:
+def checksum(tensors: dict[str, Tensor]) -> str:
     """Tells a damaged file from a whole one (no defence against intent; nothing here is executed)."""
     number = 0
     for name in sorted(tensors):

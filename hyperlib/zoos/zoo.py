@@ -151,6 +151,11 @@ class Zoo:
         weights = weights if rows.all() else weights[torch.from_numpy(np.flatnonzero(rows))]
         return Samples(weights, self.table[rows].reset_index(drop=True), self.architecture)
 
+    def spread(self, count: int = 16) -> Samples:
+        """Checkpoints of at most `count` epochs, evenly spaced from the first kept to the last."""
+        places = np.linspace(0, self.weights.shape[1] - 1, min(count, self.weights.shape[1])).round().astype(int)
+        return self.samples(self.epochs[np.unique(places)])
+
     def take(self, models: Sequence[int] | np.ndarray) -> Zoo:
         """The zoo of the models at these places of the first axis."""
         places = np.array(np.arange(len(self))[models])

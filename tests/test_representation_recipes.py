@@ -1,0 +1,112 @@
+"""Recipes of hyper-representations: all can be made, differ where they say so, and are trained once by the study."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from hyperlib.representations.hyper_rep import HyperRep
+from hyperlib.study import recipes, representation_recipes
+from hyperlib.study.profiles import PROFILES
+from hyperlib.study.representation_recipes import ABLATIONS, names, representation_recipe
+from hyperlib.study.study import Study
+from hyperlib.tasks.reconstruction import labels, reconstruction_table
+
+FAMILIES = ("augment", "arch", "compression", "ours", "rebuild")
+EVERY = [*representation_recipes._CLAIMS, "tetris_seed-untrained", "released", *(n for f in FAMILIES for n in names(f))]
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("name", EVERY)
+def test_every_recipe_makes_an_estimator_whose_settings_are_in_range(name, profile):
+    recipe = representation_recipe(name, profile)
+    rep = recipe.estimator(seed=3)
+
+    rep.build(None)  # refuses what cannot be
+    assert (rep.seed, rep.steps == 0) == (3, name.endswith("-untrained"))
+    assert rep.architecture == recipes.zoo_recipe(recipe.zoo, profile).architecture
+
+
+def test_a_larger_profile_trains_longer():
+    for name in EVERY:
+        steps = [representation_recipe(name, profile).estimator(0).steps for profile in PROFILES]
+        assert steps == sorted(steps)
+
+
+def test_ablations_of_the_thesis_grid_differ_pairwise():
+    settings = [str(sorted(ABLATIONS[name].items(), key=lambda pair: pair[0])) for name in names("augment")]
+
+    assert len(names("augment")) == len(set(settings)) == 13
+    assert len(names("arch")) == 5 and len(names("compression")) == 9
+
+
+@pytest.mark.parametrize(("name", "profile", "message"), [("tetris", "quick", "no representation 'tetris'; there are"),
+                                                          ("tetris_seed", "huge", "no profile 'huge'")])  # fmt: skip
+def test_unknown_names_are_refused_with_the_known_ones(name, profile, message):
+    with pytest.raises(ValueError, match=message):
+        representation_recipe(name, profile)
+
+
+@pytest.fixture
+def study(monkeypatch, tmp_path):
+    """A study whose Tetris zoo and representation are tiny."""
+    tiny = recipes.with_seeds(replace(recipes.BOOK_ZOOS["tetris_seed"]["quick"], batch_size=200), 12, 3)
+    monkeypatch.setitem(recipes.BOOK_ZOOS, "tetris_seed", {"quick": tiny})
+    settings = {"width": 8, "heads": 1, "depth": 1, "latent": 4, "batch_size": 16}
+    monkeypatch.setitem(representation_recipes._CLAIMS, "tetris_seed", (settings, (3, 3, 3)))
+    return Study("quick", store=tmp_path)
+
+
+def test_a_representation_is_trained_once_and_found_again(study, monkeypatch, capsys):
+    first, other = study.representations([("tetris_seed", 0), ("tetris_seed", 1)])
+
+    def trained(*arguments, **more):
+        raise AssertionError("what is in the store is not trained again")
+
+    monkeypatch.setattr(HyperRep, "fit", trained)
+    again = study.representation("tetris_seed")
+    test = study.parts("tetris_seed")[2]
+    assert np.array_equal(first.embed(test), again.embed(test))
+    assert not np.array_equal(first.embed(test), other.embed(test))
+    assert "making representations tetris_seed-0" in capsys.readouterr().err
+
+
+def test_the_parts_of_a_zoo_share_no_model_and_have_the_same_epochs(study):
+    parts = study.parts("tetris_seed", epochs=3)
+
+    models = [set(part.table["model"]) for part in parts]
+    assert sum(map(len, models)) == len(set.union(*models)) == 12
+    assert all(sorted(set(part.table["epoch"])) == [0, 2, 3] for part in parts)
+
+
+def test_a_failure_stops_the_trainings_beside_it(study, monkeypatch):
+    def broken(self, folder):
+        raise RuntimeError("no place")
+
+    monkeypatch.setattr(HyperRep, "save", broken)
+    with pytest.raises(RuntimeError, match="no place"):
+        study.representations([("tetris_seed", 0), ("tetris_seed", 1)])
+
+
+def test_a_network_agrees_with_itself(study):
+    """A stand-in that rebuilds perfectly: agreement 1, R² 1, and the accuracy of the original."""
+    rep, (train, _, test) = study.representation("tetris_seed"), study.parts("tetris_seed")
+    images = study.recipe("tetris_seed").images.load()
+    rep.reconstruct = lambda samples: samples
+    row = reconstruction_table([rep], train, test, images).iloc[0]
+
+    assert row["agreement"] == 1 and row["r2"] == pytest.approx(1) and row["chance"] < 1
+    assert row["accuracy"] == row["accuracy_before"] == pytest.approx(test.table["test_accuracy"].mean(), abs=1e-6)
+    assert row["latents"] == rep.latents_
+
+
+def test_labels_follow_each_samples_own_activation(tiny_zoo, tetris_images):
+    samples = tiny_zoo.samples(3)
+    found = labels(samples, samples.weights, tetris_images.test_x)
+
+    assert samples.table["activation"].nunique() == 2
+    for row in (0, len(samples) - 1):
+        module = tiny_zoo.module(row, 3)
+        assert found[row].tolist() == module(tetris_images.test_x).argmax(-1).tolist()
