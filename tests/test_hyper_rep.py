@@ -883,3 +883,8 @@ def test_the_gpu_trains_and_embeds_as_the_cpu_does(encoding, readout, tmp_path, 
     assert steps_of(small(device="cuda", **settings), checkpoint=tmp_path / "cuda") == []
     loaded = HyperRep.load(gpu.save(tmp_path / "rep.safetensors"), device="cuda")
     np.testing.assert_array_equal(loaded.embed(samples), gpu.embed(samples))
+
+
+def test_a_training_that_diverges_says_so():
+    with pytest.raises(ValueError, match="diverged.*Lower rate"):
+        fit(small(rate=1e38, mix=0.0, normalise=False, weight_decay=1e3))

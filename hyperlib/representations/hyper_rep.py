@@ -135,7 +135,8 @@ class HyperRep(Representation):
         folder for the state of the training; the same call after a kill goes on from there to the very same result.
         progress: a bar with the losses, silence, or a function that hears of (done, all) steps.
 
-        Raises ValueError for another architecture, settings out of range, or another training's checkpoint folder.
+        Raises ValueError for another architecture, settings out of range, another training's checkpoint folder, and a
+        training that diverged.
         """
         self._check_fit(samples, y, groups)
         for part in (samples, *([] if validation is None else [validation])):
@@ -166,6 +167,8 @@ class HyperRep(Representation):
                 with job_folder(Path(checkpoint)) as folder:
                     run(trainer, StateFile(folder / "training.safetensors", self._signature(train, seen)), progress)
         self.history_ = trainer.finish()
+        if not all(torch.isfinite(values).all() for values in self.network_.state_dict().values()):
+            raise ValueError("The training diverged: its weights are not finite. Lower rate, or set normalise=True.")
         self.architecture_ = samples.architecture
         return self
 
