@@ -355,7 +355,7 @@ pairs = [("both losses beat reconstruction alone", "augment_perm_clean_whole", "
          ("neurons beat single weights", "arch_neuron", "arch_weight", "2021 (inferred)"),
          ("attention over neurons beats feed-forward", "arch_neuron", "arch_dense", "2021 (inferred)"),
          ("a compression token helps", "arch_neuron_summary", "arch_neuron", "2021 (inferred)"),
-         ("pooling beats a compression token", "ours_without_statistics", "arch_neuron_summary", "ours"),
+         ("pooling beats a compression token", "ours_without_statistics", "ours_summary_without_statistics", "ours"),
          ("statistics of rows help", "ours_as_is", "ours_without_statistics", "ours")]
 
 # %% tags=["hide-input"]

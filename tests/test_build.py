@@ -340,3 +340,19 @@ def test_chapter_whose_process_dies_is_named_with_its_cell(tmp_path):
     root = make_book(tmp_path / "clone", dies="# %%\nimport os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n")
     (run,) = execute(Edition(root, "quick"), say=lambda _: None)
     assert run.failure.startswith("in code cell 2, `import os, signal`: its Python process died;")
+
+
+@pytest.mark.parametrize(("deaths", "failed"), [(2, False), (3, True)])
+def test_a_kernel_that_dies_before_its_first_cell_is_started_again(deaths, failed, tmp_path, monkeypatch):
+    """Two kernels that start at the same moment can choose the same port."""
+    starts = []
+
+    def start(*_, **__):
+        starts.append(1)
+        if len(starts) <= deaths:
+            raise RuntimeError("Kernel died before replying to kernel_info")
+
+    chapter = Edition(make_book(tmp_path / "clone", good=PUBLISHES), "quick").chapters()[0]
+    monkeypatch.setattr("papermill.execute_notebook", start)
+    failure = worker.run_chapter(chapter, tmp_path / "out.ipynb")
+    assert len(starts) == 3 and bool(failure) == failed

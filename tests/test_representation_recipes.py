@@ -15,7 +15,8 @@ from hyperlib.study.study import Study
 from hyperlib.tasks.reconstruction import labels, reconstruction_table
 
 FAMILIES = ("augment", "arch", "compression", "ours", "rebuild")
-EVERY = [*representation_recipes._CLAIMS, "tetris_seed-untrained", "released", *(n for f in FAMILIES for n in names(f))]
+EVERY = [*representation_recipes._CLAIMS, "tetris_seed-untrained", *representation_recipes.RELEASED]
+EVERY += [name for family in FAMILIES for name in names(family)]
 
 
 @pytest.mark.parametrize("profile", PROFILES)

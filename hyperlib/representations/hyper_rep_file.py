@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 FORMAT = "hyperlib-representation-1"
 METADATA_LIMIT = 2**16  # characters
+TENSORS_LIMIT = 10_000
+BLOCK_TENSORS, HEAD_TENSORS = 12, 7  # at least, of a block of a transformer and of a layer of the head
 _ELSEWHERE = ("architecture", "device")  # settings that are kept by name, or said where the file is read
 _UNREADABLE = (  # whatever a file that somebody has tampered with can raise
     *(SafetensorError, OSError, KeyError, ValueError, TypeError, AttributeError),
@@ -135,8 +137,9 @@ def _unfitted(metadata: dict[str, str], tensors: int, device: str) -> HyperRep:
     settings["projection"] = tuple(settings["projection"])
     network = architecture(metadata["architecture"]).with_activation(metadata["activation"])
     rep = HyperRep(network, device=device, **settings)
-    if rep.depth > tensors or rep.projection[0] > tensors:
-        raise ValueError("its networks are deeper than its tensors are many")
+    blocks = 0 if rep.encoding == "dense" else 2 * rep.depth
+    if tensors > TENSORS_LIMIT or BLOCK_TENSORS * blocks + HEAD_TENSORS * rep.projection[0] > tensors:
+        raise ValueError("it has too many tensors, or its networks ask for more")
     return rep
 
 
@@ -165,6 +168,8 @@ def _fill(rep: HyperRep, tensors: dict[str, Tensor]) -> None:
     scale, tokenizer = None, Tokenizer(rep.architecture.layout)
     if rep.normalise:
         mean, deviation = tensors["scale.mean"].float(), tensors["scale.deviation"].float()
+        if not (deviation > 0).all():
+            raise ValueError("a layer's deviation is not above 0")
         scale = Scale(tokenizer.layers, mean, deviation, tokenizer.layer_of)
     rep.build(scale)
     for whose, module in (("network.", rep.network_), ("head.", rep.head_)):

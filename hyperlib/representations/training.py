@@ -208,7 +208,8 @@ class Trainer:
             row |= dict(zip(HISTORY[4:], (float(loss) for loss in losses), strict=True))
             if row["val_loss"] < self.best:
                 self.best = row["val_loss"]
-                self.best_state = {name: value.detach().clone() for name, value in self._modules().items()}
+                if self.plan.patience is not None:
+                    self.best_state = {name: value.detach().clone() for name, value in self._modules().items()}
         self.history.append(row)
 
     def _patience_is_over(self) -> bool:

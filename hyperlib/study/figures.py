@@ -27,6 +27,8 @@ COLOURS = {
     "s(W)": "#0072B2",
     "hyper-parameters": "#E69F00",
     "thesis": "#D55E00",
+    "untrained": "#E69F00",
+    "E_cD": "#009E73",
 }
 CYCLE = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#999999"]
 ZOO = "#009E73"  # populations; the colours above stand for methods

@@ -24,6 +24,9 @@ from hyperlib.study.edition import Chapter, Edition
 from hyperlib.study.on_disk import disk_is_full
 from hyperlib.study.parameters import is_injected
 
+BEFORE = "before its first cell"  # in words a reader can search for
+STARTS = 3  # of a kernel: of two that start at the same moment one can find its port taken, and dies
+
 
 def run_chapter(chapter: Chapter, output: Path) -> dict[str, str]:
     """Execute a chapter's source into `output`; {} if it worked, else {"cell": where, "error": what}."""
@@ -36,27 +39,31 @@ def run_chapter(chapter: Chapter, output: Path) -> dict[str, str]:
             "error": f"no cell tagged `parameters` assigns {', '.join(unknown)}",
         }
     papermill_engines.register("told", ToldEngine)
-    try:
-        papermill.execute_notebook(
-            notebook,
-            _verbatim(output),
-            parameters,
-            engine_name="told",
-            progress_bar=False,
-            autosave_cell_every=0,
-            cwd=output.parent,
-        )
-    except PapermillExecutionError as error:
-        return {"cell": ToldEngine.place, "error": f"{error.ename}: {error.evalue}".strip()}
-    except Exception as error:  # a dead kernel, a full disk: whatever it is, the runner must hear of it
-        return {"cell": ToldEngine.place, "error": _in_words(error, output.parent)}
+    for attempt in range(STARTS):
+        try:
+            papermill.execute_notebook(
+                notebook,
+                _verbatim(output),
+                parameters,
+                engine_name="told",
+                progress_bar=False,
+                autosave_cell_every=0,
+                cwd=output.parent,
+            )
+        except PapermillExecutionError as error:
+            return {"cell": ToldEngine.place, "error": f"{error.ename}: {error.evalue}".strip()}
+        except Exception as error:  # a dead kernel, a full disk: whatever it is, the runner must hear of it
+            if isinstance(error, RuntimeError) and ToldEngine.place == BEFORE and attempt < STARTS - 1:
+                continue
+            return {"cell": ToldEngine.place, "error": _in_words(error, output.parent)}
+        break
     return {}
 
 
 class ToldEngine(NBClientEngine):
     """Papermill's usual engine, telling and remembering which cell it starts."""
 
-    place = "before its first cell"  # in words a reader can search for
+    place = BEFORE
 
     @classmethod
     def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **options: Any) -> Any:

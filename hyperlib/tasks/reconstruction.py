@@ -26,21 +26,19 @@ from hyperlib.zoos.images import Images
 from hyperlib.zoos.zoo import Samples
 
 
-def reconstructed(
-    rep: HyperRep, samples: Samples, images: Images, mean: Float[Tensor, " params"], *, seed: int = 0
-) -> dict[str, float]:
+def reconstructed(rep: HyperRep, samples: Samples, images: Images, mean: Float[Tensor, " params"]) -> dict[str, float]:
     """How alike networks and their reconstructions are: one row of a table.
 
     `latents` is what a network is squeezed into, `share` that by its number of weights; `r2` the weights' R² against
     `mean`, the mean training network, every layer in units of its spread over `samples`; `agreement` the share of test
-    images that both put into the same class, `chance` the same for the reconstruction of another network, drawn with
-    `seed`; `accuracy` and `accuracy_before` of the reconstructions and of the originals.
+    images that both put into the same class, `chance` the same for the reconstruction of another network (the one half
+    of the samples further on); `accuracy` and `accuracy_before` of the reconstructions and of the originals.
     """
     rebuilt = rep.reconstruct(samples).weights
     scale = Tokenizer(samples.architecture.layout).scale(samples.weights)
     r2 = reconstruction_r2(*(scale.standardise(weights) for weights in (rebuilt, samples.weights, mean)))
     before, after = (labels(samples, weights, images.test_x) for weights in (samples.weights, rebuilt))
-    others = np.random.default_rng(seed).permutation(len(samples))
+    others = torch.arange(len(samples)).roll(len(samples) // 2)
     return {
         "latents": rep.latents_,
         "share": rep.latents_ / samples.weights.shape[1],
@@ -69,4 +67,4 @@ def reconstruction_table(
     """`reconstructed` for several representations of one zoo, on at most so many test checkpoints."""
     rows = np.sort(np.random.default_rng(seed).permutation(len(test))[:networks])
     chosen, mean = test.take(rows), train.weights.mean(0)
-    return pd.DataFrame([reconstructed(rep, chosen, images, mean, seed=seed) for rep in reps])
+    return pd.DataFrame([reconstructed(rep, chosen, images, mean) for rep in reps])
