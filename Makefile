@@ -24,7 +24,7 @@ env:  ## make or renew .venv with the pinned packages (at once if it is up to da
 	@$(PYTHON) hyperlib/study/environment.py
 
 test: env  ## unit tests, without the slow ones
-	$(RUN) -m pytest
+	$(RUN) -m pytest -n 2 --dist loadfile
 
 test-slow: env  ## the slow tests alone
 	$(RUN) -m pytest -m slow
