@@ -76,9 +76,9 @@ show_table(grown.drop(columns="choices"))
 # The mathematics in two lines. The encoder $g$ makes latents $z = g(w)$, the decoder $h$ writes weights again, and a head $p$, which is thrown away
 # after training, gives $\bar z = p(z)$ for the contrast. With two views $i, j$ of each network and temperature $\tau$,
 #
-# $$\mathcal{L} = \gamma\, \mathcal{L}_c + (1 - \gamma)\, \mathcal{L}_{rec}, \qquad
-# \mathcal{L}_c = -\log \frac{\exp(\cos(\bar z_i, \bar z_j)/\tau)}{\sum_{k \ne i} \exp(\cos(\bar z_i, \bar z_k)/\tau)}, \qquad
-# \mathcal{L}_{rec} = \frac{1}{N} \lVert h(g(w)) - w \rVert^2 .$$
+# $$\mathcal{L} = \gamma\, \mathcal{L}_c + (1 - \gamma)\, \mathcal{L}_{rec}, \qquad \mathcal{L}_{rec} = \frac{1}{N} \lVert h(g(w)) - w \rVert^2,$$
+#
+# $$\mathcal{L}_c = -\log \frac{\exp(\cos(\bar z_i, \bar z_j)/\tau)}{\sum_{k \ne i} \exp(\cos(\bar z_i, \bar z_k)/\tau)} .$$
 #
 # A *view* is the network with its hidden units in another order, with noise, or with a block of weights erased. The thesis's encoder puts a learned
 # *summary token* (its "compression token") before the others and keeps a linear map and tanh of that token's output: these latents are the
