@@ -206,7 +206,7 @@ lines, heights = {}, {}  # tables by label
 
 def walk(name, label, pairs, settings=None, recalibrate=None):
     """Lines between pairs of a zoo's models in several settings, on at most 500 test images."""
-    zoo, data = zoos[name], images[name].subset(test=500)
+    zoo, data = zoos[name], images[name].subset(test=min(500, len(images[name].test_x)))
     network = zoo.architecture.with_activation(zoo.design["activation"][0])
     drawn, first = barriers.some_pairs(len(zoo), pairs), data.train_x[:256]
     ends = barriers.ends_of_lines(network, zoo.weights, drawn, first, earlier=1, restarts=5)

@@ -19,7 +19,8 @@ if os.environ.get("HYPERLIB_SHAPES", "0") == "1":
     modules = ["hyperlib.weightspace", *(f"hyperlib.zoos.{file.stem}" for file in zoos)]
     jaxtyping.install_import_hook(modules, "shape_checks.checked")
 
-import pytest  # noqa: E402  (the hook comes first)
+import matplotlib as mpl  # noqa: E402  (the hook comes first)
+import pytest  # noqa: E402
 import torch  # noqa: E402
 from toys import some_images  # noqa: E402
 
@@ -29,6 +30,13 @@ from hyperlib.zoos.design import grid  # noqa: E402
 from hyperlib.zoos.images import Images  # noqa: E402
 from hyperlib.zoos.population import train_population  # noqa: E402
 from hyperlib.zoos.zoo import Zoo  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def plain_figures() -> Iterator[None]:
+    """A test that opens a `Study` leaves its house style to no other, in whatever order they run."""
+    with mpl.rc_context():
+        yield
 
 
 @pytest.fixture
