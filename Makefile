@@ -8,7 +8,7 @@ RUN := .venv/Scripts/python
 else
 RUN := .venv/bin/python
 endif
-BUILD := $(RUN) -m hyperlib.study.build
+BUILD := $(RUN) -m hyperlib.press.build
 ONLY  := $(if $(CHAPTER),--only $(CHAPTER))
 BEGAN := $(shell date +%s)
 
@@ -21,7 +21,7 @@ help:  ## this list
 	@awk -F':.*## *' '/^[a-z-]+:.*##/ { printf "  %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 env:  ## make or renew .venv with the pinned packages (at once if it is up to date)
-	@$(PYTHON) hyperlib/study/environment.py
+	@$(PYTHON) hyperlib/press/environment.py
 
 test: env  ## unit tests, without the slow ones
 	$(RUN) -m pytest -n 2 --dist loadfile
@@ -43,11 +43,11 @@ results: env  ## copy the CSVs of a complete run (or of CHAPTER) to book/results
 
 check: env  ## before a push: style, pairs, tests
 	$(RUN) -m ruff check
-	$(RUN) -m hyperlib.study.pairs --check
+	$(RUN) -m hyperlib.press.pairs --check
 	HYPERLIB_SHAPES=1 $(RUN) -m pytest
 
 sync: env  ## write the notebooks from their .py sources
-	@$(RUN) -m hyperlib.study.pairs
+	@$(RUN) -m hyperlib.press.pairs
 
 bench: env  ## benchmarks, as ratios measured in one run, to _build/results/benchmarks (minutes)
 	@$(RUN) benchmarks/run.py

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from hyperlib.study.cost import cores
+from hyperlib.press.cost import cores
 from hyperlib.zoos.population import ENGINES
 
 

@@ -15,7 +15,7 @@ from clock import Contestant, measured, say, threads
 from settings import FASTEST, Options, Setting, settings
 from training import train
 
-from hyperlib.study.cost import cores
+from hyperlib.press.cost import cores
 
 SIZES = (256, 512, 1024, 2048)
 SECONDS = 0.15  # per size and repetition, at least

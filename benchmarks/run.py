@@ -29,9 +29,9 @@ from training import training
 from training_step import training_step
 from weight_space import weight_space
 
-from hyperlib.study import paths
-from hyperlib.study.cost import clock
-from hyperlib.study.on_disk import write_whole
+from hyperlib.files import paths
+from hyperlib.files.on_disk import write_whole
+from hyperlib.press.cost import clock
 
 
 def saved_files(options: Options) -> pd.DataFrame:

@@ -16,7 +16,7 @@ from plain import all_at_once, plain_loop, processes
 from settings import FASTEST, Options, Setting, settings
 
 from hyperlib import Images, grid, train_population
-from hyperlib.study.cost import cores
+from hyperlib.press.cost import cores
 from hyperlib.zoos.population import ENGINES
 
 BASELINE = "plain loop"

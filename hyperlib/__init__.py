@@ -55,8 +55,8 @@ _EXPORTS = {
     "spectrum": "hyperlib.weightspace.spectra",
     "stable_rank": "hyperlib.weightspace.spectra",
     "weight_entropy": "hyperlib.weightspace.spectra",
-    "Images": "hyperlib.zoos.images",
-    "load_images": "hyperlib.zoos.images",
+    "Images": "hyperlib.images.images",
+    "load_images": "hyperlib.images.images",
     "Between": "hyperlib.zoos.design",
     "check_design": "hyperlib.zoos.design",
     "draw": "hyperlib.zoos.design",
@@ -89,9 +89,9 @@ _EXPORTS = {
     "recovered_models": "hyperlib.tasks.trajectories",
     "recovered_order": "hyperlib.tasks.trajectories",
     "step_lengths": "hyperlib.tasks.trajectories",
-    "PROFILES": "hyperlib.study.profiles",
+    "PROFILES": "hyperlib.thesis.profiles",
     "Study": "hyperlib.study.study",
-    "movable": "hyperlib.study.movable",
+    "movable": "hyperlib.figures.movable",
 }
 
 __all__ = sorted(_EXPORTS)

@@ -29,9 +29,9 @@ import pandas as pd
 
 import hyperlib
 from hyperlib.representations.maps import umap_map
-from hyperlib.study import figures, interactive
-from hyperlib.study.figures import show_table
-from hyperlib.study.movable import movable
+from hyperlib.figures import interactive, plots
+from hyperlib.figures.plots import show_table
+from hyperlib.figures.movable import movable
 from hyperlib.tasks import spectral_training, trajectories
 
 study = hyperlib.Study(profile)
@@ -57,8 +57,8 @@ study.publish("ws-trajectories-umap", located);
 still, axes = plt.subplots(1, 2, figsize=(8, 3.8), subplot_kw={"projection": "3d"})
 models, epochs = located["model"].to_numpy(), located["epoch"].to_numpy()
 one = models == models[0]
-figures.trajectories(points, models, None, axes[0], "20 models, a colour for each")
-figures.trajectories(points[one], models[one], epochs[one], axes[1], "one of them, enlarged")
+plots.trajectories(points, models, None, axes[0], "20 models, a colour for each")
+plots.trajectories(points[one], models[one], epochs[one], axes[1], "one of them, enlarged")
 movable(
     interactive.turning_trajectories(points, located), still, name="fig-ws-trajectories-umap",
     alt="Left: a map in three dimensions with 20 short, smooth curves that lie apart. Right: one of them enlarged; its "
@@ -83,7 +83,7 @@ movable(
 few = runs["mnist_seed"].take(slice(0, 12))
 weights = few.weights[:, ::3]
 fig, ax = plt.subplots(figsize=(8, 3.2))
-figures.tree(trajectories.checkpoint_tree(weights, "average"), few.models.repeat(weights.shape[1]), ax)
+plots.tree(trajectories.checkpoint_tree(weights, "average"), few.models.repeat(weights.shape[1]), ax)
 ax.set_ylabel("euclidean distance")
 plt.show()
 
@@ -109,11 +109,11 @@ show_table(study.publish("ws-trajectories-dendrogram", recovered.reset_index(), 
 
 # %% mystnb={"image": {"alt": "Two panels over epochs for the zoos mnist_seed and tetris_seed: the length of a training step falls, to a seventh in mnist_seed and to two fifths in tetris_seed; the angle between consecutive steps first falls and then grows beyond 60 degrees in mnist_seed, and stays between 10 and 20 in tetris_seed."}, "figure": {"name": "fig-ws-steps", "caption": "Length of the step of each epoch (left, as a multiple of the model's first step) and the angle between it and the step before (right; 0 goes straight on, 90 turns off). Median over 30 models, bands from the 25th to the 75th and from the 5th to the 95th percentile."}}
 fig, axes = plt.subplots(1, 2, figsize=(8, 3))
-for (name, zoo), colour in zip(runs.items(), figures.PAIR, strict=True):
+for (name, zoo), colour in zip(runs.items(), plots.PAIR, strict=True):
     steps, turns = trajectories.step_lengths(zoo.weights), trajectories.curvature(zoo.weights).rad2deg()
     for values, ax in ((steps / steps[:, :1], axes[0]), (turns, axes[1])):
         table = pd.DataFrame(values.numpy(), columns=zoo.epochs[-values.shape[1] :]).melt(var_name="epoch")
-        figures.bands_over_epochs(table.infer_objects(), "value", ax, name, colour, percent=False)
+        plots.bands_over_epochs(table.infer_objects(), "value", ax, name, colour, percent=False)
 axes[0].set_ylabel("step / first step")
 axes[1].set_ylabel("angle in degrees")
 axes[0].legend(fontsize=8)
@@ -196,7 +196,7 @@ study.publish("ws-entropy", moments.reset_index());
 fig, axes = plt.subplots(2, 3, figsize=(8, 4.6))
 axes[1, 2].remove()
 for ax, (kind, table) in zip(axes.flat, entropies.items(), strict=False):
-    figures.bands_over_epochs(table[table["layer"] == "mean"], "matrix", ax, kind, percent=False)
+    plots.bands_over_epochs(table[table["layer"] == "mean"], "matrix", ax, kind, percent=False)
     ax.set_title(f"{kind}\n{len(populations[kind])} models", fontsize=9)
 fig.supylabel("matrix entropy", fontsize=10)
 plt.show()
@@ -209,7 +209,7 @@ plt.show()
 fig, axes = plt.subplots(2, 3, figsize=(8, 5.8))
 axes[1, 2].remove()
 for ax, (kind, table) in zip(axes.flat, entropies.items(), strict=False):
-    figures.lines_over_epochs(spectral_training.since_start(table, "matrix"), "matrix", ax, by="layer")
+    plots.lines_over_epochs(spectral_training.since_start(table, "matrix"), "matrix", ax, by="layer")
     ax.set_title(kind, fontsize=9)
     ax.legend(fontsize=7, ncols=3, loc="upper center", bbox_to_anchor=(0.5, -0.22), columnspacing=1)
 fig.supylabel("change of the matrix entropy", fontsize=10)
@@ -278,7 +278,7 @@ for row, (name, zoo) in zip(axes, batches.items(), strict=True):
         samples = zoo.samples(epoch)
         values = spectral_training.eigenvalues_of(samples, "fc1")["eigenvalue"].to_numpy()
         law = spectral_training.random_law(samples, "fc1")
-        figures.spectrum_against(values, law, ax, f"batch {sizes[name]}, {stage} (epoch {epoch})")
+        plots.spectrum_against(values, law, ax, f"batch {sizes[name]}, {stage} (epoch {epoch})")
 fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=2, fontsize=8)
 fig.supxlabel("eigenvalue of $W^\\top W / N$", fontsize=10)
 fig.supylabel("density", fontsize=10)

@@ -29,8 +29,9 @@ import pandas as pd
 
 import hyperlib
 from hyperlib.representations.maps import pick_rows, umap_map
-from hyperlib.study import figures, published, thesis_recipes
-from hyperlib.study.figures import show_table
+from hyperlib.figures import plots
+from hyperlib.thesis import published, published_zoos
+from hyperlib.figures.plots import show_table
 from hyperlib.tasks.diversity import diversity
 
 study = hyperlib.Study(profile)
@@ -68,7 +69,7 @@ show_table(small.table[["model", "epoch", "seed", "lr", "train_loss", "test_accu
 # epochs, which the largest number counts.
 
 # %%
-zoos = thesis_recipes.all_zoos()
+zoos = published_zoos.all_zoos()
 dense = zoos[(zoos.chapter == 3) & zoos.models.notna()].copy()
 states = [published.zoo_record(name)["states_per_model"] for name in dense.id]
 counts = {
@@ -127,7 +128,7 @@ populations
 # %% mystnb={"image": {"alt": "Five panels, one per zoo, of test accuracy in percent over epochs: median line with bands over models. Seed zoos have narrow rising bands, zoos with varied hyper-parameters spread over the whole range."}, "figure": {"name": "fig-zoo-accuracy-over-epochs", "caption": "Test accuracy over training, per zoo: median over models, bands from the 25th to the 75th and from the 5th to the 95th percentile. The number of models is in each title; diverged models are left out."}}
 fig, axes = plt.subplots(2, 3, figsize=(8, 4.8), sharey=True)
 for ax, (name, zoo) in zip(axes.flat, populations.items(), strict=False):
-    figures.bands_over_epochs(zoo.samples().table, "test_accuracy", ax, name)
+    plots.bands_over_epochs(zoo.samples().table, "test_accuracy", ax, name)
     ax.set_title(f"{name}\n{len(zoo)} models", fontsize=9)
 axes[1, 2].remove()
 fig.supylabel("test accuracy in %", fontsize=10)
@@ -177,8 +178,8 @@ fig, axes = plt.subplots(1, 2, figsize=(8, 2.8))
 readings = {"gap": "running (released code)", "gap_clean": "evaluated after the epoch"}
 for ax, name in zip(axes, ["tetris_seed", "digits_seed"], strict=True):
     table = populations[name].samples().table
-    for column, colour in zip(readings, figures.PAIR, strict=True):
-        figures.bands_over_epochs(table, column, ax, readings[column], colour)
+    for column, colour in zip(readings, plots.PAIR, strict=True):
+        plots.bands_over_epochs(table, column, ax, readings[column], colour)
     ax.set_title(f"{name}, {len(populations[name])} models", fontsize=9)
 axes[0].set_ylabel("train minus test accuracy in %")
 axes[0].legend(fontsize=8)
@@ -258,7 +259,7 @@ fig, axes = plt.subplots(2, 3, figsize=(8, 5.6), sharey=True)
 axes[1, 2].remove()
 for ax, (name, result) in zip(axes.flat, probed.items(), strict=False):
     linear = result.table[result.table["probe"] == "linear"]
-    figures.intervals(linear, ax, by="features", label="target")
+    plots.intervals(linear, ax, by="features", label="target")
     ax.set_title(f"{name}\n{linear['n_test_models'].iloc[0]} test models", fontsize=9)
     ax.set_xlabel("R²")
 fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
@@ -355,8 +356,8 @@ coordinates = {name: umap_map(embedders[name].fit(mapped).embed(mapped)) for nam
 fig, axes = plt.subplots(2, 2, figsize=(8, 6))
 for place, (name, points) in enumerate(coordinates.items()):
     accuracy, epoch = 100 * mapped.table["test_accuracy"].to_numpy(), mapped.table["epoch"].to_numpy()
-    figures.map_points(points, accuracy, axes[place, 0], name, "test accuracy in %")
-    figures.map_points(points, epoch, axes[place, 1], name, "epoch")
+    plots.map_points(points, accuracy, axes[place, 0], name, "test accuracy in %")
+    plots.map_points(points, epoch, axes[place, 1], name, "epoch")
 plt.show()
 located = mapped.table[["model", "epoch", "test_accuracy"]].copy()
 for short, points in zip(["W", "sW"], coordinates.values(), strict=True):

@@ -30,10 +30,11 @@ import pandas as pd
 
 import hyperlib
 from hyperlib.representations.maps import pick_rows, umap_map
-from hyperlib.study import figures, interactive, published
-from hyperlib.study.figures import show_table
-from hyperlib.study.movable import movable
-from hyperlib.study.representation_recipes import names
+from hyperlib.figures import interactive, plots
+from hyperlib.thesis import published
+from hyperlib.figures.plots import show_table
+from hyperlib.figures.movable import movable
+from hyperlib.thesis.representation_recipes import names
 from hyperlib.tasks.reconstruction import reconstruction_table
 
 study = hyperlib.Study(profile)
@@ -108,7 +109,7 @@ print(f"a network of {network.num_weights} weights: {rep.latents_} latents, an e
 
 # %% mystnb={"image": {"alt": "Two panels of loss over steps on logarithmic axes, contrast and reconstruction, for the book's Tetris representation: training and validation fall together, validation a little above."}, "figure": {"name": "fig-hr-losses", "caption": "Losses while the book's Tetris representation trains: contrast (nats) and reconstruction (squared error in units of each layer's variance). Thin: training, thick: validation models."}}
 fig, axes = plt.subplots(1, 2, figsize=(8, 2.8))
-figures.learning_curves({"tetris_seed": rep.history_}, axes)
+plots.learning_curves({"tetris_seed": rep.history_}, axes)
 plt.show()
 
 # %% [markdown]
@@ -131,8 +132,8 @@ study.publish("hr-tetris-umap", located);
 # %%
 still, axes = plt.subplots(2, 3, figsize=(8, 5))
 for column, (name, points) in enumerate(maps.items()):
-    figures.map_points(points, 100 * shown.table["test_accuracy"].to_numpy(), axes[0, column], name, "test accuracy in %")
-    figures.map_points(points, shown.table["epoch"].to_numpy(), axes[1, column], "", "epoch")
+    plots.map_points(points, 100 * shown.table["test_accuracy"].to_numpy(), axes[0, column], name, "test accuracy in %")
+    plots.map_points(points, shown.table["epoch"].to_numpy(), axes[1, column], "", "epoch")
 movable(
     interactive.latent_map(maps, shown.table, {"test_accuracy": "test accuracy", "epoch": "epoch", "gap": "generalization gap"}),
     still, name="fig-hr-umap",
@@ -184,7 +185,7 @@ show_table(augmented.assign(features=augmented["features"].str.removeprefix("aug
 
 # %% mystnb={"image": {"alt": "Loss over steps for thirteen augmentation settings, contrast on the left and reconstruction on the right; contrast is lowest without permutation, and reconstruction where it is trained alone or with the released positive loss."}, "figure": {"name": "fig-hr-ablation-losses", "caption": "Learning curves of the augmentation runs (thin: training, thick: validation)."}}
 fig, axes = plt.subplots(1, 2, figsize=(8, 4))
-figures.learning_curves({name.removeprefix("augment_"): one.history_ for name, one in augment_reps.items()}, axes)
+plots.learning_curves({name.removeprefix("augment_"): one.history_ for name, one in augment_reps.items()}, axes)
 fig.legend(*axes[1].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=7)
 plt.show()
 
@@ -277,7 +278,7 @@ show_table(study.publish("ghr-lwln-accuracy", curve, "agreement"))
 
 # %% mystnb={"image": {"alt": "Agreement of labels over the share of latents in the number of weights for three zoos; agreement rises with the latents, highest for the Tetris networks, lowest for the small CNN."}, "figure": {"name": "fig-hr-agreement", "caption": "Agreement of a network and its reconstruction over the latents' share of its weights, on test models. Dashed: agreement with the reconstruction of another network."}}
 fig, ax = plt.subplots(figsize=(6, 3.2))
-for (zoo, table), colour in zip(curve.groupby("zoo", sort=False), figures.CYCLE, strict=False):
+for (zoo, table), colour in zip(curve.groupby("zoo", sort=False), plots.CYCLE, strict=False):
     ax.plot(table["share"], table["agreement"], color=colour, marker="o", label=zoo)
     ax.plot(table["share"], table["chance"], color=colour, linestyle="--", linewidth=1)
 ax.set(xlabel="latents / weights", ylabel="agreement", ylim=(0, 1))

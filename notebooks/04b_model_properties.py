@@ -30,8 +30,8 @@ import numpy as np
 import pandas as pd
 
 import hyperlib
-from hyperlib.study import figures
-from hyperlib.study.figures import show_table
+from hyperlib.figures import plots
+from hyperlib.figures.plots import show_table
 
 study = hyperlib.Study(profile)
 targets, seeds = ["test_accuracy", "epoch", "gap"], list(range(5 if profile == "paper" else 3))
@@ -115,7 +115,7 @@ fig, axes = plt.subplots(1, 3, figsize=(8, 3.6), sharey=True)
 for ax, zoo in zip(axes, seed_zoos, strict=True):
     one = probed[zoo].table
     one = one[(one["probe"] == "linear") & one["features"].isin(["W", "s(W)", "untrained 0", "E_cD 0"])]
-    figures.intervals(one.assign(features=one["features"].str.removesuffix(" 0")), ax, by="features", label="target")
+    plots.intervals(one.assign(features=one["features"].str.removesuffix(" 0")), ax, by="features", label="target")
     ax.set_title(f"{zoo}\n{one['n_test_models'].iloc[0]} test models", fontsize=9)
     ax.set_xlabel("R²")
 fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)

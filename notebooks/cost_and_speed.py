@@ -28,10 +28,10 @@ import numpy as np
 import pandas as pd
 
 import hyperlib
-from hyperlib.study import figures
-from hyperlib.study.estimate import beside_measured, benchmark, cost_table
-from hyperlib.study.figures import show_table
-from hyperlib.study.targets import targets
+from hyperlib.figures import plots
+from hyperlib.thesis.estimate import beside_measured, benchmark, cost_table
+from hyperlib.figures.plots import show_table
+from hyperlib.thesis.targets import targets
 from hyperlib.weightspace.work import multiply_adds
 
 study = hyperlib.Study(profile)
@@ -167,7 +167,7 @@ for marker, (what, part) in zip("os^D", growth.groupby("grows", sort=False), str
     times_larger = part[what] / part[what].iloc[0]
     ax.plot(times_larger, part["seconds"], marker=marker, label=what)
 base = growth["seconds"].iloc[0]
-ax.plot([1, 8], [base, 8 * base], "--", color=figures.INK, label="in proportion")
+ax.plot([1, 8], [base, 8 * base], "--", color=plots.INK, label="in proportion")
 ax.set_xscale("log", base=2)
 ax.set_yscale("log", base=2)
 ax.set_xticks([1, 2, 4, 8], ["1", "2", "4", "8"])
@@ -348,8 +348,8 @@ print(f"Growing these zoos took {low:.1f} to {high:.1f} times the estimate.")
 
 # %% tags=["solution"]
 from hyperlib import large_cnn
-from hyperlib.study.estimate import image_counts
-from hyperlib.study.recipes import ImageSet, zoo_recipe
+from hyperlib.thesis.estimate import image_counts
+from hyperlib.thesis.recipes import ImageSet, zoo_recipe
 from hyperlib.weightspace.work import multiply_adds
 
 def work(network, models, epochs, image_set):

@@ -15,19 +15,21 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch and scikit-learn: 
 import jaxtyping
 
 if os.environ.get("HYPERLIB_SHAPES", "0") == "1":
-    zoos = (Path(__file__).parents[1] / "hyperlib" / "zoos").glob("*.py")  # not the kernels: Numba compiles no checks
-    modules = ["hyperlib.weightspace", *(f"hyperlib.zoos.{file.stem}" for file in zoos)]
-    jaxtyping.install_import_hook(modules, "shape_checks.checked")
+    ROOT = Path(__file__).parents[1]
+    ROOMS = ("zoos", "zoos/engines")  # not the kernels: Numba compiles no checks
+    modules = [file.with_suffix("") for room in ROOMS for file in (ROOT / "hyperlib" / room).glob("[!_]*.py")]
+    modules = [".".join(module.relative_to(ROOT).parts) for module in modules]
+    jaxtyping.install_import_hook(["hyperlib.weightspace", "hyperlib.images", *modules], "shape_checks.checked")
 
 import matplotlib as mpl  # noqa: E402  (the hook comes first)
 import pytest  # noqa: E402
 import torch  # noqa: E402
 from toys import some_images  # noqa: E402
 
+from hyperlib.images.images import Images  # noqa: E402
 from hyperlib.weightspace.architecture import Architecture  # noqa: E402
 from hyperlib.weightspace.architectures import ARCHITECTURES, tetris_mlp  # noqa: E402
 from hyperlib.zoos.design import grid  # noqa: E402
-from hyperlib.zoos.images import Images  # noqa: E402
 from hyperlib.zoos.population import train_population  # noqa: E402
 from hyperlib.zoos.zoo import Zoo  # noqa: E402
 

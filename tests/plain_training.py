@@ -14,9 +14,9 @@ import torch.nn.functional as F
 from torch import Tensor
 from toys import Plain, by_hand
 
+from hyperlib.images.images import Images
 from hyperlib.weightspace.architecture import Architecture
 from hyperlib.weightspace.randomness import key, orders, uniform
-from hyperlib.zoos.images import Images
 
 ORDER, DROPOUT = 2, 3  # streams below a model's key
 

@@ -9,8 +9,8 @@ import check_site
 import pytest
 import yaml
 
-from hyperlib.study.edition import Edition
-from hyperlib.study.paths import root
+from hyperlib.files.paths import root
+from hyperlib.press.edition import Edition
 
 SITE = root() / "_build" / "html"
 BRANCH = yaml.safe_load((root() / "_config.yml").read_text(encoding="utf-8"))["repository"]["branch"]

@@ -24,7 +24,7 @@ profile = "laptop"
 PUBLISHES = """# %%
 import os
 from pathlib import Path
-from hyperlib.study.record import record_result, record_seeds
+from hyperlib.store.record import record_result, record_seeds
 
 folder = Path(os.environ["HYPERLIB_RESULTS"]) / profile
 folder.mkdir(parents=True, exist_ok=True)
@@ -40,7 +40,7 @@ MOVES = """# %%
 import matplotlib.pyplot as plt
 import numpy as np
 import plotly.graph_objects as go
-from hyperlib.study.movable import movable
+from hyperlib.figures.movable import movable
 
 x, rates = np.linspace(0, 6, 40), [1, 2, 3]
 still, ax = plt.subplots(figsize=(7, 3.4))

@@ -9,7 +9,7 @@ import torch
 from torch.testing import assert_close
 from toys import NONLINEARITIES, TOYS, by_hand, network
 
-from hyperlib.study import published
+from hyperlib.thesis import published
 from hyperlib.weightspace.architecture import Architecture
 from hyperlib.weightspace.architectures import ARCHITECTURES, LARGE_ARCHITECTURES, mini_alexnet, resnet18, small_resnet
 from hyperlib.weightspace.architectures import architecture as by_name

@@ -24,10 +24,10 @@ import weight_space  # noqa: E402
 from settings import SETTINGS, Options  # noqa: E402
 
 from hyperlib import align, permutation_index, random_permutations, small_cnn, tetris_mlp  # noqa: E402
+from hyperlib.press import build  # noqa: E402
+from hyperlib.press.edition import Edition  # noqa: E402
+from hyperlib.press.site import promote_benchmarks  # noqa: E402
 from hyperlib.representations.losses import mixed, nt_xent, reconstruction  # noqa: E402
-from hyperlib.study import build  # noqa: E402
-from hyperlib.study.edition import Edition  # noqa: E402
-from hyperlib.study.site import promote_benchmarks  # noqa: E402
 from hyperlib.weightspace.tokens import Tokenizer  # noqa: E402
 
 QUICK = Options(repetitions=1, quick=True)

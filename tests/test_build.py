@@ -17,11 +17,11 @@ import pytest
 from filelock import FileLock
 from small_book import FAILS, PUBLISHES, make_book
 
-from hyperlib.study import build, edition, worker
-from hyperlib.study.edition import Edition
-from hyperlib.study.execute import execute
-from hyperlib.study.on_disk import write_whole
-from hyperlib.study.site import promote_results
+from hyperlib.files.on_disk import write_whole
+from hyperlib.press import build, edition, worker
+from hyperlib.press.edition import Edition
+from hyperlib.press.execute import execute
+from hyperlib.press.site import promote_results
 
 SLEEPS = "# %%\nimport time\ntime.sleep(60)\n"
 
@@ -131,7 +131,7 @@ def test_changed_or_lost_result_makes_stale(executed, good, damage):
 
 
 def test_a_file_that_a_chapter_reads_makes_it_stale_when_it_changes(tmp_path):
-    reads = "# %%\nfrom hyperlib.study.record import record_source\nrecord_source({!r})\n"
+    reads = "# %%\nfrom hyperlib.store.record import record_source\nrecord_source({!r})\n"
     table = tmp_path / "clone" / "book" / "table.csv"
     root = make_book(tmp_path / "clone", reads=reads.format(str(table)))
     table.write_text("a\n1\n")
@@ -158,7 +158,7 @@ def test_profiles_do_not_mix(executed):
 
 def test_second_run_repeats_only_the_failure(executed, monkeypatch):
     root, *_ = executed
-    monkeypatch.setattr("hyperlib.study.execute._supervised", lambda *_: "in a test: nothing was run")
+    monkeypatch.setattr("hyperlib.press.execute._supervised", lambda *_: "in a test: nothing was run")
     said: list[str] = []
     runs = execute(Edition(root, "quick"), say=said.append)
     assert [run.chapter.name for run in runs] == ["notebooks/bad"]
@@ -233,7 +233,7 @@ def test_trouble_with_files_is_one_sentence(tmp_path, monkeypatch, capsys, error
         raise error
 
     root = make_book(tmp_path / "clone", good=PUBLISHES)
-    monkeypatch.setattr("hyperlib.study.build.execute", fail)
+    monkeypatch.setattr("hyperlib.press.build.execute", fail)
     assert build.main(["run"], root) == 2
     told = capsys.readouterr().err
     assert told.startswith(f"error: {words}") and told.count("\n") == 1
@@ -272,7 +272,7 @@ def test_notebook_without_source_is_refused(tmp_path):
 def test_stopped_build_ends_its_kernels_and_goes_on_later(tmp_path, how, code):
     root = make_book(tmp_path / "clone", slow=SLEEPS)
     code_to_run = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "  # a shell's
-    code_to_run += "from pathlib import Path; from hyperlib.study.build import main; "  # background jobs ignore it
+    code_to_run += "from pathlib import Path; from hyperlib.press.build import main; "  # background jobs ignore it
     code_to_run += f"sys.exit(main(['run'], Path({str(root)!r})))"
     command = [sys.executable, "-c", code_to_run]
     running = root / "_build/executed/quick/notebooks/slow.running.ipynb"

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hyperlib.study import published as thesis
-from hyperlib.study.comparison import as_fractions, beside
+from hyperlib.thesis import published as thesis
+from hyperlib.thesis.comparison import as_fractions, beside
 
 OURS = pd.DataFrame({"method": ["B", "A"], "epoch": [1, 1], "value": [0.5, 0.25], "std": [0.1, 0.2]})
 THEIRS = pd.DataFrame(

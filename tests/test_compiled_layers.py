@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from toys import network, some_images
 
+from hyperlib.images.images import Images
 from hyperlib.weightspace.architecture import Architecture
 from hyperlib.weightspace.architectures import ARCHITECTURES
 from hyperlib.weightspace.layers import (
@@ -32,12 +33,11 @@ from hyperlib.weightspace.layers import (
     MaxPool,
 )
 from hyperlib.zoos.design import grid
-from hyperlib.zoos.engines import COMPILED_LAYERS, resolve_engine, uncovered
-from hyperlib.zoos.images import Images
-from hyperlib.zoos.kernels.lanes import LANES
-from hyperlib.zoos.kernels.program import ADD, AVERAGE, BEND, LAYER_KINDS, LINEAR, PASS_ON, POOL, Program
-from hyperlib.zoos.numba_engine import NumbaTrainer
-from hyperlib.zoos.training import Block
+from hyperlib.zoos.engines.choice import COMPILED_LAYERS, resolve_engine, uncovered
+from hyperlib.zoos.engines.compiled import NumbaTrainer
+from hyperlib.zoos.engines.kernels.lanes import LANES
+from hyperlib.zoos.engines.kernels.program import ADD, AVERAGE, BEND, LAYER_KINDS, LINEAR, PASS_ON, POOL, Program
+from hyperlib.zoos.engines.trainer import Block
 
 CLASSES = 3
 BATCHES = (1, 3, 10, 32, 33)

@@ -14,7 +14,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from hyperlib.study import diagrams
+from hyperlib.figures import diagrams
 
 ROOT = Path(__file__).resolve().parents[1]
 NAMES = ("intro-landscape", "intro-contributions", "zoo-blueprint")

@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 from hyperlib import Study, load_images
-from hyperlib.study import recipes
-from hyperlib.study.estimate import (
+from hyperlib.thesis import recipes
+from hyperlib.thesis.estimate import (
     benchmark,
     beside_measured,
     cost_table,
@@ -15,9 +15,9 @@ from hyperlib.study.estimate import (
     image_counts,
     kept_bytes,
 )
-from hyperlib.study.recipe import ImageSet
-from hyperlib.study.recipes import BOOK_ZOOS, zoo_recipe
-from hyperlib.study.thesis_recipes import all_zoos
+from hyperlib.thesis.published_zoos import all_zoos
+from hyperlib.thesis.recipes import BOOK_ZOOS, zoo_recipe
+from hyperlib.thesis.zoo_recipe import ImageSet
 from hyperlib.weightspace.architectures import ARCHITECTURES, LARGE_ARCHITECTURES
 
 NETWORKS = [*ARCHITECTURES, *LARGE_ARCHITECTURES]

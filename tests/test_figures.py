@@ -8,7 +8,7 @@ import pytest
 mpl.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402
 
-from hyperlib.study import figures, interactive  # noqa: E402
+from hyperlib.figures import interactive, plots
 from hyperlib.weightspace.spectral_laws import MarchenkoPastur  # noqa: E402
 
 
@@ -22,7 +22,7 @@ def ax():
 def test_the_line_is_the_median_over_models_in_percent(ax):
     table = pd.DataFrame({"epoch": np.repeat([0, 1], 5), "test_accuracy": [0, 0.1, 0.2, 0.3, 0.9, *[0.5] * 5]})
 
-    figures.bands_over_epochs(table, "test_accuracy", ax, "zoo", "C0")
+    plots.bands_over_epochs(table, "test_accuracy", ax, "zoo", "C0")
 
     for line in ax.lines:
         assert line.get_ydata().tolist() == [20.0, 50.0]
@@ -32,11 +32,11 @@ def test_the_line_is_the_median_over_models_in_percent(ax):
 
 
 def test_a_map_shows_at_most_its_limit_of_points(ax):
-    points = np.random.default_rng(0).normal(size=(figures.POINTS + 10, 2))
+    points = np.random.default_rng(0).normal(size=(plots.POINTS + 10, 2))
 
-    figures.map_points(points, points[:, 0], ax, "map", "x")
+    plots.map_points(points, points[:, 0], ax, "map", "x")
 
-    assert len(ax.collections[0].get_offsets()) == figures.POINTS
+    assert len(ax.collections[0].get_offsets()) == plots.POINTS
 
 
 def test_bars_have_the_tables_values_and_mark_what_lies_outside(ax):
@@ -50,7 +50,7 @@ def test_bars_have_the_tables_values_and_mark_what_lies_outside(ax):
         }
     )
 
-    figures.intervals(table, ax, by="features", label="target")
+    plots.intervals(table, ax, by="features", label="target")
 
     assert sorted(bar.get_width() for bar in ax.patches) == pytest.approx([-0.3, 0.1, 0.5, 0.9])
     arrows = [drawn for drawn in ax.collections if len(drawn.get_offsets()) and drawn.get_offsets()[0][0] == -0.3]
@@ -61,9 +61,9 @@ def test_bars_have_the_tables_values_and_mark_what_lies_outside(ax):
 def test_a_table_is_shown_the_same_every_time_with_a_dash_for_nothing():
     table = pd.DataFrame({"zoo": ["a", "b"], "value": [1 / 3, np.nan], "why": ["short", "long words " * 9]})
 
-    html = figures.show_table(table).to_html()
+    html = plots.show_table(table).to_html()
 
-    assert html == figures.show_table(table.copy()).to_html()
+    assert html == plots.show_table(table.copy()).to_html()
     assert "0.333" in html
     assert "–" in html
     assert html.count("min-width: 16rem") == 1
@@ -72,7 +72,7 @@ def test_a_table_is_shown_the_same_every_time_with_a_dash_for_nothing():
 def test_lines_are_means_over_models_with_their_deviation(ax):
     table = pd.DataFrame({"layer": ["fc"] * 4 + ["mean"] * 2, "epoch": [0, 0, 1, 1, 0, 1], "value": [1, 3, 2, 2, 5, 6]})
 
-    figures.lines_over_epochs(table, "value", ax, by="layer")
+    plots.lines_over_epochs(table, "value", ax, by="layer")
 
     assert [line.get_ydata().tolist() for line in ax.lines] == [[2, 2], [5, 6]]
     assert [line.get_label() for line in ax.lines] == ["fc", "mean"]
@@ -82,18 +82,18 @@ def test_lines_are_means_over_models_with_their_deviation(ax):
 def test_a_branch_of_one_model_has_its_colour_and_one_of_several_is_grey(ax):
     linkage = np.array([[0, 1, 0.1, 2], [2, 3, 0.2, 2], [4, 5, 1.0, 4]])
 
-    figures.tree(linkage, np.array([7, 7, 9, 9]), ax)
+    plots.tree(linkage, np.array([7, 7, 9, 9]), ax)
 
     drawn = {mpl.colors.to_hex(part.get_color()[0]): len(part.get_segments()) for part in ax.collections}
-    own = [mpl.colors.to_hex(colour) for colour in figures.model_colours(np.array([7, 9])).values()]
-    assert drawn == {own[0]: 1, own[1]: 1, figures.INK: 1}
+    own = [mpl.colors.to_hex(colour) for colour in plots.model_colours(np.array([7, 9])).values()]
+    assert drawn == {own[0]: 1, own[1]: 1, plots.INK: 1}
 
 
 def test_a_spectrum_is_drawn_with_its_law_and_edge(ax):
     law = MarchenkoPastur(1.0, 4.0)
     values = np.linspace(law.low, 3 * law.high, 500)
 
-    figures.spectrum_against(values, law, ax, "layer")
+    plots.spectrum_against(values, law, ax, "layer")
 
     curve, edge = ax.lines
     assert curve.get_ydata().tolist() == law.density(curve.get_xdata()).tolist()
@@ -107,7 +107,7 @@ def test_every_run_is_one_line_in_both_forms_of_the_map():
     table = pd.DataFrame({"model": [0, 0, 0, 4, 4, 4], "epoch": [0, 1, 2] * 2})
     fig, ax = plt.subplots(subplot_kw={"projection": "3d"})
 
-    figures.trajectories(points, table["model"].to_numpy(), None, ax, "runs")
+    plots.trajectories(points, table["model"].to_numpy(), None, ax, "runs")
     turning = interactive.turning_trajectories(points, table)
 
     assert len(ax.lines) == 2
@@ -121,7 +121,7 @@ def test_panels_of_lines_draw_the_median_of_every_setting():
     columns = ["network", "setting", "pair", "alpha", "loss"]
     settings, alphas = ["as is", "moved"], (0.0, 0.5, 1.0)
     rows = [(n, s, p, a, a * p) for n in ("one", "two") for s in settings for p in range(3) for a in alphas]
-    figure = figures.panels_of_lines(pd.DataFrame(rows, columns=columns), settings)
+    figure = plots.panels_of_lines(pd.DataFrame(rows, columns=columns), settings)
 
     panels = figure.axes[:2]
     assert [ax.get_title() for ax in panels] == ["one, 3 pairs", "two, 3 pairs"]
@@ -134,7 +134,7 @@ def test_learning_curves_show_training_and_validation_of_both_losses():
     history = pd.DataFrame({"step": [1, 2], "contrast": [2.0, 1.0], "reconstruction": [1.0, 0.5],
                             "val_contrast": [3.0, 2.0], "val_reconstruction": [1.5, 1.0]})  # fmt: skip
     _, axes = plt.subplots(1, 2)
-    figures.learning_curves({"one": history, "two": history}, axes)
+    plots.learning_curves({"one": history, "two": history}, axes)
 
     for ax, part in zip(axes, ("contrast", "reconstruction"), strict=True):
         drawn = [line.get_ydata().tolist() for line in ax.lines]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hyperlib.study.fingerprint import code_fingerprint, modules_behind, package_fingerprint, versions
+from hyperlib.store.fingerprint import code_fingerprint, modules_behind, package_fingerprint, versions
 
 LIBRARY = {
     "lib/__init__.py": '_EXPORTS = {"grow": "lib.zoos.grow", "sow": "lib.zoos.sow"}\ndef __getattr__(n): ...\n',
@@ -101,7 +101,7 @@ def test_a_string_that_is_no_docstring_counts(sources):
 
 def test_study_is_not_entered_from_outside_it():
     assert not [name for name in modules_behind("hyperlib.zoos.population") if name.startswith("hyperlib.study")]
-    assert "hyperlib.study.profiles" in modules_behind("hyperlib.study.paths")
+    assert "hyperlib.thesis.profiles" in modules_behind("hyperlib.files.paths")
 
 
 def test_unknown_module_is_named():

@@ -13,9 +13,9 @@ import pytest
 from openml_server import OpenML, redirect, serving
 from sklearn.datasets import _openml, load_sample_image
 
-from hyperlib.zoos import image_download
-from hyperlib.zoos.image_files import PUBLISHED, Pixels, read_npz, write_npz
-from hyperlib.zoos.images import load_images
+from hyperlib.images import download
+from hyperlib.images.files import PUBLISHED, Pixels, read_npz, write_npz
+from hyperlib.images.images import load_images
 
 TRAIN, TEST = 30, 20
 
@@ -135,17 +135,17 @@ def test_offline_ends_in_the_sentence_for_missing_sets(refusing, tmp_path):
 
 def test_waiting_for_the_server_is_limited_and_the_limit_undone(openml, tmp_path, monkeypatch):
     seen = []
-    original = image_download.fetch_openml
+    original = download.fetch_openml
 
     def watched(**arguments):
         seen.append(socket.getdefaulttimeout())
         return original(**arguments)
 
-    monkeypatch.setattr(image_download, "fetch_openml", watched)
+    monkeypatch.setattr(download, "fetch_openml", watched)
     socket.setdefaulttimeout(12.5)
     try:
         load_images("mnist", folder=tmp_path)
-        assert seen == [image_download.PATIENCE] and socket.getdefaulttimeout() == 12.5
+        assert seen == [download.PATIENCE] and socket.getdefaulttimeout() == 12.5
     finally:
         socket.setdefaulttimeout(None)
 
@@ -213,7 +213,7 @@ def test_usps_floats_become_pixels_and_labels_start_at_zero(small, monkeypatch, 
 
 @pytest.mark.parametrize(("name", "first"), [("svhn", 0), ("stl10", 9)])
 def test_label_ten_is_the_digit_zero_in_svhn_and_the_last_class_elsewhere(small, name, first):
-    labels = image_download._labels(np.array([*range(1, 11), 10]), PUBLISHED[name])
+    labels = download._labels(np.array([*range(1, 11), 10]), PUBLISHED[name])
     assert labels[9] == labels[10] == first
 
 
@@ -268,7 +268,7 @@ def test_progress_counts_what_lies_in_the_folder(tmp_path):
     (tmp_path / "deep").mkdir()
     (tmp_path / "deep" / "a").write_bytes(b"x" * 1000)
     (tmp_path / "b").write_bytes(b"x" * 24)
-    assert image_download._occupied(tmp_path) == 1024
+    assert download._occupied(tmp_path) == 1024
 
 
 def test_kept_files_equal_what_was_given(tmp_path):

@@ -22,11 +22,11 @@ from sklearn.neighbors import KNeighborsClassifier
 from torch.testing import assert_close
 from torch.utils.data import random_split
 
-from hyperlib.zoos import image_files, images
-from hyperlib.zoos import photo_digits as drawing
-from hyperlib.zoos.image_files import DEBIAN_FASHION, PUBLISHED
-from hyperlib.zoos.images import IMAGE_SETS, Images, load_images
-from hyperlib.zoos.tetris import SHAPES, placements, tetrominoes
+from hyperlib.images import files, images
+from hyperlib.images import photo_digits as drawing
+from hyperlib.images.files import DEBIAN_FASHION, PUBLISHED
+from hyperlib.images.images import IMAGE_SETS, Images, load_images
+from hyperlib.images.tetris import SHAPES, placements, tetrominoes
 
 
 def small_set(name: str, train: int = 40, test: int = 20, seed: int = 0) -> dict[str, np.ndarray]:
@@ -286,7 +286,7 @@ def test_photo_digits_say_nothing_by_their_colour():
 
 def test_photo_digits_are_the_same_in_another_process():
     code = (
-        "import hashlib; from hyperlib.zoos.photo_digits import photo_digits; pixels = photo_digits(5); "
+        "import hashlib; from hyperlib.images.photo_digits import photo_digits; pixels = photo_digits(5); "
         "print(hashlib.sha256(pixels.train_x.tobytes() + pixels.test_x.tobytes()).hexdigest())"
     )
     other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -299,10 +299,10 @@ def test_photo_digits_are_the_same_in_another_process():
 
 def test_the_data_folder_is_named_by_argument_then_variable_then_system(tmp_path, monkeypatch):
     monkeypatch.setenv("HYPERLIB_DATA", str(tmp_path / "variable"))
-    assert image_files.data_folder(tmp_path) == tmp_path
-    assert image_files.data_folder() == tmp_path / "variable"
+    assert files.data_folder(tmp_path) == tmp_path
+    assert files.data_folder() == tmp_path / "variable"
     monkeypatch.delenv("HYPERLIB_DATA")
-    assert "hyperlib-thesis-companion" in str(image_files.data_folder())
+    assert "hyperlib-thesis-companion" in str(files.data_folder())
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
@@ -358,7 +358,7 @@ def test_svhn_is_cut_at_the_border_and_others_are_resized_as_by_pillow(tmp_path)
 def test_chunks_leave_no_seam(tmp_path, monkeypatch):
     put(tmp_path, "cifar10")
     whole = load_images("cifar10", folder=tmp_path, size=28, grey=True)
-    monkeypatch.setattr("hyperlib.zoos.image_tensors.CHUNK", 7)
+    monkeypatch.setattr("hyperlib.images.tensors.CHUNK", 7)
     assert_close(load_images("cifar10", folder=tmp_path, size=28, grey=True).train_x, whole.train_x)
 
 
@@ -478,7 +478,7 @@ def damaged_files(folder: Path) -> dict[str, tuple[bytes, str]]:
 
 @pytest.mark.parametrize("kind", damaged_files(Path()))
 def test_a_damaged_file_is_refused_by_name_with_the_remedy(kind, tmp_path, monkeypatch):
-    monkeypatch.setattr(image_files, "MAX_BYTES", 1_000_000)
+    monkeypatch.setattr(files, "MAX_BYTES", 1_000_000)
     data, words = damaged_files(tmp_path)[kind]
     (tmp_path / "mnist.npz").write_bytes(data)
     with pytest.raises(ValueError, match=words) as refusal:
@@ -575,7 +575,7 @@ def test_a_missing_idx_file_is_named(tmp_path, monkeypatch):
 
 @pytest.mark.skipif(not DEBIAN_FASHION.is_dir(), reason="Debian's dataset-fashion-mnist is not installed")
 def test_debian_has_the_published_fashion_mnist(tmp_path):
-    published = image_files.read_idx(DEBIAN_FASHION, PUBLISHED["fmnist"])
+    published = files.read_idx(DEBIAN_FASHION, PUBLISHED["fmnist"])
     assert tuple(np.bincount(published.train_y)) == PUBLISHED["fmnist"].train_classes
     assert published.train_x.mean() / 255 == pytest.approx(0.2860, abs=1e-4)
     assert published.train_x.std() / 255 == pytest.approx(0.3530, abs=1e-4)

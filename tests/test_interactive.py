@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
-from hyperlib.study.interactive import barrier_lines, latent_map, playground
+from hyperlib.figures.interactive import barrier_lines, latent_map, playground
 from hyperlib.tasks.playground import copies_in_all_orders, switching_lines
 from hyperlib.weightspace.architecture import Architecture
 from hyperlib.weightspace.layers import Activation, Flatten, Linear

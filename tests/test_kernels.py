@@ -18,8 +18,8 @@ from scipy import special
 from toys import NONLINEARITIES
 
 from hyperlib.weightspace.randomness import key, orders, uniform
-from hyperlib.zoos.kernels import functions, lanes, random, scalars, tiles, vectors
-from hyperlib.zoos.kernels.lanes import LANES, get, load, put, registers, store
+from hyperlib.zoos.engines.kernels import functions, lanes, random, scalars, tiles, vectors
+from hyperlib.zoos.engines.kernels.lanes import LANES, get, load, put, registers, store
 
 # -- chance ----------------------------------------------------------------------------------------------------
 

@@ -19,8 +19,8 @@ import matplotlib.pyplot as plt  # noqa: E402
 import plotly.graph_objects as go  # noqa: E402
 from IPython.core.formatters import DisplayFormatter  # noqa: E402
 
-from hyperlib.study.figures import CYCLE  # noqa: E402
-from hyperlib.study.movable import HEIGHT, LIVE, MAPS, STYLE, WORDS, live_html, movable  # noqa: E402
+from hyperlib.figures.movable import HEIGHT, LIVE, MAPS, STYLE, WORDS, live_html, movable  # noqa: E402
+from hyperlib.figures.plots import CYCLE  # noqa: E402
 
 HEIGHTS = np.linspace(0, 1, 200) ** 2
 LABEL = 'height </script><!-- "<b>m</b>" — µ'
@@ -147,5 +147,5 @@ def test_map_is_refused_because_a_page_would_need_the_network(trace):
 
 
 def test_library_and_its_figures_load_without_plotly():
-    code = "import sys, hyperlib, hyperlib.study.figures, hyperlib.study.movable; sys.exit('plotly' in sys.modules)"
+    code = "import sys, hyperlib, hyperlib.figures.plots, hyperlib.figures.movable; sys.exit('plotly' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

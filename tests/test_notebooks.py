@@ -10,9 +10,9 @@ import jupytext
 import nbformat
 import pytest
 
-from hyperlib.study import pairs
+from hyperlib.files.paths import root
+from hyperlib.press import pairs
 from hyperlib.study.parameters import assigned_names
-from hyperlib.study.paths import root
 
 SOURCES = sorted((root() / "notebooks").glob("*.py"))
 LONGEST = 15  # lines of code in a cell

@@ -22,14 +22,14 @@ from plain_training import ORDER, optimizer_of
 from torch import Tensor
 from toys import by_hand, network, some_images
 
+from hyperlib.images.images import Images
 from hyperlib.weightspace.randomness import key, orders
 from hyperlib.zoos.design import OPTIMIZERS, grid
-from hyperlib.zoos.images import Images
-from hyperlib.zoos.kernels import compiling
-from hyperlib.zoos.kernels.training import run_epoch
-from hyperlib.zoos.numba_engine import NumbaTrainer
+from hyperlib.zoos.engines.compiled import NumbaTrainer
+from hyperlib.zoos.engines.kernels import compiling
+from hyperlib.zoos.engines.kernels.training import run_epoch
+from hyperlib.zoos.engines.trainer import Block
 from hyperlib.zoos.population import train_population
-from hyperlib.zoos.training import Block
 
 HERE = Path(__file__).parent
 NETS = ("digits_cnn", "compiled_net", "tetris_mlp")
@@ -188,8 +188,8 @@ def test_what_is_cached_is_named_by_the_version():
 CALL_KERNELS_FIRST = """
 import numpy as np
 from numba import njit
-from hyperlib.zoos.kernels import random, tiles
-from hyperlib.zoos.kernels.lanes import LANES
+from hyperlib.zoos.engines.kernels import random, tiles
+from hyperlib.zoos.engines.kernels.lanes import LANES
 places = np.zeros(9, np.int64)
 random.shuffle(np.uint64(3), places, np.zeros(9, np.uint64), np.zeros(16, np.int64))
 assert sorted(places) == list(range(9))
@@ -220,13 +220,13 @@ def test_code_from_the_cache_is_that_of_its_own_kernels(tmp_path):
 
 IN_NUMBERS = """
 import logging; logging.basicConfig(level=logging.WARNING)
-from hyperlib.zoos.kernels import lanes, scalars
+from hyperlib.zoos.engines.kernels import lanes, scalars
 assert lanes._LANES is scalars and lanes.LANES == 1
 """
 CHECKED = """
 import numpy as np
 from numba import njit
-from hyperlib.zoos.kernels import scalars
+from hyperlib.zoos.engines.kernels import scalars
 beyond = njit(lambda values: scalars.load(values, len(values)))
 try:
     beyond(np.zeros(3, np.float32))

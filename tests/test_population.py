@@ -19,6 +19,7 @@ import torch
 from plain_training import train_alone
 from toys import TOYS, network, some_images
 
+from hyperlib.images.images import Images
 from hyperlib.weightspace.architecture import Architecture
 from hyperlib.weightspace.architectures import ARCHITECTURES, digits_cnn, small_cnn, tetris_mlp
 from hyperlib.weightspace.initialisation import INITIALISATIONS
@@ -27,12 +28,11 @@ from hyperlib.zoos import checkpoint as checkpoint_files
 from hyperlib.zoos import job as jobs
 from hyperlib.zoos import population
 from hyperlib.zoos.design import OPTIMIZERS, grid
-from hyperlib.zoos.engines import ENGINES, resolve_engine
-from hyperlib.zoos.images import Images
-from hyperlib.zoos.numba_engine import NumbaTrainer
+from hyperlib.zoos.engines.batched import TorchTrainer
+from hyperlib.zoos.engines.choice import ENGINES, resolve_engine
+from hyperlib.zoos.engines.compiled import NumbaTrainer
+from hyperlib.zoos.engines.sequential import SequentialTrainer
 from hyperlib.zoos.population import train_population
-from hyperlib.zoos.sequential_engine import SequentialTrainer
-from hyperlib.zoos.torch_engine import TorchTrainer
 from hyperlib.zoos.zoo import PROPERTIES, Zoo
 
 TRAINERS = {"sequential": SequentialTrainer, "torch": TorchTrainer, "numba": NumbaTrainer}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from hyperlib.study import published as thesis
+from hyperlib.thesis import published as thesis
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT / "book" / "thesis"

@@ -3,14 +3,13 @@
 import numpy as np
 import pytest
 
-from hyperlib.study import published
-from hyperlib.study.profiles import PROFILES
-from hyperlib.study.recipe import ImageSet
-from hyperlib.study.recipes import BOOK_ZOOS, zoo_recipe
-from hyperlib.study.thesis_recipes import all_zoos, thesis_recipe, why_not
-from hyperlib.zoos import image_download
-from hyperlib.zoos.image_files import PUBLISHED
-from hyperlib.zoos.images import IMAGE_SETS, OFFLINE
+from hyperlib.images.files import PUBLISHED
+from hyperlib.images.images import IMAGE_SETS, OFFLINE
+from hyperlib.thesis import published
+from hyperlib.thesis.profiles import PROFILES
+from hyperlib.thesis.published_zoos import all_zoos, thesis_recipe, why_not
+from hyperlib.thesis.recipes import BOOK_ZOOS, zoo_recipe
+from hyperlib.thesis.zoo_recipe import ImageSet
 
 AT_PAPER_ONLY = ("resnet18",)
 RGB = ImageSet("cifar10", instead=("cifar10_jpeg", "photo_digits"))
@@ -75,7 +74,7 @@ def no_download(monkeypatch):
     def forbidden(*arguments):
         raise AssertionError("nothing may be downloaded here")
 
-    monkeypatch.setattr(image_download, "download", forbidden)
+    monkeypatch.setattr("hyperlib.images.images.fetched", forbidden)
 
 
 def put(folder, name):

@@ -1,6 +1,6 @@
 """Notes of a running chapter."""
 
-from hyperlib.study.record import VARIABLE, heard, last_progress, read_record, record_progress, record_result
+from hyperlib.store.record import VARIABLE, heard, last_progress, read_record, record_progress, record_result
 
 
 def test_the_last_note_of_progress_is_shown_until_its_work_ends(tmp_path, monkeypatch):

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from hyperlib.representations.hyper_rep import HyperRep
-from hyperlib.study import recipes, representation_recipes
-from hyperlib.study.profiles import PROFILES
-from hyperlib.study.representation_recipes import ABLATIONS, names, representation_recipe
 from hyperlib.study.study import Study
 from hyperlib.tasks.reconstruction import labels, reconstruction_table
+from hyperlib.thesis import recipes, representation_recipes
+from hyperlib.thesis.profiles import PROFILES
+from hyperlib.thesis.representation_recipes import ABLATIONS, names, representation_recipe
 
 FAMILIES = ("augment", "arch", "compression", "ours", "rebuild")
 EVERY = [*representation_recipes._CLAIMS, "tetris_seed-untrained", *representation_recipes.RELEASED]

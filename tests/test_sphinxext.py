@@ -19,11 +19,12 @@ from docutils import nodes
 from docutils.utils import new_document
 from small_book import MOVES, PUBLISHES, make_book
 
-from hyperlib.study import fingerprint, sphinxext
-from hyperlib.study.edition import Edition
-from hyperlib.study.execute import execute
-from hyperlib.study.paths import root as clone
-from hyperlib.study.site import build_site
+from hyperlib.files.paths import root as clone
+from hyperlib.press import sphinxext
+from hyperlib.press.edition import Edition
+from hyperlib.press.execute import execute
+from hyperlib.press.site import build_site
+from hyperlib.store import fingerprint
 
 DRAWS = """# %% mystnb={"image": {"alt": "A line that rises."}, "figure": {"name": "fig-a", "caption": "A line."}}
 import matplotlib.pyplot as plt
@@ -214,7 +215,7 @@ def test_address_of_the_repository_stands_in_one_place():
 @pytest.mark.slow
 def test_strict_build_is_whole_offline_and_the_same_twice(book, monkeypatch):
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
-    from hyperlib.study.pairs import synchronise
+    from hyperlib.press.pairs import synchronise
 
     synchronise(book / "notebooks")
     quick = Edition(book, "quick")

@@ -17,9 +17,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hyperlib.study import fingerprint, manifest, on_disk
-from hyperlib.study.manifest import MANIFEST, Manifest, plain
-from hyperlib.study.store import Store, StoreError, main
+from hyperlib.files import on_disk
+from hyperlib.store import fingerprint, manifest
+from hyperlib.store.manifest import MANIFEST, Manifest, plain
+from hyperlib.store.store import Store, StoreError, main
 
 STEPS = 12
 RECIPE = {"models": 3, "rate": 0.1}
@@ -59,7 +60,7 @@ def make(store: Store, maker=grow, *, name="seed", recipe=RECIPE, engine="torch"
 def fixed_fingerprint(monkeypatch):
     monkeypatch.setattr(fingerprint, "code_fingerprint", fingerprint.code_fingerprint)
     monkeypatch.setattr(fingerprint, "versions", fingerprint.versions)
-    monkeypatch.setattr("hyperlib.study.store.git_state", lambda: ("c" * 40, True))
+    monkeypatch.setattr("hyperlib.store.store.git_state", lambda: ("c" * 40, True))
     fix_fingerprint()
 
 
@@ -225,9 +226,9 @@ def test_order_of_keys_and_kind_of_sequence_do_not_change_the_key(store):
 
 def test_real_fingerprint_and_versions_reach_the_manifest(store, monkeypatch):
     monkeypatch.undo()
-    entry = store.make("zoo", "seed", RECIPE, grow, ["hyperlib.study.profiles"], "torch")
+    entry = store.make("zoo", "seed", RECIPE, grow, ["hyperlib.thesis.profiles"], "torch")
     order = Manifest.read(entry).order
-    assert len(order.code["hyperlib.study.profiles"]) == 64
+    assert len(order.code["hyperlib.thesis.profiles"]) == 64
     assert order.versions["numpy"] == np.__version__
     assert store.entries()["current"].tolist() == [True]
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from hyperlib import Study, Zoo
-from hyperlib.study import recipes
-from hyperlib.study.record import VARIABLE, read_record
+from hyperlib.store.record import VARIABLE, read_record
+from hyperlib.thesis import recipes
 
 
 @pytest.fixture

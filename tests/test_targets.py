@@ -5,7 +5,7 @@ import math
 import pandas as pd
 import pytest
 
-from hyperlib.study.targets import targets
+from hyperlib.thesis.targets import targets
 
 CONTESTANTS = {"plain loop": 1.0, "plain loop, same measures": 0.5, "numba": 40.0, "numba, 1 thread": 25.0}
 TABLES = {

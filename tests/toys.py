@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hyperlib.images.images import Images
 from hyperlib.weightspace.architecture import Architecture
 from hyperlib.weightspace.architectures import architecture
 from hyperlib.weightspace.layers import (
@@ -23,7 +24,6 @@ from hyperlib.weightspace.layers import (
     Norm,
     PadChannels,
 )
-from hyperlib.zoos.images import Images
 
 
 def some_images(shape: tuple[int, int, int], classes: int, *, train: int, test: int, seed: int = 0) -> Images:

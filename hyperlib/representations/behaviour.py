@@ -14,10 +14,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from hyperlib.images.images import Images
 from hyperlib.representations.estimator import Representation, Values
 from hyperlib.weightspace.architecture import Architecture
 from hyperlib.zoos.evaluation import class_scores
-from hyperlib.zoos.images import Images
 from hyperlib.zoos.zoo import Samples
 
 

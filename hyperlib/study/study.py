@@ -17,19 +17,20 @@ from pathlib import Path
 import pandas as pd
 import torch
 
+from hyperlib.figures.plots import use_house_style
+from hyperlib.files import paths
+from hyperlib.files.on_disk import write_whole
 from hyperlib.representations.hyper_rep import HyperRep
-from hyperlib.study import paths, published
-from hyperlib.study.figures import use_house_style
-from hyperlib.study.on_disk import write_whole
+from hyperlib.store.record import heard, record_progress, record_result, record_seeds, record_source
+from hyperlib.store.store import Store
 from hyperlib.study.parameters import check_parameters
-from hyperlib.study.profiles import check_profile
-from hyperlib.study.recipe import ZooRecipe
-from hyperlib.study.recipes import zoo_recipe
-from hyperlib.study.record import heard, record_progress, record_result, record_seeds, record_source
-from hyperlib.study.representation_training import CHECKPOINTS, train_side_by_side
-from hyperlib.study.store import Store
+from hyperlib.study.representations import CHECKPOINTS, train_side_by_side
+from hyperlib.thesis import published
+from hyperlib.thesis.profiles import check_profile
+from hyperlib.thesis.recipes import zoo_recipe
+from hyperlib.thesis.zoo_recipe import ZooRecipe
 from hyperlib.weightspace.architectures import tetris_mlp
-from hyperlib.zoos.engines import resolve_engine
+from hyperlib.zoos.engines.choice import resolve_engine
 from hyperlib.zoos.population import train_population
 from hyperlib.zoos.zoo import Samples, Zoo
 

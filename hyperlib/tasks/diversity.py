@@ -13,9 +13,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from hyperlib.images.images import Images
 from hyperlib.weightspace.similarity import agreement, cka, cosine, l2
 from hyperlib.zoos.evaluation import class_scores
-from hyperlib.zoos.images import Images
 from hyperlib.zoos.zoo import Zoo
 
 

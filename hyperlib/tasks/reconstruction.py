@@ -18,11 +18,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from hyperlib.images.images import Images
 from hyperlib.representations.hyper_rep import HyperRep
 from hyperlib.representations.losses import reconstruction_r2
 from hyperlib.weightspace.tokens import Tokenizer
 from hyperlib.zoos.evaluation import class_scores
-from hyperlib.zoos.images import Images
 from hyperlib.zoos.zoo import Samples
 
 

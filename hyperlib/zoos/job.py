@@ -19,13 +19,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from hyperlib.images.images import Images
 from hyperlib.weightspace.architecture import Architecture
 from hyperlib.weightspace.layers import Norm
 from hyperlib.zoos.design import check_design
-from hyperlib.zoos.engines import resolve_engine
+from hyperlib.zoos.engines.choice import resolve_engine
+from hyperlib.zoos.engines.trainer import images_used
 from hyperlib.zoos.evaluation import activations_per_image
-from hyperlib.zoos.images import Images
-from hyperlib.zoos.training import images_used
 from hyperlib.zoos.zoo import PROPERTIES
 
 GROUPED = ("activation", "optimizer", "train_fraction")  # and whether dropout acts

@@ -21,12 +21,12 @@ from jaxtyping import Float
 from torch import Tensor
 from tqdm import tqdm
 
+from hyperlib.images.images import Images
 from hyperlib.weightspace.architecture import Architecture
 from hyperlib.zoos.checkpoint import BlockCheckpoint, job_folder
-from hyperlib.zoos.engines import ENGINES
-from hyperlib.zoos.images import Images
+from hyperlib.zoos.engines.choice import ENGINES
+from hyperlib.zoos.engines.trainer import Block, Trainer
 from hyperlib.zoos.job import Job, checked_job
-from hyperlib.zoos.training import Block, Trainer
 from hyperlib.zoos.zoo import PROPERTIES, Zoo
 
 

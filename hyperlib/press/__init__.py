@@ -1,0 +1,4 @@
+"""From notebooks to the book: which pages are stale, executing them, building the site, promoting results.
+
+Never changes a number.
+"""

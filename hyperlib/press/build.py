@@ -1,0 +1,159 @@
+"""The whole book in one command: `python -m hyperlib.press.build --profile quick`.
+
+    book     execute the chapters that are stale, then build the pages (the default)
+    run      execute only
+    html     build only, from what is executed
+    results  copy the CSVs of a complete run to book/results/<profile>, and those of `make bench`, for a commit
+    status   say which chapters are stale, and why
+
+Everything lies below `_build/` of the clone, and one build at a time works there. A stopped build goes on
+where it was when the same command is given again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from hyperlib.files import paths
+from hyperlib.files.on_disk import disk_is_full, write_whole
+from hyperlib.press.cost import clock, peak_memory
+from hyperlib.press.edition import Edition
+from hyperlib.press.execute import execute
+from hyperlib.press.site import BENCHMARKS, build_site, promote_benchmarks, promote_results
+
+STEPS = ("book", "run", "html", "results", "status")
+
+
+def main(arguments: Sequence[str] | None = None, root: Path | None = None) -> int:
+    """Run one step; 0 if all went well, 1 if a chapter or page failed, 2 if it could not be done at all."""
+    options = _options(arguments)
+    try:
+        edition = Edition(root or paths.root(), options.profile)
+        if options.step == "status":
+            return _status(edition)
+        with only_build(edition.root):
+            return _STEPS[options.step](edition, options)
+    except KeyboardInterrupt:
+        print("\nStopped. Finished chapters are kept; give the same command again to go on.", file=sys.stderr)
+        return 130
+    except (OSError, ValueError) as error:
+        print(f"error: {in_words(error)}", file=sys.stderr)
+        return 2
+
+
+@contextmanager
+def only_build(root: Path) -> Iterator[None]:
+    """Hold the clone's `_build` for this process; the system lets go of it however the process ends.
+
+    Raises ValueError if another build holds it.
+    """
+    folder = root / "_build"
+    folder.mkdir(exist_ok=True)
+    owner = folder / ".lock.owner"
+    lock = FileLock(folder / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        who = owner.read_text(encoding="utf-8").strip() if owner.is_file() else "unknown"
+        raise ValueError(f"Another build (pid {who}) is running in this clone; wait for it or stop it.") from None
+    try:
+        write_whole(owner, f"{os.getpid()}\n")
+        yield
+    finally:
+        owner.unlink(missing_ok=True)
+        lock.release()
+
+
+def in_words(error: Exception) -> str:
+    """One sentence with the remedy for what can go wrong with files."""
+    if not isinstance(error, OSError):
+        return str(error)
+    if disk_is_full(error, paths.build_folder()):
+        return "The disk is full; free some space and run this again: finished chapters are kept."
+    if isinstance(error, PermissionError) or error.errno == errno.EROFS:
+        return (
+            f"No permission to write {error.filename}; give yourself write permission there, "
+            "or clone into a folder of your own."
+        )
+    return str(error)
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser("python -m hyperlib.press.build", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    parser.add_argument("step", nargs="?", default="book", choices=STEPS)
+    parser.add_argument("--profile", default="quick", help="quick, laptop or paper (default: quick)")
+    parser.add_argument("--jobs", type=int, default=2, help="chapters executed at a time (default: 2)")
+    parser.add_argument("--only", nargs="+", default=(), metavar="CHAPTER", help="run, results: only these")
+    parser.add_argument("--force", action="store_true", help="execute chapters even if they are up to date")
+    parser.add_argument("--since", type=float, help=argparse.SUPPRESS)  # when make began, for the cost
+    return parser.parse_args(arguments)
+
+
+def _run(edition: Edition, options: argparse.Namespace) -> int:
+    began = time.time()
+    runs = execute(edition, jobs=options.jobs, force=options.force, names=options.only, say=_say)
+    failed = [run for run in runs if run.failure]
+    for run in failed:
+        print(f"FAILED: {run.chapter.name} {run.failure}", file=sys.stderr)
+    _say(f"Chapters: {len(runs) - len(failed)} executed, {len(failed)} failed, {clock(time.time() - began)}.")
+    return 1 if failed else 0
+
+
+def _html(edition: Edition, options: argparse.Namespace) -> int:
+    began = time.time()
+    fine = build_site(edition)
+    word = "without a warning" if fine else "WITH WARNINGS (above), which count as errors"
+    _say(f"Pages: built {word}, {clock(time.time() - began)}.")
+    return 0 if fine else 1
+
+
+def _book(edition: Edition, options: argparse.Namespace) -> int:
+    began = time.time() if options.since is None else options.since
+    failed = _run(edition, options) | _html(edition, options)
+    memory = peak_memory()
+    largest = f", largest process {memory:.1f} GiB" if memory is not None else ""
+    cost = f"{(time.time() - began) / 60:.1f} minutes{largest}"
+    page = edition.root / "_build" / "html" / "index.html"
+    if failed:
+        print(f"The book is not whole (see above); it cost {cost}. What there is: {page}", file=sys.stderr)
+    else:
+        _say(f"Open {page} (profile {edition.profile}; it cost {cost}).")
+    return failed
+
+
+def _results(edition: Edition, options: argparse.Namespace) -> int:
+    _tell(BENCHMARKS, promote_benchmarks(edition))  # first: the page that reads them cannot be executed without
+    _tell(edition.profile, promote_results(edition, options.only))
+    return 0
+
+
+def _tell(folder: str, changes: list[str]) -> None:
+    for change in changes:
+        _say(change)
+    _say(f"book/results/{folder}: {len(changes)} files differ from before.")
+
+
+def _status(edition: Edition) -> int:
+    for chapter in edition.chapters():
+        _say(f"{chapter.name}: {chapter.staleness() or 'up to date'}")
+    return 0
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+_STEPS = {"book": _book, "run": _run, "html": _html, "results": _results}
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,231 @@
+"""Executing the chapters of an edition: those that are stale, two at a time, each in a process of its own.
+
+A chapter is executed beside its place and moved there when it is whole, so a killed build leaves nothing to
+clean up: run it again, and it goes on with the chapters that are missing. A chapter that fails is named with
+its cell, its partial notebook stays as `<name>.failed.ipynb`, and the others still run.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TextIO
+
+from hyperlib.files.on_disk import write_whole
+from hyperlib.press.cost import clock, cores
+from hyperlib.press.edition import Chapter, Edition, file_hash
+from hyperlib.store.record import VARIABLE, last_progress, read_record
+
+Say = Callable[[str], None]
+EVERY = 30.0  # seconds between two lines about a chapter that is still running
+
+
+@dataclass
+class Execution:
+    """One chapter on its way: `failure` is a sentence that names the cell, None while there is none."""
+
+    chapter: Chapter
+    reason: str
+    expected: float | None
+    started: float = 0.0
+    seconds: float | None = None
+    failure: str | None = None
+    cell: tuple[int, int] | None = None
+    process: subprocess.Popen[str] | None = field(default=None, repr=False)
+    record: Path | None = None
+    stopped: bool = False
+
+
+def execute(
+    edition: Edition, *, jobs: int = 2, force: bool = False, names: Iterable[str] = (), say: Say = print
+) -> list[Execution]:
+    """Execute every chapter whose execution does not hold; give what was run, failures included.
+
+    `names` limits the run to some chapters ("notebooks/03_model_zoos", or the last part alone), `force` runs
+    them even if they hold. Raises ValueError for a name that is no chapter.
+    """
+    chapters = edition.chosen(names)
+    runs = [_planned(chapter, "as asked" if force else reason) for chapter in chapters
+            if (reason := chapter.staleness()) or force]  # fmt: skip
+    _announce(edition, len(chapters), runs, jobs, say)
+    runs.sort(key=lambda run: -(run.expected or float("inf")))  # the longest first keeps both processes busy
+    started = time.monotonic()
+    threads = max(1, cores() // max(1, min(jobs, len(runs))))
+    pool = ThreadPoolExecutor(max_workers=max(1, jobs))
+    try:
+        _watch([pool.submit(_run, run, threads, started, say) for run in runs], runs, started, say)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for run in runs:
+            _stop(run)
+        pool.shutdown(wait=True)
+    return runs
+
+
+def _planned(chapter: Chapter, reason: str | None) -> Execution:
+    return Execution(chapter, reason or "as asked", chapter.last_execution().get("seconds"))
+
+
+def _announce(edition: Edition, total: int, runs: list[Execution], jobs: int, say: Say) -> None:
+    """Say what is to do, and how long it takes if every chapter has been executed before."""
+    times = [run.expected for run in runs if run.expected is not None]
+    known = times and len(times) == len(runs)
+    cost = f", about {clock(max(max(times), sum(times) / jobs))} by the last run" if known else ""
+    fresh, chapters = total - len(runs), "1 chapter" if total == 1 else f"{total} chapters"
+    say(f"{chapters} at profile {edition.profile}: {fresh} up to date, {len(runs)} to run{cost}.")
+
+
+def _watch(futures: list[Future[None]], runs: list[Execution], started: float, say: Say) -> None:
+    """Wait for all, saying now and then where the running chapters are."""
+    waiting = set(futures)
+    while waiting:
+        done, waiting = wait(waiting, timeout=EVERY, return_when="FIRST_COMPLETED")
+        for future in done:
+            future.result()
+        if not done:
+            for run in runs:
+                if run.process is not None and run.seconds is None:
+                    say(f"[{clock(time.monotonic() - started)}] {run.chapter.name}: {_where(run)}")
+
+
+def _where(run: Execution) -> str:
+    cell = f"cell {run.cell[0]} of {run.cell[1]}, " if run.cell else ""
+    last = f" (last time {clock(run.expected)})" if run.expected is not None else ""
+    work = last_progress(run.record) if run.record else ""
+    return f"{cell}{work and f'{work}, '}{clock(time.monotonic() - run.started)} so far{last}"
+
+
+def _run(run: Execution, threads: int, began: float, say: Say) -> None:
+    """Execute one chapter in its own process and keep what came of it."""
+    chapter = run.chapter
+    chapter.executed.parent.mkdir(parents=True, exist_ok=True)
+    ingredients = chapter.ingredients()  # before the run: an edit made meanwhile must count as a change
+    run.started = time.monotonic()
+    say(f"[{clock(run.started - began)}] {chapter.name}: started, {run.reason}.")
+    with tempfile.TemporaryDirectory(prefix="chapter-") as folder:
+        run.record = record = Path(folder) / "record.jsonl"
+        output = chapter.executed.with_suffix(".running.ipynb")
+        run.failure = _supervised(run, output, _environment(chapter, record, threads))
+        run.seconds = time.monotonic() - run.started
+        if run.failure is None:
+            _keep(run, output, record, ingredients)
+        elif run.stopped:  # by the user: no fault of the chapter's, and nothing to look into
+            output.unlink(missing_ok=True)
+            return
+        elif output.is_file():
+            os.replace(output, chapter.failed)
+    say(f"[{clock(time.monotonic() - began)}] {_verdict(run)}")
+
+
+def _verdict(run: Execution) -> str:
+    if run.failure is None:
+        return f"{run.chapter.name}: done in {clock(run.seconds or 0)}."
+    kept = f"\n  What ran is in {run.chapter.failed}" if run.chapter.failed.is_file() else ""
+    return f"{run.chapter.name} FAILED {run.failure}{kept}"
+
+
+def _environment(chapter: Chapter, record: Path, threads: int) -> dict[str, str]:
+    """The environment of a chapter: its share of the processors, and none of the reader's start-up files."""
+    environment = {"OMP_NUM_THREADS": str(threads), "NUMBA_NUM_THREADS": str(threads), **os.environ}
+    environment[VARIABLE] = str(record)
+    environment["IPYTHONDIR"] = str(chapter.edition.executed / ".ipython")
+    environment["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"  # a warning about frozen modules, on every page
+    return environment
+
+
+def _supervised(run: Execution, output: Path, environment: dict[str, str]) -> str | None:
+    """Start the worker, follow what it tells, and say how it failed, if it did.
+
+    The worker's standard input is a pipe from this process: it ends itself when the pipe closes, however this
+    process ends, so no chapter goes on unwatched.
+    """
+    chapter = run.chapter
+    command = [sys.executable, "-m", "hyperlib.press.worker"]
+    command += [str(chapter.edition.root), chapter.name, chapter.edition.profile, str(output)]
+    log = output.with_suffix(".log")
+    with log.open("w", encoding="utf-8") as errors, _started(command, errors, environment) as run.process:
+        last = _follow(run, run.process.stdout or ())
+        code = run.process.wait()
+    last_words = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:]
+    log.unlink(missing_ok=True)
+    if "failed" in last:
+        return f"{last['failed']['cell']}: {last['failed']['error']}"
+    if code or "done" not in last:
+        return f"before it could say why (exit code {code}): {' '.join(last_words) or 'no message'}"
+    return None
+
+
+def _started(command: list[str], errors: TextIO, environment: dict[str, str]) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=errors,
+        encoding="utf-8",
+        env=environment,
+        start_new_session=True,  # an interrupt reaches this process, which ends its workers in order
+    )
+
+
+def _follow(run: Execution, lines: Iterable[str]) -> dict[str, Any]:
+    """Read the worker's lines until it ends; the last one says how."""
+    last: dict[str, Any] = {}
+    for line in lines:
+        try:
+            last = json.loads(line)
+        except ValueError:
+            continue  # something a library printed
+        if "cell" in last:
+            run.cell = (last["cell"], last["of"])
+    return last
+
+
+def _keep(run: Execution, output: Path, record: Path, ingredients: dict[str, Any]) -> None:
+    """Move the notebook to its place, then write what it was made from: in this order a kill is safe."""
+    chapter, notes = run.chapter, read_record(record)
+    results, root = chapter.edition.results.resolve(), chapter.edition.root.resolve()
+    facts = {
+        "chapter": chapter.name,
+        "profile": chapter.edition.profile,
+        "ingredients": ingredients,
+        "notebook": file_hash(output),
+        "seconds": round(run.seconds or 0.0, 1),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seeds": notes.seeds,
+        "results": _checksums(notes.results, results),
+        "sources": _checksums(notes.sources, root),
+    }
+    os.replace(output, chapter.executed)
+    write_whole(chapter.sidecar, json.dumps(facts, indent=1) + "\n")
+    chapter.failed.unlink(missing_ok=True)
+
+
+def _checksums(files: list[Path], folder: Path) -> list[dict[str, str | None]]:
+    """Path and checksum of those files that lie below the folder."""
+    inside = [file for file in files if file.is_relative_to(folder)]
+    return [{"path": file.relative_to(folder).as_posix(), "sha256": file_hash(file)} for file in inside]
+
+
+def _stop(run: Execution) -> None:
+    """End a worker that still runs: closing its input tells it, and ten seconds are enough."""
+    process = run.process
+    if process is None or process.poll() is not None:
+        return
+    run.stopped = True
+    if process.stdin is not None:
+        process.stdin.close()
+    for _ in range(100):
+        if process.poll() is not None:
+            return
+        threading.Event().wait(0.1)
+    process.kill()

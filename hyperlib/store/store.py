@@ -1,0 +1,294 @@
+"""A store of made things (zoos, representations): made once, and found again by what they are made from.
+
+An entry is a folder `<store>/<kind>/<name>-<key>`, with a key over recipe, engine, code and versions (see
+`manifest`): change one and another entry is made, change a comment and nothing is. Its maker works in
+`...partial`, which outlives a kill, so long work can resume; a rename at the end makes the entry appear
+whole. A lock that the system drops with its process lets several processes share a store. What is found
+damaged is set aside as `...damaged-N` and made again; only `python -m hyperlib.store.store clean` deletes.
+
+Source: our choice.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import re
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from filelock import FileLock, Timeout
+
+from hyperlib.files import paths
+from hyperlib.files.on_disk import (
+    StoreError,
+    disk_is_full,
+    explained,
+    flush_folder,
+    full_disk,
+    inventory,
+    megabytes,
+    occupied,
+    read_json,
+    seal,
+    write_json,
+)
+from hyperlib.store import fingerprint
+from hyperlib.store.manifest import KEYED_PACKAGES, MANIFEST, Manifest, Order, fault, git_state
+
+__all__ = ["Store", "StoreError", "main"]
+
+COLUMNS = ["kind", "name", "key", "state", "profile", "seconds", "bytes", "created", "current", "folder"]
+_NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}"
+_FOLDER = re.compile(rf"(?P<name>{_NAME})-(?P<key>[0-9a-f]{{12}})(?P<state>|\.partial|\.damaged-\d+)")
+
+
+class Store:
+    """The entries below one folder; the default is `HYPERLIB_STORE` or `_build/store`."""
+
+    def __init__(self, folder: Path | str | None = None) -> None:
+        self.folder = Path(folder if folder is not None else paths.store_folder()).absolute()
+
+    def make(
+        self,
+        kind: str,
+        name: str,
+        recipe: Any,
+        maker: Callable[[Path], None],
+        maker_modules: list[str],
+        engine: str,
+        profile: str | None = None,
+    ) -> Path:
+        """Folder of the entry, made now if it is not there whole.
+
+        `maker` gets a folder and writes its result there. After a kill it is called again with the same
+        folder, at whatever point it was: it may resume from checkpoints, removes them at its end, and must
+        bear to find its own finished files. `engine` is the resolved one, never "auto". `recipe` is a dict or
+        dataclass of plain values.
+
+        Raises ValueError for names with path characters and recipes with NaN, StoreError (an OSError) if the
+        store cannot be written or a disk is full. What the maker raises passes, and its work folder stays.
+        """
+        for text in (kind, name):
+            if not re.fullmatch(_NAME, text):
+                raise ValueError(f"{text!r} cannot name an entry of the store: use letters, digits, - and _.")
+        code = {module: fingerprint.code_fingerprint(module) for module in sorted(maker_modules)}
+        order = Order(kind, name, recipe, engine, code, fingerprint.versions(KEYED_PACKAGES), profile)
+        entry = self.folder / kind / f"{name}-{order.key[:12]}"
+        with explained(entry):
+            if _is_whole(entry, order):
+                return entry
+        with _locked(entry, order.title):
+            with explained(entry):
+                if _is_whole(entry, order):  # made while this process waited
+                    return entry
+                if os.path.lexists(entry):
+                    _set_aside(entry, f"{order.title}: {fault(entry, order.key)}")
+                before = _prepare(order, entry)
+            _carry_out(order, maker, entry, before)
+        return entry
+
+    def entries(self) -> pd.DataFrame:
+        """One row per folder of the store, with `state` (made, partial, damaged), seconds of work and bytes.
+
+        `current` says whether today's code and versions give the same key; None for what cannot be read.
+        """
+        folders = sorted(folder for folder in self.folder.glob("*/*") if _FOLDER.fullmatch(folder.name))
+        return pd.DataFrame([_row(folder) for folder in folders], columns=COLUMNS)
+
+    def remove(self, rows: pd.DataFrame) -> int:
+        """Delete these rows of `entries()`, and give the bytes freed. What is being made now stays."""
+        freed = 0
+        for folder, size in zip(map(Path, rows["folder"]), rows["bytes"], strict=True):
+            match = _FOLDER.fullmatch(folder.name)
+            if match is None or folder.parent.parent != self.folder:
+                raise ValueError(f"{folder} is no entry of the store at {self.folder}.")
+            entry = folder.with_name(f"{match['name']}-{match['key']}")
+            try:
+                with _locked(entry, folder.name, wait=False), explained(entry):
+                    _delete(folder)
+                    freed += int(size)
+            except Timeout:
+                _say(f"left: {folder}, which another process is making")
+        return freed
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """What is in the store of zoos and representations, and how to free its space."""
+    parser = argparse.ArgumentParser(prog="python -m hyperlib.store.store", description=main.__doc__)
+    parser.add_argument("command", choices=["list", "clean"], help="show entries; delete the chosen ones")
+    parser.add_argument("--partial", action="store_true", help="work that was begun and not finished")
+    parser.add_argument("--damaged", action="store_true", help="entries set aside as not whole")
+    parser.add_argument("--stale", action="store_true", help="entries that today's code would not make")
+    parser.add_argument("--yes", action="store_true", help="really delete: without it, clean only shows")
+    parser.add_argument("--store", metavar="FOLDER", help="default: HYPERLIB_STORE, or _build/store")
+    chosen = parser.parse_args(arguments)
+    states = [state for state in ("partial", "damaged") if getattr(chosen, state)]
+    if chosen.command == "clean" and not (states or chosen.stale):
+        parser.error("say what to clean: --partial, --damaged, --stale, or several of them")
+    try:
+        store = Store(chosen.store)
+        rows = store.entries()
+        if states or chosen.stale:
+            rows = rows[rows["state"].isin(states) | (chosen.stale & rows["current"].eq(False))]
+        if len(rows):
+            print(rows.assign(key=rows["key"].str[:12]).drop(columns="folder").to_string(index=False))
+        print(f"{len(rows)} entries, {megabytes(rows['bytes'].sum())} in {store.folder}")
+        if chosen.command == "clean" and len(rows):
+            freed = f"Freed {megabytes(store.remove(rows))}." if chosen.yes else None
+            print(freed or "Nothing deleted yet: --yes deletes the entries above.")
+    except OSError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _is_whole(entry: Path, order: Order) -> bool:
+    return os.path.lexists(entry) and fault(entry, order.key) is None
+
+
+def _prepare(order: Order, entry: Path) -> float:
+    """Open the work folder, say what begins, and give the seconds already spent on it."""
+    partial = _beside(entry, ".partial")
+    if os.path.lexists(partial):
+        try:
+            inventory(partial)
+        except ValueError as why:
+            _set_aside(partial, f"unfinished {order.title}: {why}")
+    partial.mkdir(exist_ok=True)
+    (partial / MANIFEST).unlink(missing_ok=True)  # from a kill just before the rename
+    before = _seconds_before(entry)
+    past = [Manifest.find(folder) for folder in entry.parent.glob(f"{order.name}-*")]
+    past = [m for m in past if m and (m.order.name, m.order.profile) == (order.name, order.profile)]
+    cost = f"; it took {max(past, key=lambda m: m.created).seconds:.1f} s last time" if past else ""
+    _say(f"resuming {order.title}, {before:.1f} s in{cost}" if before else f"making {order.title}{cost}")
+    _record(order, entry, before, started=time.time())
+    return before
+
+
+def _carry_out(order: Order, maker: Callable[[Path], None], entry: Path, before: float) -> None:
+    partial, begun = _beside(entry, ".partial"), time.monotonic()
+    try:
+        maker(partial)
+    except BaseException as error:
+        with suppress(OSError):
+            _record(order, entry, before + time.monotonic() - begun, started=None)
+        if isinstance(error, Exception) and disk_is_full(error, entry.parent):
+            raise full_disk(entry, error) from error
+        error.add_note(f"Raised while making {order.title}; what is done of it is kept in {partial}.")
+        raise
+    with explained(entry):
+        _finish(order, partial, entry, before + time.monotonic() - begun)
+
+
+def _finish(order: Order, partial: Path, entry: Path, seconds: float) -> None:
+    try:
+        found = inventory(partial)
+        wrong = f"left its own {MANIFEST}; use a subfolder for it" if found else "wrote nothing"
+    except ValueError as error:
+        found, wrong = {}, str(error)
+    if not found or MANIFEST in found:
+        raise ValueError(f"The maker of {order.title} did not end well ({wrong}); see {partial}.")
+    created = datetime.now(UTC).isoformat(timespec="seconds")
+    manifest = Manifest(order, round(seconds, 3), created, *git_state(), seal(partial))
+    manifest.write(partial)
+    flush_folder(partial)
+    os.rename(partial, entry)
+    flush_folder(entry.parent)
+    _beside(entry, ".making.json").unlink(missing_ok=True)
+    size = sum(size for size, _ in manifest.files.values())
+    _say(f"made {order.title} in {seconds:.1f} s ({megabytes(size)})")
+
+
+def _record(order: Order, entry: Path, seconds: float, started: float | None) -> None:
+    """What a later process needs to know of unfinished work, beside its folder."""
+    write_json(_beside(entry, ".making.json"), {**vars(order), "seconds": seconds, "started": started})
+
+
+def _seconds_before(entry: Path) -> float:
+    """Work already in the partial folder. A killed process counts until the last file it touched."""
+    try:
+        record = read_json(_beside(entry, ".making.json"))
+        touched = max(state.st_mtime for state in inventory(_beside(entry, ".partial")).values())
+        started = touched if record["started"] is None else float(record["started"])
+        seconds = float(record["seconds"]) + max(0.0, touched - started)
+        return seconds if math.isfinite(seconds) else 0.0
+    except (OSError, ValueError, KeyError, TypeError):  # none there, or none that can be read
+        return 0.0
+
+
+@contextmanager
+def _locked(entry: Path, title: str, wait: bool = True) -> Iterator[None]:
+    """Hold the entry's lock. The system drops it with its process, so a kill leaves nothing locked."""
+    lock = FileLock(_beside(entry, ".lock"))
+    with explained(entry):
+        entry.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            if not wait:
+                raise
+            _say(f"waiting for another process that is making {title}")
+            lock.acquire(poll_interval=0.1)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _row(folder: Path) -> dict[str, Any]:
+    match = _FOLDER.fullmatch(folder.name)
+    state = {"": "made", ".p": "partial", ".d": "damaged"}[match["state"][:2]]
+    row = dict.fromkeys(COLUMNS) | {"kind": folder.parent.name, "name": match["name"], "key": match["key"]}
+    row |= {"state": state, "bytes": occupied(folder), "folder": str(folder)}
+    try:
+        if state == "partial":
+            entry = folder.with_suffix("")
+            order, done = Order.read(read_json(_beside(entry, ".making.json"))), _seconds_before(entry)
+        else:
+            manifest = Manifest.read(folder)
+            order, done, row["created"] = manifest.order, manifest.seconds, manifest.created
+    except (OSError, ValueError):
+        return row | {"state": "damaged" if state == "made" else state}
+    return row | {"key": order.key, "profile": order.profile, "seconds": done, "current": order.is_current()}
+
+
+def _set_aside(folder: Path, why: str | None = None) -> Path:
+    number, stem = 1, folder.name.removesuffix(".partial")
+    while os.path.lexists(aside := folder.with_name(f"{stem}.damaged-{number}")):
+        number += 1
+    os.rename(folder, aside)
+    if why:
+        _say(f"damaged: {why}; set aside as {aside} and made again")
+    return aside
+
+
+def _delete(folder: Path) -> None:
+    if folder.suffix == ".partial":
+        folder.with_suffix(".making.json").unlink(missing_ok=True)
+    if ".damaged-" not in folder.name:
+        folder = _set_aside(folder)  # half deleted, it must not look like an entry
+    if folder.is_symlink() or folder.is_file():
+        folder.unlink()
+    else:
+        shutil.rmtree(folder)
+
+
+def _beside(entry: Path, suffix: str) -> Path:
+    return entry.with_name(entry.name + suffix)
+
+
+def _say(message: str) -> None:
+    print(message, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,86 @@
+"""Hyper-representations by name: trained on the parts of a zoo, several at a time, and kept in the store.
+
+An entry's key holds the recipe, the seed and the zoo's own entry (and with it all that decided the zoo), so another zoo
+means another representation. Each training has one core; a second one, where there is one, takes the next in line.
+"""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from hyperlib.representations.cores import one_core
+from hyperlib.representations.hyper_rep import HyperRep
+from hyperlib.store.record import heard, record_progress, record_seeds
+from hyperlib.thesis.representation_recipes import RepresentationRecipe, representation_recipe
+
+if TYPE_CHECKING:
+    from hyperlib.study.study import Study
+
+CHECKPOINTS = 16  # of each model, our choice (as in chapter 3)
+_MAKERS = ["hyperlib.representations.hyper_rep", "hyperlib.representations.hyper_rep_file"]
+_FILE = "representation.safetensors"
+
+
+def train_side_by_side(study: Study, wanted: Sequence[tuple[str, int]]) -> list[HyperRep]:
+    """The representations (name, seed), in the order asked for; see `Study.representations`."""
+    recipes = [representation_recipe(name, study.profile) for name, _ in wanted]
+    for zoo in dict.fromkeys(recipe.zoo for recipe in recipes):  # one after the other: each grows on all cores
+        study.zoo(zoo)
+    stop, cores, device = threading.Event(), torch.get_num_threads(), torch.device(study.device)
+    with one_core(device), ThreadPoolExecutor(cores if device.type == "cpu" else 1) as pool:
+        tasks = [
+            pool.submit(_made, study, recipe, seed, stop) for recipe, (_, seed) in zip(recipes, wanted, strict=True)
+        ]
+        try:
+            return [task.result() for task in tasks]
+        except BaseException:
+            stop.set()  # the others end at their next step instead of going on unseen
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _made(study: Study, recipe: RepresentationRecipe, seed: int, stop: threading.Event) -> HyperRep:
+    what = f"{recipe.name}, seed {seed}"
+    record_seeds(recipe.name, f"{seed}")
+    estimator = recipe.estimator(seed, study.device)
+    settings = {name: value for name, value in estimator.get_params(deep=False).items() if name not in _NO_SETTINGS}
+    settings |= {"augment": None if estimator.augment is None else asdict(estimator.augment)}
+    zoo = study.zoo_entry(recipe.zoo).name
+    made_by = f"{study.device}-{'bfloat16' if estimator.half else 'float32'}"
+
+    def train(folder: Path) -> None:
+        if not (folder / _FILE).exists():
+            train, val, _ = study.parts(recipe.zoo)
+            groups = train.table["model"].to_numpy()
+            tell = _teller(what, stop)
+            estimator.fit(train, groups=groups, validation=val, checkpoint=folder / "training", progress=tell)
+            estimator.save(folder / _FILE)
+        shutil.rmtree(folder / "training", ignore_errors=True)
+
+    ingredients = {"settings": settings, "zoo": zoo, "checkpoints": CHECKPOINTS}
+    name = f"{recipe.name}-{seed}"
+    entry = study.store.make("representations", name, ingredients, train, _MAKERS, made_by, study.profile)
+    return HyperRep.load(entry / _FILE, device=study.device)
+
+
+_NO_SETTINGS = ("architecture", "device")  # the zoo's entry and `made_by` say them
+
+
+def _teller(what: str, stop: threading.Event) -> Callable[[int, int], None]:
+    """Passes progress on now and then, and ends the training when another one failed or the user stopped it."""
+
+    def tell(done: int, total: int) -> None:
+        if stop.is_set():
+            raise InterruptedError(f"{what} was stopped with the others; the same call goes on from there.")
+        if heard() and (done % max(1, total // 50) == 0 or done == total):
+            record_progress(f"training {what}", done, total)
+
+    return tell

@@ -1,0 +1,116 @@
+"""What a zoo's recipe is: which images, which network, which generating factors, for how long.
+
+A recipe is everything that a zoo depends on besides the code. What no source tells about it is our choice and said in
+`choices`. The recipes themselves stand in `recipes`, `representation_zoos` and `thesis_recipes`.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import pandas as pd
+
+from hyperlib.images.images import Images, load_images
+from hyperlib.weightspace.architecture import Architecture
+from hyperlib.weightspace.architectures import architecture
+from hyperlib.zoos.design import draw, grid
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """Which images, in which form; `train` and `test` keep the first so many of each (all without).
+
+    instead: sets that may stand in, in turn, where the file of the one before is not there. A set that another may
+    stand in for is not downloaded, so that a zoo never depends on whether a network was there by chance.
+    """
+
+    name: str
+    size: int | None = None
+    grey: bool = False
+    train: int | None = None
+    test: int | None = None
+    instead: tuple[str, ...] = ()
+
+    def load(self) -> Images:
+        """The images, whose `name` and `source` say which set they are; see `load_images` for what can go wrong.
+
+        A file that is there and damaged is an error, never a reason to take the next set.
+        """
+        images = self._found()
+        return images if self.train is None and self.test is None else images.subset(self.train, self.test)
+
+    def _found(self) -> Images:
+        for name in (self.name, *self.instead)[:-1]:
+            with suppress(FileNotFoundError):
+                return self._loaded(name, download=False)
+        return self._loaded((self.name, *self.instead)[-1], download=True)
+
+    def _loaded(self, name: str, download: bool) -> Images:
+        images = load_images(name, size=self.size, grey=self.grey, download=download)
+        return images if name == self.name else replace(images, source=f"{images.source}; in place of {self.name}")
+
+
+@dataclass(frozen=True)
+class ZooRecipe:
+    """One zoo at one profile.
+
+    factors: arguments of `grid`, as pairs; left_out: points of the grid that are not grown, as tuples of pairs;
+    models: keep the first so many rows of the design. drawn: a seed, for a design of so many `models` whose factors are
+    drawn at random (arguments of `draw`) instead of a grid. thesis: id in `book/thesis/zoos.yml`. choices: what no
+    source says and is ours.
+    """
+
+    name: str
+    architecture_name: str
+    images: ImageSet
+    epochs: int
+    factors: tuple[tuple[str, Any], ...]
+    batch_size: int = 32
+    left_out: tuple[tuple[tuple[str, Any], ...], ...] = ()
+    models: int | None = None
+    drawn: int | None = None
+    thesis: str | None = None
+    choices: str = ""
+
+    @property
+    def architecture(self) -> Architecture:
+        """The network all models share (activations are the design's)."""
+        return architecture(self.architecture_name)
+
+    @cached_property
+    def design(self) -> pd.DataFrame:
+        """One row of generating factors per model."""
+        if self.drawn is not None:
+            return draw(self.models or 1, seed=self.drawn, **dict(self.factors))
+        design = grid(**dict(self.factors))
+        for point in self.left_out:
+            hit = pd.Series(True, index=design.index)
+            for column, value in point:
+                hit &= design[column] == value
+            design = design[~hit]
+        return design.reset_index(drop=True).head(self.models or len(design))
+
+    @property
+    def ingredients(self) -> dict[str, Any]:
+        """What the store knows a zoo of this recipe by, beside the checksum of its images."""
+        return {
+            "architecture": repr(self.architecture),
+            "design": self.design.to_csv(index=False),
+            "epochs": self.epochs,
+            "batch_size": self.batch_size,
+        }
+
+    @property
+    def seeds(self) -> str:
+        """The model seeds in words, for the page's provenance."""
+        seeds = self.design["seed"]
+        return f"{seeds.min()} to {seeds.max()}"
+
+
+def with_seeds(recipe: ZooRecipe, seeds: int, epochs: int | None = None) -> ZooRecipe:
+    """The recipe with another number of seeds per point (and epochs)."""
+    factors = tuple((name, seeds if name == "seeds" else value) for name, value in recipe.factors)
+    return replace(recipe, factors=factors, epochs=epochs or recipe.epochs)

@@ -1,0 +1,105 @@
+"""A whole block of models in one batched job (`torch.func`), on the CPU or a GPU.
+
+All models' weights are one `[models, params]` buffer; gradients of the summed losses are every model's own gradient,
+because no model's loss depends on another's weights. Optimiser steps are a few operations on that buffer with one
+learning rate and weight decay per row.
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from hyperlib.weightspace.layers import Pass
+from hyperlib.zoos.engines.trainer import (
+    ADAM_DECAYS,
+    ADAM_EPSILON,
+    MOMENTUM,
+    RMSPROP_DECAY,
+    RMSPROP_EPSILON,
+    Block,
+)
+from hyperlib.zoos.evaluation import batch_losses, evaluate
+
+
+class TorchTrainer:
+    """Trainer of one block, batched over its models."""
+
+    def __init__(self, block: Block, weights: Float[Tensor, "models params"]) -> None:
+        self.block = block
+        self.buffer = weights.to(block.device, copy=True)
+        self.first = torch.zeros_like(self.buffer)  # momentum
+        self.second = torch.zeros_like(self.buffer)  # running mean of squared gradients
+        self.steps = 0
+        self.lr, self.weight_decay = block.column("lr"), block.column("weight_decay")
+        layout = block.architecture.layout
+        self.frozen = None if bool(layout.learned.all()) else ~layout.learned.to(block.device)
+        self.train_x = block.images.train_x.to(block.device)
+        self.train_y = block.images.train_y.to(block.device)
+        self.gradient = torch.func.grad(self._loss, has_aux=True)
+
+    @property
+    def weights(self) -> Float[Tensor, "models params"]:
+        return self.buffer.cpu()
+
+    def train_epoch(self, epoch: int) -> tuple[Float[Tensor, " models"], Float[Tensor, " models"]]:
+        order = self.block.order(epoch).T.contiguous().to(self.block.device)
+        totals = torch.zeros(2, len(self.buffer), dtype=torch.float64, device=self.block.device)
+        for step, places in enumerate(order.split(self.block.batch_size)):
+            now = Pass(self.block.architecture.activation, training=True)
+            if self.block.drops:
+                now.dropout = lambda place, shape, at=step: self.block.dropout_factors(epoch, at, place, shape)
+            gradient, sums = self.gradient(self.buffer, self.train_x[places], self.train_y[places], now)
+            self._update(gradient)
+            self._keep_statistics(now)
+            totals += sums
+        loss, accuracy = (totals / self.block.num_images).cpu()
+        return loss, accuracy
+
+    def _loss(
+        self, weights: Tensor, x: Tensor, y: Tensor, now: Pass
+    ) -> tuple[Float[Tensor, ""], Float[Tensor, "two models"]]:
+        scores = self.block.architecture.forward(weights, x, now)
+        losses, hits = batch_losses(scores, y)
+        now.statistics = {name: value.detach() for name, value in now.statistics.items()}
+        return losses.mean(0).sum(), torch.stack([losses.sum(0), hits.sum(0)]).detach()
+
+    @torch.no_grad()
+    def _update(self, gradient: Float[Tensor, "models params"]) -> None:
+        """One step of the block's optimiser, as `torch.optim` defines it (weight decay coupled to the gradient)."""
+        self.steps += 1
+        gradient.addcmul_(self.buffer, self.weight_decay)
+        if self.frozen is not None:
+            gradient.masked_fill_(self.frozen, 0.0)
+        if self.block.optimizer == "sgd":
+            self.buffer.addcmul_(self.first.mul_(MOMENTUM).add_(gradient), self.lr, value=-1)
+        elif self.block.optimizer == "adam":
+            self.first.lerp_(gradient, 1 - ADAM_DECAYS[0])
+            self.second.mul_(ADAM_DECAYS[1]).addcmul_(gradient, gradient, value=1 - ADAM_DECAYS[1])
+            spread = (self.second.sqrt() / (1 - ADAM_DECAYS[1] ** self.steps) ** 0.5).add_(ADAM_EPSILON)
+            self.buffer.addcdiv_(self.first * self.lr, spread, value=-1 / (1 - ADAM_DECAYS[0] ** self.steps))
+        else:
+            self.second.mul_(RMSPROP_DECAY).addcmul_(gradient, gradient, value=1 - RMSPROP_DECAY)
+            self.buffer.addcdiv_(gradient * self.lr, self.second.sqrt().add_(RMSPROP_EPSILON), value=-1)
+
+    def _keep_statistics(self, now: Pass) -> None:
+        for name, value in now.statistics.items():
+            slot = self.block.architecture.layout[name]
+            self.buffer[:, slot.start : slot.stop] = value
+
+    def evaluate(
+        self, x: Float[Tensor, "images c h w"], y: Int[Tensor, " images"]
+    ) -> tuple[Float[Tensor, " models"], Float[Tensor, " models"]]:
+        device = self.block.device
+        return evaluate(self.block.architecture, self.buffer, x.to(device), y.to(device))
+
+    def state(self) -> dict[str, Tensor]:
+        held = {"weights": self.buffer, "first": self.first, "second": self.second}
+        return {name: value.cpu() for name, value in held.items()} | {"steps": torch.tensor(self.steps)}
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        self.buffer, self.first, self.second = (
+            state[name].to(self.block.device, copy=True) for name in ("weights", "first", "second")
+        )
+        self.steps = int(state["steps"])

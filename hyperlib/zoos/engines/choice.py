@@ -1,0 +1,61 @@
+"""The engines that can train a block of models, and which of them a job gets.
+
+All mean the same and differ in speed: `sequential` is plain PyTorch, one model after the other, the oracle; `torch`
+batches a block's models and runs on a GPU as well; `numba` is compiled for the CPU and knows the layers of the zoos'
+networks. What an engine cannot do, `torch` does. (One difference: weights on which no score depends are decayed by
+`torch` and `numba`, while PyTorch's optimisers, and so `sequential`, leave alone what has no gradient.)
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from hyperlib.weightspace.architecture import Architecture
+from hyperlib.weightspace.layers import Activation, Add, Conv, Dropout, Flatten, GlobalAveragePool, Linear, MaxPool
+from hyperlib.zoos.engines.batched import TorchTrainer
+from hyperlib.zoos.engines.sequential import SequentialTrainer
+from hyperlib.zoos.engines.trainer import Block, Trainer
+
+_LOG = logging.getLogger(__name__)
+COMPILED_LAYERS = (Conv, Linear, MaxPool, GlobalAveragePool, Flatten, Activation, Dropout, Add)
+
+
+def _numba_trainer(block: Block, weights: Tensor) -> Trainer:
+    from hyperlib.zoos.engines.compiled import NumbaTrainer  # takes a second, which only who trains should wait for
+
+    return NumbaTrainer(block, weights)
+
+
+ENGINES: dict[str, Callable[[Block, Tensor], Trainer]] = {
+    "sequential": SequentialTrainer,
+    "torch": TorchTrainer,
+    "numba": _numba_trainer,
+}
+
+
+def resolve_engine(engine: str, architecture: Architecture, device: str | torch.device | None = None) -> str:
+    """The engine that trains this network on this device (None is the CPU) when `engine` is asked for.
+
+    "auto" is "numba" where that covers the job and "torch" elsewhere; "numba" falls back to "torch" too, and says so
+    in the log. Raises ValueError for an engine that does not exist.
+    """
+    if engine not in ("auto", *ENGINES):
+        raise ValueError(f"There is no engine {engine!r}; choose auto, {', '.join(ENGINES)}.")
+    if engine not in ("auto", "numba"):
+        return engine
+    why = uncovered(architecture, device)
+    if why and engine == "numba":
+        _LOG.warning("The numba engine does not cover this job (%s); the torch engine trains it.", why)
+    return "torch" if why else "numba"
+
+
+def uncovered(architecture: Architecture, device: str | torch.device | None = None) -> str:
+    """Why the numba engine cannot train this network on this device; empty if it can."""
+    if device is not None and torch.device(device).type != "cpu":
+        return f"it runs on the CPU, not on {device}"
+    kinds = {type(step.layer).__name__ for step in architecture.steps if type(step.layer) not in COMPILED_LAYERS}
+    return f"{architecture.name} has layers of kind {', '.join(sorted(kinds))}" if kinds else ""

@@ -1,0 +1,1 @@
+"""Compiled training of small networks, one model per thread: what `hyperlib.zoos.engines.compiled` runs."""

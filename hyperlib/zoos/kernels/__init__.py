@@ -1,1 +1,0 @@
-"""Compiled training of small networks, one model per thread: what `hyperlib.zoos.numba_engine` runs."""
