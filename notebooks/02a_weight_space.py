@@ -28,10 +28,10 @@ import matplotlib.pyplot as plt
 import pandas as pd
 
 import hyperlib
-from hyperlib.representations.maps import umap_map
-from hyperlib.figures import interactive, plots
-from hyperlib.figures.plots import show_table
+from hyperlib.figures import interactive, plots, style
 from hyperlib.figures.movable import movable
+from hyperlib.figures.tables import show_table
+from hyperlib.representations.maps import umap_map
 from hyperlib.tasks import spectral_training, trajectories
 
 study = hyperlib.Study(profile)
@@ -109,7 +109,7 @@ show_table(study.publish("ws-trajectories-dendrogram", recovered.reset_index(), 
 
 # %% mystnb={"image": {"alt": "Two panels over epochs for the zoos mnist_seed and tetris_seed: the length of a training step falls, to a seventh in mnist_seed and to two fifths in tetris_seed; the angle between consecutive steps first falls and then grows beyond 60 degrees in mnist_seed, and stays between 10 and 20 in tetris_seed."}, "figure": {"name": "fig-ws-steps", "caption": "Length of the step of each epoch (left, as a multiple of the model's first step) and the angle between it and the step before (right; 0 goes straight on, 90 turns off). Median over 30 models, bands from the 25th to the 75th and from the 5th to the 95th percentile."}}
 fig, axes = plt.subplots(1, 2, figsize=(8, 3))
-for (name, zoo), colour in zip(runs.items(), plots.PAIR, strict=True):
+for (name, zoo), colour in zip(runs.items(), style.PAIR, strict=True):
     steps, turns = trajectories.step_lengths(zoo.weights), trajectories.curvature(zoo.weights).rad2deg()
     for values, ax in ((steps / steps[:, :1], axes[0]), (turns, axes[1])):
         table = pd.DataFrame(values.numpy(), columns=zoo.epochs[-values.shape[1] :]).melt(var_name="epoch")

@@ -33,9 +33,9 @@ import pandas as pd
 import torch
 
 import hyperlib
-from hyperlib.figures import interactive, plots
-from hyperlib.figures.plots import show_table
+from hyperlib.figures import interactive, plots, style
 from hyperlib.figures.movable import movable
+from hyperlib.figures.tables import show_table
 from hyperlib.tasks import barriers, connectivity, playground, recovery, similarity_curves
 from hyperlib.weightspace import architectures, layers
 
@@ -319,7 +319,7 @@ show_table(study.publish("ws-rebasin-alignment", aligned))
 fig, axes = plt.subplots(1, 2, figsize=(8, 2.8))
 shown = ["as trained", "weights, 10 starts", "weights and signs, 10 starts"]
 for ax, values, label in zip(axes, (distances, angles), ("distance of two models", "cosine of two models"), strict=True):
-    for way, colour in zip(shown, [plots.COLOURS["W"], *plots.PAIR], strict=True):
+    for way, colour in zip(shown, [style.COLOURS["W"], *style.PAIR], strict=True):
         ax.hist(values[way], 60, color=colour, alpha=0.6, label=way)
     ax.set(xlabel=label, yticks=[])
 fig.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=3, fontsize=8)
@@ -402,7 +402,7 @@ study.publish("ws-cka-l2", by_copies);
 # %% mystnb={"image": {"alt": "Absolute correlation of CKA and l2 distance over the number of permuted copies, two panels. 15 seeds: near zero without own copies, and rising to about a quarter with them. Checkpoints of one run: above 0.9 without copies, near zero with two, and rising again to about one half."}, "figure": {"name": "fig-ws-cka-l2", "caption": "Absolute Pearson correlation of pairwise CKA and pairwise l2 distance over the number of copies per model (1: the model alone), for 15 seeds and for checkpoints of one run. Both readings: all pairs, and without pairs of a model and its own copy. Median over ten draws, bands from the 25th to the 75th and from the 5th to the 95th percentile. After Fig. 2.6.1 of the thesis."}}
 fig, axes = plt.subplots(1, 2, figsize=(8, 3.2), sharey=True)
 for ax, kind in zip(axes, sources, strict=True):
-    for (reading, part), colour in zip(by_copies[by_copies["models"] == kind].groupby("reading"), plots.PAIR, strict=True):
+    for (reading, part), colour in zip(by_copies[by_copies["models"] == kind].groupby("reading"), style.PAIR, strict=True):
         plots.bands(part.assign(absolute=part["pearson"].abs()), "permutations", "absolute", ax, reading, colour)
     ax.set(xscale="log", xlabel="permuted copies per model", ylabel="", ylim=(0, 1))
     ax.set_xticks(counts, counts)
@@ -442,9 +442,9 @@ study.publish("ws-cka-cos", by_models);
 
 # %% mystnb={"image": {"alt": "Correlation of CKA and cosine over the number of models on a logarithmic axis: a wide band around zero at three models narrows to a line at zero for the whole zoo."}, "figure": {"name": "fig-ws-cka-cos", "caption": "Correlation of pairwise CKA and pairwise cosine over the number of models, Pearson and Spearman: median over 20 random subsets, bands from the 25th to the 75th and from the 5th to the 95th percentile (all models are one subset). After Fig. 2.6.2 of the thesis."}}
 fig, ax = plt.subplots(figsize=(6, 3))
-for column, colour in zip(("pearson", "spearman"), plots.PAIR, strict=True):
+for column, colour in zip(("pearson", "spearman"), style.PAIR, strict=True):
     plots.bands(by_models, "models", column, ax, column.capitalize(), colour)
-ax.axhline(0, color=plots.INK, linewidth=0.8)
+ax.axhline(0, color=style.INK, linewidth=0.8)
 ax.set(xscale="log", xlabel="models", ylabel="correlation of CKA and cosine", ylim=(-1, 1))
 ax.set_xticks(sizes, sizes)
 ax.minorticks_off()

@@ -28,11 +28,11 @@ import numpy as np
 import pandas as pd
 
 import hyperlib
+from hyperlib.figures import plots, style
+from hyperlib.figures.tables import show_table
 from hyperlib.representations.maps import pick_rows, umap_map
-from hyperlib.figures import plots
-from hyperlib.thesis import published, published_zoos
-from hyperlib.figures.plots import show_table
 from hyperlib.tasks.diversity import diversity
+from hyperlib.thesis import published, published_zoos
 
 study = hyperlib.Study(profile)
 
@@ -178,7 +178,7 @@ fig, axes = plt.subplots(1, 2, figsize=(8, 2.8))
 readings = {"gap": "running (released code)", "gap_clean": "evaluated after the epoch"}
 for ax, name in zip(axes, ["tetris_seed", "digits_seed"], strict=True):
     table = populations[name].samples().table
-    for column, colour in zip(readings, plots.PAIR, strict=True):
+    for column, colour in zip(readings, style.PAIR, strict=True):
         plots.bands_over_epochs(table, column, ax, readings[column], colour)
     ax.set_title(f"{name}, {len(populations[name])} models", fontsize=9)
 axes[0].set_ylabel("train minus test accuracy in %")

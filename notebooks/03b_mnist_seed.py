@@ -28,9 +28,9 @@ import matplotlib.pyplot as plt
 import pandas as pd
 
 import hyperlib
-from hyperlib.figures import plots
+from hyperlib.figures import style
+from hyperlib.figures.tables import show_table
 from hyperlib.thesis import published
-from hyperlib.figures.plots import show_table
 
 study = hyperlib.Study(profile)
 
@@ -73,9 +73,9 @@ show_table(chosen.groupby(["epoch", "steps"])["test_accuracy"].agg(["mean", "std
 # %% mystnb={"image": {"alt": "Test accuracy in percent over optimiser steps: thin lines, one per model trained on few images, and the published first epoch as a point with a bar at 5,000 steps."}, "figure": {"name": "fig-mnist-steps", "caption": "The recorded settings on 4,000 images: test accuracy of every model over optimiser steps. The orange point is the published mean after one epoch of 50,000 images, with one standard deviation."}}
 fig, ax = plt.subplots(figsize=(7, 3))
 for _, one in curve.groupby("model"):
-    ax.plot(one["steps"], 100 * one["test_accuracy"], color=plots.ZOO, alpha=0.5, linewidth=1)
+    ax.plot(one["steps"], 100 * one["test_accuracy"], color=style.ZOO, alpha=0.5, linewidth=1)
 first = table[table["epoch"] == 1].iloc[0]
-point = {"fmt": "o", "color": plots.COLOURS["thesis"], "capsize": 3, "zorder": 3}
+point = {"fmt": "o", "color": style.COLOURS["thesis"], "capsize": 3, "zorder": 3}
 ax.errorbar(5000, 100 * first["value"], 100 * first["std"], label="published, epoch 1", **point)
 ax.set(xlabel="optimiser steps", ylabel="test accuracy in %")
 ax.legend()
@@ -117,9 +117,9 @@ show_table(both[["epoch", "ours", "ours_std", "published", "published_std", "dif
 fig, ax = plt.subplots(figsize=(7, 3.2))
 percent = full.set_index("epoch").filter(like="q") * 100
 for low, high, alpha in (("q0.05", "q0.95", 0.15), ("q0.25", "q0.75", 0.3)):
-    ax.fill_between(percent.index, percent[low], percent[high], color=plots.ZOO, alpha=alpha, linewidth=0)
-ax.plot(percent.index, percent["q0.5"], color=plots.ZOO, label=f"ours, {full['count'].max()} models")
-ax.plot(full["epoch"], 100 * full["mean"], "--", color=plots.ZOO, linewidth=1, label="their mean")
+    ax.fill_between(percent.index, percent[low], percent[high], color=style.ZOO, alpha=alpha, linewidth=0)
+ax.plot(percent.index, percent["q0.5"], color=style.ZOO, label=f"ours, {full['count'].max()} models")
+ax.plot(full["epoch"], 100 * full["mean"], "--", color=style.ZOO, linewidth=1, label="their mean")
 printed = table[table["epoch"] > 0]
 ax.errorbar(printed["epoch"], 100 * printed["value"], 100 * printed["std"], label="published", **point)
 ax.set(xlabel="epoch", ylabel="test accuracy in %")

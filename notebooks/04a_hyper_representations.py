@@ -29,13 +29,14 @@ import matplotlib.pyplot as plt
 import pandas as pd
 
 import hyperlib
-from hyperlib.representations.maps import pick_rows, umap_map
-from hyperlib.figures import interactive, plots
-from hyperlib.thesis import published
-from hyperlib.figures.plots import show_table
+from hyperlib.figures import interactive, plots, style
 from hyperlib.figures.movable import movable
-from hyperlib.thesis.representation_recipes import names
+from hyperlib.figures.tables import show_table
+from hyperlib.representations.maps import pick_rows, umap_map
+from hyperlib.study.representations import representation, representations
 from hyperlib.tasks.reconstruction import reconstruction_table
+from hyperlib.thesis import published
+from hyperlib.thesis.representation_recipes import names
 
 study = hyperlib.Study(profile)
 
@@ -102,7 +103,7 @@ show_table(small.history_.iloc[[0, 9, 19]])
 # model. The book's own representations train longer:
 
 # %%
-rep = study.representation("tetris_seed")
+rep = representation(study, "tetris_seed")
 own = [name for name, value in rep.get_params(deep=False).items() if name in ("latent", "width", "depth", "heads", "mix", "per_model", "steps", "batch_size", "rate")]
 print(", ".join(f"{name} {getattr(rep, name)}" for name in own))
 print(f"a network of {network.num_weights} weights: {rep.latents_} latents, an embedding of {rep.dimensions_} numbers")
@@ -170,7 +171,7 @@ tetris_images = study.recipe("tetris_seed").images.load()
 def ablation(family):
     """Train all recipes of a family, and probe and rebuild with each of them."""
     wanted = names(family)
-    reps = dict(zip(wanted, study.representations([(name, 0) for name in wanted]), strict=True))
+    reps = dict(zip(wanted, representations(study, [(name, 0) for name in wanted]), strict=True))
     scores = hyperlib.probe_table(reps, train, val, test, columns=targets).pivot(index="features", columns="target", values="value")
     rebuilt = reconstruction_table(reps.values(), train, test, tetris_images).assign(features=wanted).set_index("features")
     about = pd.DataFrame({"features": wanted, "dimensions": [r.dimensions_ for r in reps.values()], "steps": [r.steps for r in reps.values()]})
@@ -242,7 +243,7 @@ show_table(study.publish("hr-tetris-ablation-compression", compressed).drop(colu
 
 # %%
 _, parts = ablation("ours")
-released = study.representation("released")
+released = representation(study, "released")
 as_released = hyperlib.probe_table({"released": released}, train, val, test, columns=targets).set_index("target")["value"]
 last = {"features": "released", "dimensions": released.dimensions_, "steps": released.steps, **as_released[targets]}
 rebuilt = reconstruction_table([released], train, test, tetris_images).iloc[0]
@@ -269,7 +270,7 @@ show_table(study.publish("hr-tetris-baselines", parts, "choices"))
 curves = []
 for zoo in ("tetris_seed", "digits_seed", "mnist_seed"):
     wanted = [name for name in names("rebuild") if zoo in name]
-    reps = study.representations([(name, 0) for name in wanted])
+    reps = representations(study, [(name, 0) for name in wanted])
     zoo_train, _, zoo_test = study.parts(zoo)
     images = study.recipe(zoo).images.load().subset(test=300)
     curves.append(reconstruction_table(reps, zoo_train, zoo_test, images).assign(zoo=zoo, latent=[one.latent for one in reps]))
@@ -278,7 +279,7 @@ show_table(study.publish("ghr-lwln-accuracy", curve, "agreement"))
 
 # %% mystnb={"image": {"alt": "Agreement of labels over the share of latents in the number of weights for three zoos; agreement rises with the latents, highest for the Tetris networks, lowest for the small CNN."}, "figure": {"name": "fig-hr-agreement", "caption": "Agreement of a network and its reconstruction over the latents' share of its weights, on test models. Dashed: agreement with the reconstruction of another network."}}
 fig, ax = plt.subplots(figsize=(6, 3.2))
-for (zoo, table), colour in zip(curve.groupby("zoo", sort=False), plots.CYCLE, strict=False):
+for (zoo, table), colour in zip(curve.groupby("zoo", sort=False), style.CYCLE, strict=False):
     ax.plot(table["share"], table["agreement"], color=colour, marker="o", label=zoo)
     ax.plot(table["share"], table["chance"], color=colour, linestyle="--", linewidth=1)
 ax.set(xlabel="latents / weights", ylabel="agreement", ylim=(0, 1))

@@ -31,7 +31,8 @@ import pandas as pd
 
 import hyperlib
 from hyperlib.figures import plots
-from hyperlib.figures.plots import show_table
+from hyperlib.figures.tables import show_table
+from hyperlib.study.representations import representation, representations
 
 study = hyperlib.Study(profile)
 targets, seeds = ["test_accuracy", "epoch", "gap"], list(range(5 if profile == "paper" else 3))
@@ -57,8 +58,8 @@ seed_zoos = ["tetris_seed", "digits_seed", "mnist_seed"]
 # %%
 def rows_for(zoo):
     """What stands in the table of a zoo: baselines, and three seeds of the representation, trained and untrained."""
-    trained = study.representations([(zoo, seed) for seed in seeds])
-    untrained = study.representations([(f"{zoo}-untrained", seed) for seed in seeds])
+    trained = representations(study, [(zoo, seed) for seed in seeds])
+    untrained = representations(study, [(f"{zoo}-untrained", seed) for seed in seeds])
     return {
         "W": hyperlib.RawWeights(), "s(W)": hyperlib.LayerStatistics(), "s(W) products": hyperlib.LayerStatistics(products=True),
         "outputs": hyperlib.Probing(study.recipe(zoo).images.load()),
@@ -164,7 +165,7 @@ show_table(beside[["method", "metric", "ours", "published", "source"]])
 train, val, test = study.parts("tetris_seed")
 kinds = {"E_D": "augment_reconstruction_only", "E_c": "augment_contrast_only", "E_c+": "augment_positive_only",
          "E_cD": "augment_perm_clean_whole", "E_c+D": "augment_positive_intended", "E_c+D as released": "augment_positive_released"}  # fmt: skip
-learned = dict(zip(kinds, study.representations([(name, 0) for name in kinds.values()]), strict=True))
+learned = dict(zip(kinds, representations(study, [(name, 0) for name in kinds.values()]), strict=True))
 classical = {
     "W": hyperlib.RawWeights(), "PCA": hyperlib.PrincipalComponents(),
     **{f"kernel PCA, {kernel}": hyperlib.PrincipalComponents(kernel=kernel) for kernel in ("poly", "rbf", "sigmoid", "cosine")},
@@ -185,7 +186,7 @@ for part in hyp_parts:
     part.table["log_lr"] = np.log10(part.table["lr"])
 hyp_targets = [*targets, "log_lr", "activation", "init"]
 some = {name: classical[name] for name in ("W", "PCA", "s(W)")}
-some |= {"untrained": study.representation("tetris_hyp-untrained"), "E_cD": study.representation("tetris_hyp")}
+some |= {"untrained": representation(study, "tetris_hyp-untrained"), "E_cD": representation(study, "tetris_hyp")}
 hyp_rows = hyperlib.probe_table(some, *hyp_parts, columns=hyp_targets)
 study.publish("hr-tetris-baselines", hyp_rows, "hyp")
 show_table(hyp_rows.pivot(index="features", columns="target", values="value").loc[list(some), hyp_targets].reset_index())
@@ -216,7 +217,7 @@ for count in (1, 5):
         for part in parts:
             part.table["log_lr"] = np.log10(part.table["lr"])
         columns = [*targets, "log_lr", "activation", "init"]
-        some = {"W": classical["W"], "s(W)": classical["s(W)"], "untrained": study.representation(f"{zoo}-untrained"), "E_cD": study.representation(zoo)}
+        some = {"W": classical["W"], "s(W)": classical["s(W)"], "untrained": representation(study, f"{zoo}-untrained"), "E_cD": representation(study, zoo)}
         factor_rows.append(hyperlib.probe_table(some, *parts, columns=columns).assign(zoo=zoo))
 factors = pd.concat(factor_rows, ignore_index=True)
 study.publish("hr-generating-factors", factors)
@@ -248,7 +249,7 @@ properties = {
     "log_l2": "R2: l2 regularisation", "dropout": "R2: dropout", "train_fraction": "R2: train fraction",
     "activation": "accuracy: activation", "init": "accuracy: initialisation", "optimizer": "accuracy: optimizer",
 }  # fmt: skip
-some = {"W": classical["W"], "s(W)": classical["s(W)"], "untrained": study.representation("mnist_drawn-untrained"), "E_cD": study.representation("mnist_drawn")}
+some = {"W": classical["W"], "s(W)": classical["s(W)"], "untrained": representation(study, "mnist_drawn-untrained"), "E_cD": representation(study, "mnist_drawn")}
 drawn = hyperlib.run_probes(some, *drawn_parts, columns=list(properties))
 study.publish("hr-hyp-property-prediction", drawn.table, "ours")
 show_table(drawn.table.pivot(index="target", columns="features", values="value").loc[list(properties), list(some)].reset_index())
@@ -293,7 +294,7 @@ show_table(study.publish("hr-hyp-property-prediction", won, "winners"))
 # `tetris_seed`, so its models are left out); and from the first half of training to the second. Kendall's tau beside $R^2$: a probe that is off by a constant still orders networks rightly.
 
 # %%
-reps = {"W": classical["W"], "s(W)": classical["s(W)"], "untrained": study.representation("tetris_seed-untrained"), "E_cD": study.representation("tetris_seed")}
+reps = {"W": classical["W"], "s(W)": classical["s(W)"], "untrained": representation(study, "tetris_seed-untrained"), "E_cD": representation(study, "tetris_seed")}
 hyp = study.parts("tetris_hyp")[2]
 twins = hyp.table[["activation", "init", "lr"]].eq(["tanh", "kaiming_uniform", 1e-3]).all(axis=1)  # models of tetris_seed itself
 to_hyp = hyperlib.run_probes(reps, train, val, hyp.take(~twins.to_numpy()), columns=targets, other_zoo=True).table

@@ -28,9 +28,9 @@ import numpy as np
 import pandas as pd
 
 import hyperlib
-from hyperlib.figures import plots
+from hyperlib.figures import style
+from hyperlib.figures.tables import show_table
 from hyperlib.thesis.estimate import beside_measured, benchmark, cost_table
-from hyperlib.figures.plots import show_table
 from hyperlib.thesis.targets import targets
 from hyperlib.weightspace.work import multiply_adds
 
@@ -113,9 +113,9 @@ show_table(by_network("per_s_ratio"))
 
 # %%
 peak = benchmark("peak")
-makers = ["tetris_mlp", "digits_cnn", "small_cnn", "large_cnn"]
-architectures = dict(zip(networks, [getattr(hyperlib, m)() for m in makers], strict=True))
-work = {name: multiply_adds(network).training for name, network in architectures.items()}
+makers = [hyperlib.tetris_mlp, hyperlib.digits_cnn, hyperlib.small_cnn, hyperlib.large_cnn]
+built = {name: maker() for name, maker in zip(networks, makers, strict=True)}
+work = {name: multiply_adds(network).training for name, network in built.items()}
 peak["multiply-adds per image"] = peak["network"].map(work)
 peak["% of peak"] = 100 * peak["fraction"]
 shown = ["network", "engine", "cores", "multiply-adds per image", "gflops", "peak_gflops"]
@@ -167,7 +167,7 @@ for marker, (what, part) in zip("os^D", growth.groupby("grows", sort=False), str
     times_larger = part[what] / part[what].iloc[0]
     ax.plot(times_larger, part["seconds"], marker=marker, label=what)
 base = growth["seconds"].iloc[0]
-ax.plot([1, 8], [base, 8 * base], "--", color=plots.INK, label="in proportion")
+ax.plot([1, 8], [base, 8 * base], "--", color=style.INK, label="in proportion")
 ax.set_xscale("log", base=2)
 ax.set_yscale("log", base=2)
 ax.set_xticks([1, 2, 4, 8], ["1", "2", "4", "8"])

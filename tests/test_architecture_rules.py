@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from hyperlib.store.fingerprint import _named
+
 ROOT = Path(__file__).resolve().parents[1]
 ORDER = "files weightspace images zoos representations tasks store thesis figures study press"
 FOLDERS = tuple(ORDER.split())  # each may import itself and those before
@@ -92,6 +94,28 @@ def wrong_way(source: str, module: str, is_package: bool = False) -> list[str]:
             names.append((node.lineno, node.value))
     right = FOLDERS[FOLDERS.index(here) + 1 :]
     return [f"{module}:{line} imports {dotted}" for line, dotted in names if folder_of(dotted) in right]
+
+
+def imports_among(sources: dict[str, str]) -> dict[str, set[str]]:
+    """For each module the other modules that it imports, at any depth, also for type checkers."""
+    found = {}
+    for module, source in sources.items():
+        package = module if f"{module}.__init__" in sources else module.rpartition(".")[0]
+        names = {dotted for _, dotted, *_ in imported(ast.parse(source), package)}
+        names |= {dotted.rpartition(".")[0] for dotted in names}
+        names |= {exports()[name.split(".")[1]] for name in names if name.count(".") == 1 and name[9:] in exports()}
+        found[module] = names & sources.keys() - {module}
+    return found
+
+
+def circles(imports: dict[str, set[str]]) -> list[str]:
+    """Modules that lead back to themselves, however long the way."""
+    behind = {module: set(names) for module, names in imports.items()}
+    while True:
+        wider = {module: names.union(*(behind[name] for name in names)) for module, names in behind.items()}
+        if wider == behind:
+            return sorted(module for module, names in behind.items() if module in names)
+        behind = wider
 
 
 def dotted_name(node: ast.expr, names: dict[str, str]) -> str | None:
@@ -173,6 +197,28 @@ def test_imports_point_left_only(path):
     assert wrong_way(source, module_of(path), path.name == "__init__.py") == []
 
 
+def test_no_file_leads_back_to_itself():
+    sources = {module_of(path): path.read_text(encoding="utf-8") for path in FILES if path.name != "__init__.py"}
+    assert circles(imports_among(sources)) == []
+
+
+@pytest.mark.parametrize("room", FOLDERS)
+def test_a_room_says_what_it_is_and_what_it_never_does(room):
+    said = ast.get_docstring(ast.parse((ROOT / "hyperlib" / room / "__init__.py").read_text(encoding="utf-8")))
+    assert said and "Never" in said.splitlines()[-1]
+
+
+def test_the_architecture_page_has_the_order_of_the_rooms():
+    assert ORDER.replace(" ", " <- ") in (ROOT / "book" / "architecture.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if path.parent.name != "press"], ids=by_path)
+def test_what_makes_a_page_stale_can_be_read_off_its_imports(path):
+    """Nothing is imported by a name that only a run knows: else every page would hang on every file."""
+    named = _named(ast.parse(path.read_text(encoding="utf-8")), "hyperlib", module_of(path))
+    assert "hyperlib" not in named or path == ROOT / "hyperlib" / "__init__.py"
+
+
 @pytest.mark.parametrize("path", FILES, ids=by_path)
 def test_nothing_is_unpickled_evaluated_or_seeded_globally(path):
     assert forbidden(path.read_text(encoding="utf-8")) == []
@@ -218,6 +264,19 @@ def test_no_page_sends_readers_to_a_strangers_package():
 
 
 # ---------------------------------------------------------------- and the rules find what breaks them
+
+
+@pytest.mark.parametrize(
+    ("sources", "found"),
+    [
+        ({"lib.a": "from lib.b import f", "lib.b": "def g():\n    from lib.a import h"}, ["lib.a", "lib.b"]),
+        ({"lib.a": "import lib.b", "lib.b": "from lib import c", "lib.c": "import lib.a"}, ["lib.a", "lib.b", "lib.c"]),
+        ({"lib.a": "import lib.b", "lib.b": "import lib.c", "lib.c": ""}, []),
+    ],
+)
+def test_a_circle_is_found(sources, found):
+    assert circles(imports_among(sources)) == found
+
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from small_book import FAILS, PUBLISHES, make_book
 
 from hyperlib.files.on_disk import write_whole
 from hyperlib.press import build, edition, worker
+from hyperlib.press.cost import clock
 from hyperlib.press.edition import Edition
 from hyperlib.press.execute import execute
 from hyperlib.press.site import promote_results
@@ -106,19 +107,32 @@ def test_code_makes_stale_and_shows_no_outputs_of_other_code(good, old, new):
         good.source.write_text(before)
 
 
-def test_library_thesis_data_and_versions_make_stale(good, monkeypatch):
+def test_what_changed_behind_a_chapter_is_named(good, monkeypatch):
+    """The code that it reaches, one file or several, and the packages; not that of the press."""
+    then = good.last_execution()["ingredients"]
+    assert "hyperlib/store/record.py" in then["library"] and not any("press" in file for file in then["library"])
+    changes = {
+        "hyperlib/store/record.py changed": {"hyperlib/store/record.py": "other"},
+        "hyperlib/a.py, hyperlib/b.py, hyperlib/c.py and 2 more changed": {f"hyperlib/{x}.py": "new" for x in "abcde"},
+    }
+    for reason, change in changes.items():
+        with monkeypatch.context() as patch:
+            patch.setattr(edition, "reached", lambda _, change=change: then["library"] | change)
+            assert good.staleness() == reason
     with monkeypatch.context() as patch:
-        patch.setattr(edition, "package_fingerprint", lambda *_, **__: "other")
-        assert good.staleness() == "hyperlib changed"
-    with monkeypatch.context() as patch:
-        patch.setattr(edition, "versions", lambda: {"python": "3.99"})
-        assert good.staleness() == "Python or a package has another version"
-    thesis = good.edition.root / "book" / "thesis"
-    thesis.mkdir()
-    (thesis / "zoos.yml").write_text("a: 1\n")
-    assert good.staleness() == "the thesis data in book/thesis changed"
-    (thesis / "zoos.yml").unlink()
-    thesis.rmdir()
+        patch.setattr(edition, "versions", lambda: then["versions"] | {"scipy": "0", "plotly": "0"})
+        assert good.staleness() == "the version of plotly, the version of scipy changed"
+
+
+def test_status_says_what_changed_and_what_a_run_would_cost(executed, good, monkeypatch, capsys):
+    then = good.last_execution()
+    moved = then["ingredients"]["library"] | {"hyperlib/store/record.py": "other"}
+    monkeypatch.setattr(edition, "reached", lambda _: moved)
+    monkeypatch.setenv("HYPERLIB_RESULTS", str(executed[0] / "results"))
+    assert build.main(["status", "--profile", "quick"], root=executed[0]) == 0
+    line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("notebooks/good"))
+    cost = f"a run took {clock(then['seconds'])} last time"
+    assert line == f"notebooks/good: stale, hyperlib/store/record.py changed; {cost}"
 
 
 @pytest.mark.parametrize("damage", ["a,sum\n1,3\n", None])

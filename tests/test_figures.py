@@ -8,7 +8,7 @@ import pytest
 mpl.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402
 
-from hyperlib.figures import interactive, plots
+from hyperlib.figures import interactive, plots, style
 from hyperlib.weightspace.spectral_laws import MarchenkoPastur  # noqa: E402
 
 
@@ -61,9 +61,9 @@ def test_bars_have_the_tables_values_and_mark_what_lies_outside(ax):
 def test_a_table_is_shown_the_same_every_time_with_a_dash_for_nothing():
     table = pd.DataFrame({"zoo": ["a", "b"], "value": [1 / 3, np.nan], "why": ["short", "long words " * 9]})
 
-    html = plots.show_table(table).to_html()
+    html = show_table(table).to_html()
 
-    assert html == plots.show_table(table.copy()).to_html()
+    assert html == show_table(table.copy()).to_html()
     assert "0.333" in html
     assert "–" in html
     assert html.count("min-width: 16rem") == 1
@@ -85,8 +85,8 @@ def test_a_branch_of_one_model_has_its_colour_and_one_of_several_is_grey(ax):
     plots.tree(linkage, np.array([7, 7, 9, 9]), ax)
 
     drawn = {mpl.colors.to_hex(part.get_color()[0]): len(part.get_segments()) for part in ax.collections}
-    own = [mpl.colors.to_hex(colour) for colour in plots.model_colours(np.array([7, 9])).values()]
-    assert drawn == {own[0]: 1, own[1]: 1, plots.INK: 1}
+    own = [mpl.colors.to_hex(colour) for colour in style.model_colours(np.array([7, 9])).values()]
+    assert drawn == {own[0]: 1, own[1]: 1, style.INK: 1}
 
 
 def test_a_spectrum_is_drawn_with_its_law_and_edge(ax):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hyperlib.store.fingerprint import code_fingerprint, modules_behind, package_fingerprint, versions
+from hyperlib.store.fingerprint import book_packages, code_fingerprint, module_files, modules_behind, reached, versions
 
 LIBRARY = {
     "lib/__init__.py": '_EXPORTS = {"grow": "lib.zoos.grow", "sow": "lib.zoos.sow"}\ndef __getattr__(n): ...\n',
@@ -31,22 +31,23 @@ def sources(tmp_path: Path) -> Path:
 
 
 def test_walk_follows_imports_of_imports(sources):
-    assert modules_behind("lib.zoos.grow", sources=sources) == [
+    assert modules_behind(["lib.zoos.grow"], module_files("lib", sources)) == [
         "lib.seeds", "lib.zoos", "lib.zoos.grow", "lib.zoos.sow",
     ]  # fmt: skip
 
 
 def test_lazy_name_leads_to_its_module_alone(sources):
-    found = modules_behind("lib.page", sources=sources)
+    found = modules_behind(["lib.page"], module_files("lib", sources))
     assert "lib.zoos.grow" in found and "lib.soil" not in found and "lib" not in found
 
 
-def test_importing_the_whole_package_means_all_its_lazy_names(sources):
-    assert {"lib.zoos.grow", "lib.zoos.sow", "lib.seeds"} <= set(modules_behind("lib.whole", sources=sources))
+def test_a_name_of_the_package_leads_to_its_module_alone(sources):
+    found = modules_behind(["lib.whole"], module_files("lib", sources))
+    assert {"lib.zoos.grow", "lib.zoos.sow", "lib.seeds"} <= set(found) and "lib.soil" not in found
 
 
 def test_import_inside_a_function_counts(sources):
-    assert "lib.soil" in modules_behind("lib.inside", sources=sources)
+    assert "lib.soil" in modules_behind(["lib.inside"], module_files("lib", sources))
 
 
 @pytest.mark.parametrize(
@@ -81,17 +82,6 @@ def test_code_of_other_modules_does_not_count(sources):
     assert code_fingerprint("lib.zoos.grow", sources=sources) == before
 
 
-def test_excluded_modules_are_not_entered(sources):
-    assert modules_behind("lib.zoos.grow", ["lib.zoos.sow"], sources) == ["lib.zoos", "lib.zoos.grow"]
-
-
-def test_package_fingerprint_sees_modules_that_nobody_imports(sources):
-    before = package_fingerprint("lib", sources=sources)
-    assert package_fingerprint("lib", ["lib.soil"], sources) != before
-    (sources / "lib/soil.py").write_text("dry = False\n")
-    assert package_fingerprint("lib", sources=sources) != before
-
-
 def test_a_string_that_is_no_docstring_counts(sources):
     file = sources / "lib/seeds.py"
     before = code_fingerprint("lib.seeds", sources=sources)
@@ -99,9 +89,58 @@ def test_a_string_that_is_no_docstring_counts(sources):
     assert code_fingerprint("lib.seeds", sources=sources) != before
 
 
-def test_study_is_not_entered_from_outside_it():
-    assert not [name for name in modules_behind("hyperlib.zoos.population") if name.startswith("hyperlib.study")]
-    assert "hyperlib.thesis.profiles" in modules_behind("hyperlib.files.paths")
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import lib\ngetattr(lib, 'so' + 'w')",
+        "import lib as l\nvars(l)",
+        "import lib\nother = lib\nother.sow",
+        "from lib import *",
+        "import importlib\nimportlib.import_module('lib.soil')",
+        "from importlib import import_module as find\nfind('lib.' + name)",
+        "__import__('lib.soil')",
+        "exec(text)",
+        "get_ipython().run_line_magic('run', 'lib/soil.py')",
+    ],
+)
+def test_what_cannot_be_followed_reaches_everything(sources, code):
+    assert {"lib/soil.py", "lib/seeds.py", "lib/zoos/grow.py"} <= set(reached(code, "lib", sources))
+
+
+@pytest.mark.parametrize(
+    ("code", "files"),
+    [
+        ("import lib\nlib.sow()", {"lib/zoos/sow.py", "lib/seeds.py", "lib/zoos/__init__.py"}),
+        ("import lib as l\nl.sow()", {"lib/zoos/sow.py", "lib/seeds.py", "lib/zoos/__init__.py"}),
+        ("import lib.soil\nlib.soil.dry", {"lib/soil.py"}),
+        ("import lib.soil as earth\nearth.dry", {"lib/soil.py"}),
+        ("from lib.soil import dry", {"lib/soil.py"}),
+        ("from lib import soil\ngetattr(soil, 'dry')", {"lib/soil.py"}),
+        ("from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from lib import soil", set()),
+        ("network.eval()\nlibrary.soil", set()),
+        ("from lib import zoos", {"lib/zoos/__init__.py", "lib/zoos/sow.py", "lib/zoos/grow.py", "lib/seeds.py"}),
+        ("import lib.zoos\nlib.zoos.sow.sow()", {"lib/zoos/__init__.py", "lib/zoos/sow.py", "lib/zoos/grow.py",
+                                                  "lib/seeds.py"}),
+    ],
+)  # fmt: skip
+def test_code_reaches_what_it_names_and_what_stands_behind_it(sources, code, files):
+    assert set(reached(code, "lib", sources)) == files
+
+
+def test_a_new_lazy_name_changes_nothing_for_those_who_do_not_use_it(sources):
+    code = "import lib\nlib.sow()\nfrom lib import grow"
+    before = reached(code, "lib", sources)
+    table = sources / "lib/__init__.py"
+    table.write_text(table.read_text().replace("{", '{"dry": "lib.soil", ', 1))
+    assert reached(code, "lib", sources) == before
+    assert "lib/soil.py" in reached("import lib\nlib.dry", "lib", sources)
+
+
+def test_a_lazy_name_that_moves_changes_those_who_use_it(sources):
+    before = reached("import lib\nlib.sow()", "lib", sources)
+    table = sources / "lib/__init__.py"
+    table.write_text(table.read_text().replace('"lib.zoos.sow"', '"lib.soil"', 1))
+    assert reached("import lib\nlib.sow()", "lib", sources) != before
 
 
 def test_unknown_module_is_named():
@@ -112,3 +151,16 @@ def test_unknown_module_is_named():
 def test_versions_name_what_is_not_installed():
     found = versions(["numpy", "surely-not-installed"])
     assert found["surely-not-installed"] == "absent" and found["numpy"][0].isdigit() and "python" in found
+
+
+def test_the_book_knows_the_version_of_every_package_that_pyproject_names():
+    names = book_packages()
+    assert {"torch", "scipy", "umap-learn", "seaborn", "plotly", "mlxtend", "safetensors", "papermill"} <= set(names)
+    assert {*names, "python"} == set(versions()) and "absent" not in versions().values()
+
+
+@pytest.mark.parametrize("package", ["torch", "plotly"])
+def test_a_package_of_another_version_is_seen(package, monkeypatch):
+    before = versions()
+    monkeypatch.setattr("hyperlib.store.fingerprint.version", lambda name: "0" if name == package else before[name])
+    assert {name for name in before if versions()[name] != before[name]} == {package}

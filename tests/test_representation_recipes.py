@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from hyperlib.representations.hyper_rep import HyperRep
+from hyperlib.study.representations import representation, representations
 from hyperlib.study.study import Study
 from hyperlib.tasks.reconstruction import labels, reconstruction_table
 from hyperlib.thesis import recipes, representation_recipes
@@ -61,13 +62,13 @@ def study(monkeypatch, tmp_path):
 
 
 def test_a_representation_is_trained_once_and_found_again(study, monkeypatch, capsys):
-    first, other = study.representations([("tetris_seed", 0), ("tetris_seed", 1)])
+    first, other = representations(study, [("tetris_seed", 0), ("tetris_seed", 1)])
 
     def trained(*arguments, **more):
         raise AssertionError("what is in the store is not trained again")
 
     monkeypatch.setattr(HyperRep, "fit", trained)
-    again = study.representation("tetris_seed")
+    again = representation(study, "tetris_seed")
     test = study.parts("tetris_seed")[2]
     assert np.array_equal(first.embed(test), again.embed(test))
     assert not np.array_equal(first.embed(test), other.embed(test))
@@ -88,12 +89,12 @@ def test_a_failure_stops_the_trainings_beside_it(study, monkeypatch):
 
     monkeypatch.setattr(HyperRep, "save", broken)
     with pytest.raises(RuntimeError, match="no place"):
-        study.representations([("tetris_seed", 0), ("tetris_seed", 1)])
+        representations(study, [("tetris_seed", 0), ("tetris_seed", 1)])
 
 
 def test_a_network_agrees_with_itself(study):
     """A stand-in that rebuilds perfectly: agreement 1, R² 1, and the accuracy of the original."""
-    rep, (train, _, test) = study.representation("tetris_seed"), study.parts("tetris_seed")
+    rep, (train, _, test) = representation(study, "tetris_seed"), study.parts("tetris_seed")
     images = study.recipe("tetris_seed").images.load()
     rep.reconstruct = lambda samples: samples
     row = reconstruction_table([rep], train, test, images).iloc[0]

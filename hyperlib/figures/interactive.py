@@ -12,7 +12,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 
-from hyperlib.figures.plots import CYCLE, INK, model_colours
+from hyperlib.figures.style import CYCLE, INK, model_colours
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

@@ -3,7 +3,7 @@
 A reader moves a slider on the built site and, where Plotly's own extension is there, in JupyterLab and VS Code. In
 print, without JavaScript, in a notebook viewer and for a screen reader the still and its words stand in. Nothing is
 loaded from another address: the site brings the script along (`hyperlib.press.sphinxext`), and maps, for which it would
-fetch something, are refused. The look is that of `hyperlib.figures.plots`, legible on a light and on a dark page.
+fetch something, are refused. The look is that of `hyperlib.figures.style`, legible on a light and on a dark page.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import matplotlib.figure
 import matplotlib.pyplot as plt
 
-from hyperlib.figures.plots import CYCLE, INK
+from hyperlib.figures.style import CYCLE, INK
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

@@ -1,12 +1,7 @@
-"""The book's figures: one house style, and plots that take a table and an axis and compute nothing.
-
-Colours are those of Okabe and Ito (2008), which stay apart for colour-blind readers and in grey; backgrounds are
-transparent and text mid-grey, so that a figure is legible on a light and on a dark page.
-"""
+"""The book's plots: each takes a table and an axis, and computes nothing."""
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
 import matplotlib as mpl
@@ -16,58 +11,13 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from pandas.io.formats.style import Styler
+
+from hyperlib.figures.style import COLOURS, CYCLE, INK, ZOO, model_colours
 
 if TYPE_CHECKING:
     from hyperlib.weightspace.spectral_laws import MarchenkoPastur
 
-INK = "#767676"  # 4.5 to 1 on white, and as much on near-black
-COLOURS = {
-    "W": "#999999",
-    "s(W)": "#0072B2",
-    "hyper-parameters": "#E69F00",
-    "thesis": "#D55E00",
-    "untrained": "#E69F00",
-    "E_cD": "#009E73",
-}
-CYCLE = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#999999"]
-ZOO = "#009E73"  # populations; the colours above stand for methods
-PAIR = ["#56B4E9", "#CC79A7"]  # two readings of one thing
 POINTS = 5000  # plots show at most this many
-
-
-def use_house_style() -> None:
-    """Set matplotlib's defaults for the book."""
-    mpl.rcParams.update(
-        {
-            "figure.figsize": (7.0, 3.4),
-            "figure.dpi": 110,
-            "figure.facecolor": "none",
-            "figure.constrained_layout.use": True,
-            "savefig.facecolor": "none",
-            "axes.facecolor": "none",
-            "axes.prop_cycle": mpl.cycler(color=CYCLE),
-            "axes.spines.top": False,
-            "axes.spines.right": False,
-            "axes.grid": True,
-            "axes.axisbelow": True,
-            "grid.alpha": 0.25,
-            "legend.frameon": False,
-            "font.size": 10,
-            "image.cmap": "viridis",
-            **dict.fromkeys(
-                ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color", "grid.color"), INK
-            ),
-        }
-    )
-
-
-def show_table(table: pd.DataFrame, precision: int = 3) -> Styler:
-    """A table as a page shows it: without row numbers, so many decimals, a dash where there is no value."""
-    name = hashlib.sha256(table.to_csv().encode()).hexdigest()[:8]  # pandas would draw another one at every run
-    prose = [column for column in table if table[column].astype(str).str.len().max() > 40]
-    shown = table.style.hide(axis="index").set_uuid(name).format(precision=precision, na_rep="–")
-    return shown.set_properties(subset=prose, **{"min-width": "16rem"})  # else a phone makes it one word wide
 
 
 def bands_over_epochs(
@@ -138,12 +88,6 @@ def lines_over_epochs(table: pd.DataFrame, column: str, ax: Axes, by: str) -> No
         low, high = moments["mean"] - moments["std"], moments["mean"] + moments["std"]
         ax.fill_between(moments.index, low, high, color=style["color"], alpha=0.15, linewidth=0)
     ax.set_xlabel("epoch")
-
-
-def model_colours(models: np.ndarray) -> dict[int, tuple[float, float, float]]:
-    """One colour per model, for figures in which models are told apart and not compared."""
-    names = list(dict.fromkeys(models.tolist()))
-    return dict(zip(names, sns.husl_palette(len(names), s=0.9, l=0.55), strict=True))
 
 
 def tree(linkage: np.ndarray, models: np.ndarray, ax: Axes) -> None:

@@ -144,8 +144,11 @@ def _tell(folder: str, changes: list[str]) -> None:
 
 
 def _status(edition: Edition) -> int:
+    """A line for each chapter: why it is stale, and what it cost last time."""
     for chapter in edition.chapters():
-        _say(f"{chapter.name}: {chapter.staleness() or 'up to date'}")
+        reason, seconds = chapter.staleness(), chapter.last_execution().get("seconds")
+        cost = f"; a run took {clock(seconds)} last time" if seconds is not None else ""
+        _say(f"{chapter.name}: {f'stale, {reason}{cost}' if reason else 'up to date'}")
     return 0
 
 

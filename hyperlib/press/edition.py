@@ -20,16 +20,14 @@ from typing import Any
 import jupytext
 import nbformat
 import yaml
+from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
 
 from hyperlib.files import paths
-from hyperlib.store.fingerprint import package_fingerprint, versions
+from hyperlib.store.fingerprint import reached, versions
 from hyperlib.study.parameters import is_injected
 from hyperlib.thesis.profiles import check_profile
 
-# Parts of the library that run, check or show chapters and cannot change a number in them.
-_RUNNERS = "build cost edition environment execute pairs parameters record site sphinxext worker"
-NOT_RESULTS = tuple(f"hyperlib.study.{name}" for name in _RUNNERS.split())
 # Chapters start in threads, and Python 3.11 counts the depth of syntax trees for all threads together: where a garbage
 # collection lets another one in, `ast.parse` can end in a SystemError (CPython's issue 106905, mended since).
 _PARSING = threading.Lock()
@@ -105,15 +103,21 @@ class Chapter:
         return notebook
 
     def ingredients(self) -> dict[str, Any]:
-        """All that the execution depends on."""
+        """All that the execution depends on, besides the files that it notes to have read.
+
+        `library` has every file of hyperlib that the code cells can reach, with a hash of each; none for cells that do
+        not parse, which will not run either.
+        """
         with _PARSING:
             code = [cell.source for cell in self.notebook().cells if cell.cell_type == "code"]
-            library = package_fingerprint("hyperlib", exclude=NOT_RESULTS)
+            try:
+                library = reached(python_of(code))
+            except SyntaxError:
+                library = {}
         return {
             "code": _sha256(json.dumps(code).encode()),
             "parameters": {"profile": self.edition.profile},
             "library": library,
-            "thesis": folder_hash(self.edition.root / "book" / "thesis"),
             "versions": versions(),
         }
 
@@ -136,6 +140,9 @@ class Chapter:
         for part, reason in _REASONS.items():
             if then.get(part) != now[part]:
                 return reason
+        for part, named in _NAMED.items():
+            if moved := _moved(then.get(part), now[part]):
+                return f"{_few([named(one) for one in moved])} changed"
         for result in facts.get("results", []):
             if file_hash(self.edition.results / result["path"]) != result["sha256"]:
                 return f"its result {result['path']} is missing or was changed"
@@ -165,13 +172,29 @@ class Chapter:
         return notebook
 
 
-_REASONS = {
-    "code": "its code cells changed",
-    "parameters": "its parameters changed",
-    "library": "hyperlib changed",
-    "thesis": "the thesis data in book/thesis changed",
-    "versions": "Python or a package has another version",
+_REASONS = {"code": "its code cells changed", "parameters": "its parameters changed"}
+_NAMED = {  # parts of which one can say what it was
+    "library": str,
+    "versions": lambda package: f"the version of {package}",
 }
+
+
+def python_of(cells: Iterable[str]) -> str:
+    """Code cells as one text of Python, magics written out as the calls that they are."""
+    transformer = TransformerManager()
+    return "\n".join(transformer.transform_cell(cell) for cell in cells)
+
+
+def _moved(then: object, now: dict[str, str]) -> list[str]:
+    """Names of which one side has another value, or none."""
+    then = then if isinstance(then, dict) else {}
+    return sorted(name for name in then.keys() | now.keys() if then.get(name) != now.get(name))
+
+
+def _few(names: list[str], most: int = 3) -> str:
+    """The first few names, and how many more there are."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 def file_hash(file: Path) -> str | None:
@@ -181,13 +204,6 @@ def file_hash(file: Path) -> str | None:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError:
         return None
-
-
-def folder_hash(folder: Path) -> str:
-    """SHA-256 over names and contents of all files below a folder (of nothing, if there is no folder)."""
-    files = sorted(file for file in folder.rglob("*") if file.is_file())
-    lines = (f"{file.relative_to(folder).as_posix()} {file_hash(file)}" for file in files)
-    return _sha256("\n".join(lines).encode())
 
 
 def _files(entry: Any) -> list[str]:

@@ -1,9 +1,10 @@
-"""Which code made a result: a hash over the syntax trees of a module and of what it imports.
+"""Which code made a result: hashes over the syntax trees of some code and of all that it imports from here.
 
-A stored zoo or an executed page is stale when the code that makes it has changed, and only then. So we hash
-what Python would compile, without comments, docstrings and positions: mending a typo in a comment retrains
-nothing. The walk over imports is static and never runs the code. It does not enter `hyperlib.study` from
-outside: that folder imports everything, and it orders experiments without taking part in them.
+A stored zoo or an executed page is stale when code that it can reach has changed, and only then. So we hash what Python
+would compile, without comments, docstrings and positions: mending a typo in a comment retrains nothing. The walk over
+imports is static and never runs the code. A lazy name leads to the module that holds it, and to nothing else. What
+cannot be followed (a package handed on as a whole, an import by a name that is only known when it runs) counts as all
+that could be meant.
 
 Empty fields of the trees are left out, so Python 3.11, 3.12 and 3.13 give the same hash for the same code.
 """
@@ -12,71 +13,80 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import os
 import platform
+import re
+import tomllib
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import cache, lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-STUDY = "hyperlib.study"
 EXPORTS = "_EXPORTS"  # a package's table of lazily imported names: {"Zoo": "hyperlib.zoos.zoo"}
-PACKAGES = ("torch", "numpy", "numba", "pandas", "scikit-learn", "matplotlib", "papermill")
 SOURCES = Path(__file__).resolve().parents[2]
+UNFORESEEN = {"importlib", "import_module", "__import__", "runpy", "exec", "eval", "get_ipython"}  # can run anything
 
 
-def code_fingerprint(module: str, exclude: Iterable[str] = (), sources: Path = SOURCES) -> str:
+def code_fingerprint(module: str, sources: Path = SOURCES) -> str:
     """SHA-256 (64 hexadecimal digits) of a module's code and of all it imports from its own package.
 
-    `module` is a dotted name, such as "hyperlib.zoos.population"; modules and folders named in `exclude` are
-    not entered. `sources` is the folder that holds the top-level package.
+    `module` is a dotted name, such as "hyperlib.zoos.population"; `sources` is the folder of the top-level package.
 
     Raises ModuleNotFoundError if there is no such module, SyntaxError if one of them does not parse.
     """
-    digest = hashlib.sha256()
-    for name in modules_behind(module, exclude, sources):
-        digest.update(f"{name} {_code_hash(module_file(name, sources))}\n".encode())
-    return digest.hexdigest()
+    files = module_files(module.split(".")[0], sources)
+    lines = [f"{name} {_source(name, files).hash}\n" for name in modules_behind([module], files)]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def modules_behind(module: str, exclude: Iterable[str] = (), sources: Path = SOURCES) -> list[str]:
-    """Sorted names of the module and of every module that it imports, directly or not."""
-    if module_file(module, sources) is None:
-        raise ModuleNotFoundError(f"There is no module {module} below {sources}; was it renamed?")
-    barred = {*exclude} if _inside(module, STUDY) else {*exclude, STUDY}
+def reached(code: str, package: str = "hyperlib", sources: Path = SOURCES) -> dict[str, str]:
+    """Every file of the package that this code can reach, with the SHA-256 of the file's own code.
+
+    Raises SyntaxError if the code, or a module behind it, does not parse.
+    """
+    files = module_files(package, sources)
+    named = [module for dotted in _named(ast.parse(code), package) for module in _meant(dotted, files)]
+    modules = modules_behind(named, files)
+    return {files[name].relative_to(sources).as_posix(): _source(name, files).hash for name in modules}
+
+
+def module_files(package: str = "hyperlib", sources: Path = SOURCES) -> dict[str, Path]:
+    """Every module of a package, by its dotted name, with its file."""
+    found = {}
+    for folder, _, names in os.walk(sources / package):
+        inside = os.path.relpath(folder, sources).replace(os.sep, ".")
+        for name in sorted(names):
+            if name.endswith(".py"):
+                found[f"{inside}.{name[:-3]}".removesuffix(".__init__")] = Path(folder, name)
+    return found
+
+
+def modules_behind(modules: Iterable[str], files: dict[str, Path]) -> list[str]:
+    """Sorted names of these modules and of every one that they import, directly or not, among these `files`."""
     found: set[str] = set()
-    waiting = [module]
+    waiting = list(modules)
     while waiting:
         name = waiting.pop()
-        if name not in found and not any(_inside(name, folder) for folder in barred):
+        if name not in found:
             found.add(name)
-            waiting.extend(_imports(name, sources))
+            waiting += [module for dotted in _source(name, files).named for module in _meant(dotted, files)]
+            waiting += _packages_run(name, files)
     return sorted(found)
 
 
-def package_fingerprint(package: str = "hyperlib", exclude: Iterable[str] = (), sources: Path = SOURCES) -> str:
-    """SHA-256 of every module of a package, imported or not, but for those in `exclude`."""
-    folder = sources / package.replace(".", "/")
-    barred = tuple(exclude)
-    digest = hashlib.sha256()
-    for file in sorted(folder.rglob("*.py")):
-        name = ".".join(file.relative_to(sources).with_suffix("").parts).removesuffix(".__init__")
-        if not any(_inside(name, other) for other in barred):
-            digest.update(f"{name} {_code_hash(file)}\n".encode())
-    return digest.hexdigest()
+def versions(packages: Iterable[str] | None = None) -> dict[str, str]:
+    """Versions of Python and of these packages, without them of all that the book is made with; "absent" if missing."""
+    names = book_packages() if packages is None else packages
+    return {"python": platform.python_version(), **{name: _version(name) for name in names}}
 
 
-def versions(packages: Iterable[str] = PACKAGES) -> dict[str, str]:
-    """Versions of Python and of the packages that numbers can depend on; "absent" for one not installed."""
-    return {"python": platform.python_version(), **{name: _version(name) for name in packages}}
-
-
-def module_file(module: str, sources: Path = SOURCES) -> Path | None:
-    """The file of a dotted module name, or None where no such module exists."""
-    place = sources.joinpath(*module.split("."))
-    for file in (place / "__init__.py", place.with_name(place.name + ".py")):
-        if file.is_file():
-            return file
-    return None
+@cache
+def book_packages(project: Path = SOURCES / "pyproject.toml") -> tuple[str, ...]:
+    """Every package that `pyproject.toml` names for the library and the book: each of them could move a number."""
+    facts = tomllib.loads(project.read_text(encoding="utf-8"))["project"]
+    wanted = [*facts["dependencies"], *facts["optional-dependencies"]["book"]]
+    return tuple(re.match(r"[\w.-]+", line)[0] for line in wanted)  # type: ignore[index]
 
 
 def _version(package: str) -> str:
@@ -86,80 +96,107 @@ def _version(package: str) -> str:
         return "absent"
 
 
-def _inside(module: str, folder: str) -> bool:
-    return module == folder or module.startswith(folder + ".")
+@dataclass(frozen=True)
+class _Source:
+    """What one file of code is, and what it names."""
+
+    hash: str
+    named: tuple[str, ...]  # dotted names of its own package
+    names: frozenset[str]  # that it gives itself
+    lazy: dict[str, str]  # names that it loads when they are asked for, and their modules
+    is_package: bool
 
 
-def _imports(module: str, sources: Path) -> Iterator[str]:
-    """Modules of the same top-level package that this one imports, anywhere in its code."""
-    top = module.split(".")[0]
-    for target, name in _import_statements(module, sources):
-        if target.split(".")[0] != top:
-            continue
-        yield from _packages_run(target, sources)
-        if name is None or name == "*":
-            yield target
-            yield from _exports(target, sources).values()
-        elif module_file(f"{target}.{name}", sources):
-            yield f"{target}.{name}"
-        else:
-            yield _exports(target, sources).get(name, target)
-    yield from _packages_run(module, sources)
+def _source(module: str, files: dict[str, Path]) -> _Source:
+    if module not in files:
+        raise ModuleNotFoundError(f"There is no module {module} among these {len(files)} files; was it renamed?")
+    state = files[module].stat()
+    return _parsed(files[module], module, state.st_mtime_ns, state.st_size)
 
 
-def _import_statements(module: str, sources: Path) -> Iterator[tuple[str, str | None]]:
-    """(module, name) for `from module import name`, (module, None) for `import module`; always absolute."""
-    file = module_file(module, sources)
-    if file is None:
-        return
-    package = module.split(".") if file.name == "__init__.py" else module.split(".")[:-1]
-    for node in ast.walk(_tree(file)):
+@lru_cache(maxsize=1024)
+def _parsed(file: Path, module: str, modified: int, size: int) -> _Source:
+    """One file, read again only after it changed."""
+    tree, is_package = ast.parse(file.read_bytes(), filename=str(file)), file.name == "__init__.py"
+    assigned = {ast.unparse(target): node.value for node in tree.body if isinstance(node, ast.Assign)
+                for target in node.targets}  # fmt: skip
+    lazy = dict(ast.literal_eval(assigned[EXPORTS])) if is_package and EXPORTS in assigned else {}
+    names = frozenset([*assigned, *(node.name for node in tree.body if hasattr(node, "name"))])
+    named = _named(tree, module.split(".")[0], module if is_package else module.rpartition(".")[0])
+    return _Source(hashlib.sha256(_dump(tree).encode()).hexdigest(), tuple(named), names, lazy, is_package)
+
+
+def _named(tree: ast.AST, package: str, inside: str = "") -> list[str]:
+    """Dotted names of the package that this code, itself `inside` a package, imports or uses anywhere in it."""
+    nodes = list(_run(tree))
+    found = [package] if any(_unforeseen(node) for node in nodes) else []
+    bound = set()  # names that stand for the package itself
+    for node in nodes:
         if isinstance(node, ast.Import):
-            yield from ((alias.name, None) for alias in node.names)
+            for alias in node.names:
+                if alias.name == package or alias.name.startswith(f"{package}."):
+                    found += [alias.name] if alias.name != package else []
+                    bound |= {alias.asname or package} if alias.name == package or not alias.asname else set()
         elif isinstance(node, ast.ImportFrom):
-            above = package[: len(package) - node.level + 1] if node.level else []
+            above = inside.split(".")[: inside.count(".") + 2 - node.level] if node.level else []
             target = ".".join([*above, *([node.module] if node.module else [])])
-            yield from ((target, alias.name) for alias in node.names)
+            if target.split(".")[0] == package:
+                found += [target if alias.name == "*" else f"{target}.{alias.name}" for alias in node.names]
+    owners = {id(node.value): node for node in nodes if isinstance(node, ast.Attribute)}
+    for node in nodes:
+        if isinstance(node, ast.Name) and node.id in bound:
+            words, at = [package], id(node)
+            while at in owners:
+                words.append(owners[at].attr)
+                at = id(owners[at])
+            found.append(".".join(words))
+    return list(dict.fromkeys(found))
 
 
-def _packages_run(module: str, sources: Path) -> Iterator[str]:
+def _run(tree: ast.AST) -> Iterator[ast.AST]:
+    """All nodes but those that only a type checker reads."""
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        if isinstance(node, ast.If) and ast.unparse(node.test).rpartition(".")[2] == "TYPE_CHECKING":
+            waiting += node.orelse
+        else:
+            waiting += ast.iter_child_nodes(node)
+
+
+def _unforeseen(node: ast.AST) -> bool:
+    """Whether this can import what no syntax tells; `network.eval()` cannot."""
+    if isinstance(node, ast.Attribute):
+        return node.attr in ("import_module", "__import__")
+    return (node.id if isinstance(node, ast.Name) else getattr(node, "name", None)) in UNFORESEEN
+
+
+def _meant(dotted: str, files: dict[str, Path]) -> Iterator[str]:
+    """Modules that a dotted name leads to.
+
+    A lazy name leads to its own module, `lib.zoos.grow.sow` to `lib.zoos.grow`, and a package that is handed on as such
+    to all that it holds.
+    """
+    at, *rest = dotted.split(".")
+    while rest and f"{at}.{rest[0]}" in files:
+        at, rest = f"{at}.{rest[0]}", rest[1:]
+    source = _source(at, files)
+    if rest and rest[0] in source.lazy:
+        yield source.lazy[rest[0]]
+    elif source.is_package and not (rest and rest[0] in source.names):
+        yield from (module for module in files if f"{module}.".startswith(f"{at}."))
+    else:
+        yield at
+
+
+def _packages_run(module: str, files: dict[str, Path]) -> Iterator[str]:
     """Packages above a module: Python runs each `__init__`. One with lazy names only says where they are."""
     parts = module.split(".")
     for depth in range(1, len(parts)):
         package = ".".join(parts[:depth])
-        if not _exports(package, sources):
+        if package in files and not _source(package, files).lazy:
             yield package
-
-
-def _exports(module: str, sources: Path) -> dict[str, str]:
-    """A package's lazy names and the modules that hold them; empty if it has none."""
-    file = module_file(module, sources)
-    if file is None or file.name != "__init__.py":
-        return {}
-    for node in _tree(file).body:
-        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
-        if any(isinstance(target, ast.Name) and target.id == EXPORTS for target in targets):
-            return dict(ast.literal_eval(node.value))  # type: ignore[union-attr]
-    return {}
-
-
-def _tree(file: Path) -> ast.Module:
-    state = file.stat()
-    return _parsed(file, state.st_mtime_ns, state.st_size)[0]
-
-
-def _code_hash(file: Path | None) -> str:
-    if file is None:
-        return "absent"
-    state = file.stat()
-    return _parsed(file, state.st_mtime_ns, state.st_size)[1]
-
-
-@lru_cache(maxsize=1024)
-def _parsed(file: Path, modified: int, size: int) -> tuple[ast.Module, str]:
-    """Syntax tree and hash of one file, read again only after it changed."""
-    tree = ast.parse(file.read_bytes(), filename=str(file))
-    return tree, hashlib.sha256(_dump(tree).encode()).hexdigest()
 
 
 def _dump(node: object) -> str:

@@ -8,29 +8,34 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
-
 import torch
 
 from hyperlib.representations.cores import one_core
 from hyperlib.representations.hyper_rep import HyperRep
 from hyperlib.store.record import heard, record_progress, record_seeds
+from hyperlib.study.study import CHECKPOINTS, Study
 from hyperlib.thesis.representation_recipes import RepresentationRecipe, representation_recipe
 
-if TYPE_CHECKING:
-    from hyperlib.study.study import Study
-
-CHECKPOINTS = 16  # of each model, our choice (as in chapter 3)
 _MAKERS = ["hyperlib.representations.hyper_rep", "hyperlib.representations.hyper_rep_file"]
 _FILE = "representation.safetensors"
 
 
-def train_side_by_side(study: Study, wanted: Sequence[tuple[str, int]]) -> list[HyperRep]:
-    """The representations (name, seed), in the order asked for; see `Study.representations`."""
+def representation(study: Study, name: str, seed: int = 0) -> HyperRep:
+    """The hyper-representation of that name, trained now on its zoo's training part if the store does not have it.
+
+    A killed training goes on where it stopped. `seed` is that of its initial weights, batches and views; the split of
+    the zoo stays. Raises ValueError for a name without a recipe.
+    """
+    return representations(study, [(name, seed)])[0]
+
+
+def representations(study: Study, wanted: Iterable[tuple[str, int]]) -> list[HyperRep]:
+    """Several (name, seed), in the same order; as many train side by side as torch has threads, one core each."""
+    wanted = list(wanted)
     recipes = [representation_recipe(name, study.profile) for name, _ in wanted]
     for zoo in dict.fromkeys(recipe.zoo for recipe in recipes):  # one after the other: each grows on all cores
         study.zoo(zoo)

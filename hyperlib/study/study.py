@@ -1,14 +1,15 @@
 """What a page asks for: zoos by name, results written down, published numbers beside ours.
 
 A `Study` is the book at one profile. It makes every zoo once (see `store`), writes every table that a page prints as a
-CSV, and finds the thesis's numbers for it. Pages hold no other machinery.
+CSV, and finds the thesis's numbers for it. What is learned from zoos stands beside it (`representations`), so that a
+page that asks for none does not depend on how they are made.
 """
 
 from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -17,14 +18,12 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from hyperlib.figures.plots import use_house_style
+from hyperlib.figures.style import use_house_style
 from hyperlib.files import paths
 from hyperlib.files.on_disk import write_whole
-from hyperlib.representations.hyper_rep import HyperRep
 from hyperlib.store.record import heard, record_progress, record_result, record_seeds, record_source
 from hyperlib.store.store import Store
 from hyperlib.study.parameters import check_parameters
-from hyperlib.study.representations import CHECKPOINTS, train_side_by_side
 from hyperlib.thesis import published
 from hyperlib.thesis.profiles import check_profile
 from hyperlib.thesis.recipes import zoo_recipe
@@ -34,6 +33,7 @@ from hyperlib.zoos.engines.choice import resolve_engine
 from hyperlib.zoos.population import train_population
 from hyperlib.zoos.zoo import Samples, Zoo
 
+CHECKPOINTS = 16  # of each model, our choice (as in chapter 3)
 _MAKERS = ["hyperlib.zoos.population", "hyperlib.zoos.zoo_files"]
 
 
@@ -108,18 +108,6 @@ class Study:
         """Training, validation and test checkpoints: 70/15/15 by model, so many evenly spaced epochs of each."""
         train, val, test = (part.spread(epochs) for part in self.zoo(name).split())
         return train, val, test
-
-    def representation(self, name: str, seed: int = 0) -> HyperRep:
-        """The hyper-representation of that name, trained now on its zoo's training part if the store does not have it.
-
-        A killed training goes on where it stopped. `seed` is that of its initial weights, batches and views; the split
-        of the zoo stays. Raises ValueError for a name without a recipe.
-        """
-        return self.representations([(name, seed)])[0]
-
-    def representations(self, wanted: Iterable[tuple[str, int]]) -> list[HyperRep]:
-        """Several (name, seed), in the same order; as many train side by side as torch has threads, one core each."""
-        return train_side_by_side(self, list(wanted))
 
     def publish(self, artefact_id: str, table: pd.DataFrame, part: str | None = None) -> pd.DataFrame:
         """Write a page's table as `<artefact id>[.<part>].csv` of this profile and give it back to be shown.

@@ -1,0 +1,59 @@
+"""Which code each page of the book hangs on: what its cells can reach, and no more."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from hyperlib.press.edition import Chapter, Edition, python_of
+from hyperlib.store.fingerprint import reached
+
+ROOT = Path(__file__).resolve().parents[1]
+CHAPTERS = {chapter.name.rpartition("/")[2]: chapter for chapter in Edition(ROOT, "quick").chapters()}
+
+
+@cache
+def files_behind(chapter: Chapter) -> frozenset[str]:
+    return frozenset(chapter.ingredients()["library"])
+
+
+def pages_on(file: str) -> set[str]:
+    return {name for name, chapter in CHAPTERS.items() if file in files_behind(chapter)}
+
+
+@pytest.mark.parametrize(
+    ("file", "pages"),
+    [
+        ("hyperlib/tasks/connectivity.py", {"02b_symmetries"}),
+        ("hyperlib/tasks/spectral_training.py", {"02a_weight_space"}),
+        ("hyperlib/tasks/reconstruction.py", {"04a_hyper_representations"}),
+        ("hyperlib/thesis/targets.py", {"cost_and_speed"}),
+        ("hyperlib/representations/training.py", {"04a_hyper_representations", "04b_model_properties"}),
+        ("hyperlib/zoos/engines/kernels/tiles.py", set(CHAPTERS)),
+        ("hyperlib/figures/movable.py", {"02a_weight_space", "02b_symmetries", "04a_hyper_representations"}),
+        ("hyperlib/figures/plots.py", set(CHAPTERS) - {"03b_mnist_seed", "cost_and_speed"}),  # these draw themselves
+        ("hyperlib/figures/diagrams.py", set()),
+    ],
+)
+def test_a_change_of_a_file_stales_the_pages_that_use_it(file, pages):
+    assert (ROOT / file).is_file() and pages_on(file) == pages
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_a_page_hangs_on_no_code_that_only_prints_it(name):
+    assert not [file for file in files_behind(CHAPTERS[name]) if file.startswith("hyperlib/press/")]
+
+
+def test_magics_in_a_cell_are_read():
+    assert reached(python_of(["%matplotlib inline\nimport hyperlib", "hyperlib.cka"])).keys() >= {
+        "hyperlib/weightspace/similarity.py",
+        "hyperlib/press/build.py",
+    }  # a magic can run anything
+
+
+def test_a_cell_that_does_not_parse_stops_no_other_page(tmp_path):
+    (tmp_path / "_toc.yml").write_text("root: broken\n")
+    (tmp_path / "broken.py").write_text("# %%\nfrom hyperlib import (\n")
+    assert Edition(tmp_path, "quick").chapters()[0].ingredients()["library"] == {}
