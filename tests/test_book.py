@@ -7,13 +7,13 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PAGES = [*sorted((ROOT / "book").glob("*.md")), *sorted((ROOT / "notebooks").glob("*.py"))]
-MODULES = sorted(path for path in (ROOT / "hyperlib").glob("*/*.py") if path.stem != "__init__")
+MODULES = sorted(path for path in (ROOT / "hyperlib").rglob("*.py") if path.stem != "__init__")
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: f"{path.parent.name}.{path.stem}")
 def test_the_architecture_page_names_every_module(module):
     rows = (ROOT / "book" / "architecture.md").read_text(encoding="utf-8").splitlines()
-    (row,) = [row for row in rows if row.startswith(f"| `hyperlib/{module.parent.name}`")]
+    (row,) = [row for row in rows if row.startswith(f"| `{module.parent.relative_to(ROOT).as_posix()}`")]
 
     assert f"`{module.stem}`" in row
 

