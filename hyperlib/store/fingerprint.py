@@ -23,7 +23,7 @@ from functools import cache, lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-EXPORTS = "_EXPORTS"  # a package's table of lazily imported names: {"Zoo": "hyperlib.zoos.zoo"}
+EXPORTS = "_EXPORTS"  # a package's table of names that it loads when asked: {"zoos.zoo": "Samples Zoo"}
 SOURCES = Path(__file__).resolve().parents[2]
 UNFORESEEN = {"importlib", "import_module", "__import__", "runpy", "exec", "eval", "get_ipython"}  # can run anything
 
@@ -120,7 +120,8 @@ def _parsed(file: Path, module: str, modified: int, size: int) -> _Source:
     tree, is_package = ast.parse(file.read_bytes(), filename=str(file)), file.name == "__init__.py"
     assigned = {ast.unparse(target): node.value for node in tree.body if isinstance(node, ast.Assign)
                 for target in node.targets}  # fmt: skip
-    lazy = dict(ast.literal_eval(assigned[EXPORTS])) if is_package and EXPORTS in assigned else {}
+    table = ast.literal_eval(assigned[EXPORTS]) if is_package and EXPORTS in assigned else {}
+    lazy = {name: f"{module}.{place}" for place, names in table.items() for name in names.split()}
     names = frozenset([*assigned, *(node.name for node in tree.body if hasattr(node, "name"))])
     named = _named(tree, module.split(".")[0], module if is_package else module.rpartition(".")[0])
     return _Source(hashlib.sha256(_dump(tree).encode()).hexdigest(), tuple(named), names, lazy, is_package)
