@@ -18,7 +18,7 @@ from filelock import FileLock
 from small_book import FAILS, PUBLISHES, make_book
 
 from hyperlib.files.on_disk import write_whole
-from hyperlib.press import build, edition, worker
+from hyperlib.press import build, staleness, worker
 from hyperlib.press.cost import clock
 from hyperlib.press.edition import Edition
 from hyperlib.press.execute import execute
@@ -117,17 +117,17 @@ def test_what_changed_behind_a_chapter_is_named(good, monkeypatch):
     }
     for reason, change in changes.items():
         with monkeypatch.context() as patch:
-            patch.setattr(edition, "reached", lambda _, change=change: then["library"] | change)
+            patch.setattr(staleness, "reached", lambda _, change=change: then["library"] | change)
             assert good.staleness() == reason
     with monkeypatch.context() as patch:
-        patch.setattr(edition, "versions", lambda: then["versions"] | {"scipy": "0", "plotly": "0"})
+        patch.setattr(staleness, "versions", lambda: then["versions"] | {"scipy": "0", "plotly": "0"})
         assert good.staleness() == "the version of plotly, the version of scipy changed"
 
 
 def test_status_says_what_changed_and_what_a_run_would_cost(executed, good, monkeypatch, capsys):
     then = good.last_execution()
     moved = then["ingredients"]["library"] | {"hyperlib/store/record.py": "other"}
-    monkeypatch.setattr(edition, "reached", lambda _: moved)
+    monkeypatch.setattr(staleness, "reached", lambda _: moved)
     monkeypatch.setenv("HYPERLIB_RESULTS", str(executed[0] / "results"))
     assert build.main(["status", "--profile", "quick"], root=executed[0]) == 0
     line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("notebooks/good"))

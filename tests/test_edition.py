@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from hyperlib.press.edition import Chapter, Edition, python_of
+from hyperlib.press.edition import Chapter, Edition
+from hyperlib.press.staleness import python_of
 from hyperlib.store.fingerprint import reached
 
 ROOT = Path(__file__).resolve().parents[1]

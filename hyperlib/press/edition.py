@@ -9,7 +9,6 @@ sentences.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import threading
 from collections.abc import Iterable
@@ -20,11 +19,10 @@ from typing import Any
 import jupytext
 import nbformat
 import yaml
-from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
 
 from hyperlib.files import paths
-from hyperlib.store.fingerprint import reached, versions
+from hyperlib.press.staleness import file_hash, ingredients, what_changed
 from hyperlib.study.parameters import is_injected
 from hyperlib.thesis.profiles import check_profile
 
@@ -103,23 +101,10 @@ class Chapter:
         return notebook
 
     def ingredients(self) -> dict[str, Any]:
-        """All that the execution depends on, besides the files that it notes to have read.
-
-        `library` has every file of hyperlib that the code cells can reach, with a hash of each; none for cells that do
-        not parse, which will not run either.
-        """
+        """All that the execution depends on, besides the files that it notes to have read (see `staleness`)."""
         with _PARSING:
-            code = [cell.source for cell in self.notebook().cells if cell.cell_type == "code"]
-            try:
-                library = reached(python_of(code))
-            except SyntaxError:
-                library = {}
-        return {
-            "code": _sha256(json.dumps(code).encode()),
-            "parameters": {"profile": self.edition.profile},
-            "library": library,
-            "versions": versions(),
-        }
+            cells = [cell.source for cell in self.notebook().cells if cell.cell_type == "code"]
+            return ingredients(cells, {"profile": self.edition.profile})
 
     def last_execution(self) -> dict[str, Any]:
         """The JSON file of the last whole execution; empty if there is none that can be read."""
@@ -136,20 +121,8 @@ class Chapter:
             return "not executed yet"
         if facts.get("notebook") != file_hash(self.executed):
             return "its executed notebook is damaged"
-        then, now = facts.get("ingredients", {}), self.ingredients()
-        for part, reason in _REASONS.items():
-            if then.get(part) != now[part]:
-                return reason
-        for part, named in _NAMED.items():
-            if moved := _moved(then.get(part), now[part]):
-                return f"{_few([named(one) for one in moved])} changed"
-        for result in facts.get("results", []):
-            if file_hash(self.edition.results / result["path"]) != result["sha256"]:
-                return f"its result {result['path']} is missing or was changed"
-        for source in facts.get("sources", []):
-            if file_hash(self.edition.root / source["path"]) != source["sha256"]:
-                return f"{source['path']}, which it reads, changed"
-        return None
+        folders = {"results": self.edition.results, "sources": self.edition.root}
+        return what_changed(facts, self.ingredients(), folders)
 
     def shown(self) -> NotebookNode:
         """The source with the outputs of its execution, as the page shows it.
@@ -172,40 +145,6 @@ class Chapter:
         return notebook
 
 
-_REASONS = {"code": "its code cells changed", "parameters": "its parameters changed"}
-_NAMED = {  # parts of which one can say what it was
-    "library": str,
-    "versions": lambda package: f"the version of {package}",
-}
-
-
-def python_of(cells: Iterable[str]) -> str:
-    """Code cells as one text of Python, magics written out as the calls that they are."""
-    transformer = TransformerManager()
-    return "\n".join(transformer.transform_cell(cell) for cell in cells)
-
-
-def _moved(then: object, now: dict[str, str]) -> list[str]:
-    """Names of which one side has another value, or none."""
-    then = then if isinstance(then, dict) else {}
-    return sorted(name for name in then.keys() | now.keys() if then.get(name) != now.get(name))
-
-
-def _few(names: list[str], most: int = 3) -> str:
-    """The first few names, and how many more there are."""
-    more = len(names) - most
-    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
-
-
-def file_hash(file: Path) -> str | None:
-    """SHA-256 of a file, None if it is not there."""
-    try:
-        with file.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError:
-        return None
-
-
 def _files(entry: Any) -> list[str]:
     """All `root` and `file` values of a table of contents, in reading order."""
     if isinstance(entry, list):
@@ -225,6 +164,3 @@ def _is_notebook(root: Path, name: str) -> bool:
         )
     return source.is_file()
 
-
-def _sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()

@@ -23,7 +23,8 @@ from typing import Any, TextIO
 
 from hyperlib.files.on_disk import write_whole
 from hyperlib.press.cost import clock, cores
-from hyperlib.press.edition import Chapter, Edition, file_hash
+from hyperlib.press.edition import Chapter, Edition
+from hyperlib.press.staleness import file_hash
 from hyperlib.store.record import VARIABLE, last_progress, read_record
 
 Say = Callable[[str], None]

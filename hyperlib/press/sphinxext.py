@@ -27,7 +27,9 @@ from sphinx.util import logging
 
 from hyperlib.figures.movable import LIVE, WORDS, live_html
 from hyperlib.press.cost import clock
-from hyperlib.press.edition import Chapter, Edition, file_hash
+from hyperlib.press.edition import Chapter, Edition
+from hyperlib.press.staleness import file_hash, fingerprint
+from hyperlib.store.manifest import KEYED_PACKAGES
 
 LOGGER = logging.getLogger(__name__)
 MATHJAX = ("tex-chtml.js", "output/chtml/fonts/woff-v2", "input/tex/extensions")
@@ -145,8 +147,8 @@ def provenance(chapter: Chapter, stale: str | None = None) -> str:
     rows = {
         "Profile": profile,
         "Seeds": "; ".join(f"{what}: {seeds}" for what, seeds in facts["seeds"].items()),
-        "Code": f"hyperlib `{used['library'][:12]}`, this chapter `{used['code'][:12]}`",
-        "Versions": ", ".join(f"{name} {number}" for name, number in used["versions"].items()),
+        "Code": f"hyperlib `{fingerprint(used['library'])[:12]}`, this chapter `{used['code'][:12]}`",
+        "Versions": ", ".join(f"{name} {used['versions'][name]}" for name in ("python", *KEYED_PACKAGES)),
         "Executed": f"{facts['date'].replace('T', ' ')[:16]} UTC, in {clock(facts['seconds'])}",
         "Out of date": stale or "",
     }
