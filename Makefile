@@ -14,7 +14,7 @@ BEGAN := $(shell date +%s)
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help env test test-slow run html book results check sync bench clean
+.PHONY: help env test test-slow run html book results status check sync bench clean
 
 help:  ## this list
 	@echo "make TARGET [PROFILE=quick|laptop|paper] [PYTHON=python3.12] [JOBS=2] [CHAPTER=03b_mnist_seed]"
@@ -33,13 +33,16 @@ run: env  ## execute the chapters that are stale (or CHAPTER alone)
 	@$(BUILD) run --profile $(PROFILE) --jobs $(JOBS) $(ONLY)
 
 html: env  ## build the pages from what is executed
-	@$(BUILD) html --profile $(PROFILE)
+	@$(BUILD) html --profile $(PROFILE) $(ONLY)
 
 book: env  ## all of it: environment, chapters, pages
-	@$(BUILD) book --profile $(PROFILE) --jobs $(JOBS) --since $(BEGAN)
+	@$(BUILD) book --profile $(PROFILE) --jobs $(JOBS) --since $(BEGAN) $(ONLY)
 
-results: env  ## copy the CSVs of a complete run (or of CHAPTER) to book/results/PROFILE, and those of bench, for a commit
-	@$(BUILD) results --profile $(PROFILE) $(ONLY)
+status: env  ## say for each chapter what makes it stale, and what its last run cost
+	@$(BUILD) status --profile $(PROFILE)
+
+results: env  ## copy the CSVs of a complete run (or of CHAPTER) and of bench to book/results, for a commit (PRUNE=1 removes)
+	@$(BUILD) results --profile $(PROFILE) $(ONLY) $(if $(PRUNE),--prune)
 
 check: env  ## before a push: style, pairs, tests
 	$(RUN) -m ruff check

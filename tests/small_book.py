@@ -67,13 +67,14 @@ raise ValueError("two and two is five")
 
 
 def make_book(folder: Path, **chapters: str) -> Path:
-    """Write `_toc.yml`, an index and the chapters' sources: name and cells behind the parameters."""
+    """Write `_toc.yml`, an index and the chapters' sources: names, and cells behind the parameters or all of them."""
     (folder / "book").mkdir(parents=True)
     (folder / "notebooks").mkdir()
     (folder / "book" / "index.md").write_text("# A small book\n\nWith an index.\n", encoding="utf-8")
     lines = ["format: jb-book", "root: book/index", "chapters:"]
     for name, cells in chapters.items():
         lines.append(f"  - file: notebooks/{name}")
-        (folder / "notebooks" / f"{name}.py").write_text(HEADER + cells, encoding="utf-8")
+        source = cells if cells.startswith("# ---") else HEADER + cells
+        (folder / "notebooks" / f"{name}.py").write_text(source, encoding="utf-8")
     (folder / "_toc.yml").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return folder

@@ -15,13 +15,16 @@ from pathlib import Path
 import nbformat
 import pytest
 from filelock import FileLock
-from small_book import FAILS, PUBLISHES, make_book
+from small_book import FAILS, HEADER, PUBLISHES, make_book
 
+from hyperlib.files import paths
 from hyperlib.files.on_disk import write_whole
-from hyperlib.press import build, staleness, worker
+from hyperlib.images.files import data_folder
+from hyperlib.press import build, edition, staleness, worker
 from hyperlib.press.cost import clock
 from hyperlib.press.edition import Edition
 from hyperlib.press.execute import execute
+from hyperlib.press.kernel import foreign_library
 from hyperlib.press.site import promote_results
 
 SLEEPS = "# %%\nimport time\ntime.sleep(60)\n"
@@ -192,7 +195,10 @@ def test_fresh_results_are_promoted_and_old_ones_removed(executed):
     committed.mkdir(parents=True)
     (committed / "old.csv").write_text("b\n")
     quick = Edition(root, "quick")
-    assert promote_results(quick) == ["added quick/sum.csv", f"removed {Path('book/results/quick/old.csv')}"]
+    with pytest.raises(ValueError, match=r"Nothing was promoted: old\.csv in .* would be removed"):
+        promote_results(quick)
+    assert [file.name for file in committed.iterdir()] == ["old.csv"]
+    assert promote_results(quick, prune=True) == ["added quick/sum.csv", "removed quick/old.csv"]
     assert (committed / "sum.csv").read_text() == "a,sum\n1,2\n"
     assert promote_results(quick) == []
     (root / "_toc.yml").write_text(toc)
@@ -212,6 +218,126 @@ def test_results_of_one_chapter_are_promoted_alone_and_remove_nothing(executed):
     with pytest.raises(ValueError, match="has no chapter 'worse'"):
         promote_results(quick, ["worse"])
     shutil.rmtree(target)
+
+
+def test_a_run_without_results_is_promoted_by_nobody(tmp_path, monkeypatch):
+    """Not even where files may be removed: that it published nothing is no reason to delete what is committed."""
+    root = make_book(tmp_path / "clone", silent="# %%\n1 + 1\n")
+    committed = root / "book/results/quick/sum.csv"
+    committed.parent.mkdir(parents=True)
+    committed.write_text("a\n")
+    monkeypatch.setattr(edition.Chapter, "staleness", lambda _: None)
+    monkeypatch.setattr(edition.Chapter, "last_execution", lambda _: {"results": []})
+    with pytest.raises(ValueError, match="its chapters published none"):
+        promote_results(Edition(root, "quick"), prune=True)
+    assert committed.is_file()
+
+
+WRITES_ELSEWHERE = """# %%
+from pathlib import Path
+from hyperlib.store.record import record_result
+record_result(Path("elsewhere.csv"))
+"""
+
+
+def test_results_that_would_not_be_kept_are_a_failure(tmp_path):
+    root = make_book(tmp_path / "clone", lost=WRITES_ELSEWHERE)
+    (run,) = execute(Edition(root, "quick"), say=lambda _: None)
+    assert "elsewhere.csv, which is not below" in run.failure
+    assert Edition(root, "quick").chapters()[0].staleness() == "not executed yet"
+
+
+# ---------------------------------------------------------------- whatever the reader's machine says
+
+
+HEADERS = {  # ways of writing a cell of parameters
+    "own": '# Parameters\nprofile = "laptop"',
+    "typed": 'from typing import Literal\nprofile: Literal["quick", "laptop"] = "laptop"',
+    "pair": 'profile, models = "laptop", 5',
+}
+
+
+@pytest.fixture(scope="module")
+def abroad(tmp_path_factory):
+    """A book run where `python3` is a kernel of elsewhere, with another hyperlib, and where folders are relative."""
+    place = tmp_path_factory.mktemp("abroad")
+    sources = {name: HEADER.replace('profile = "laptop"', cell) + PUBLISHES for name, cell in HEADERS.items()}
+    root = make_book(place / "clone", **sources)
+    spec = place / "jupyter/kernels/python3/kernel.json"
+    spec.parent.mkdir(parents=True)
+    spec.write_text(json.dumps({"argv": ["false"], "display_name": "Python 3", "language": "python"}))
+    (place / "other/hyperlib").mkdir(parents=True)
+    (place / "other/hyperlib/__init__.py").write_text("raise ImportError('another hyperlib')\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(place)
+        patch.setenv("JUPYTER_PATH", str(place / "jupyter"))
+        patch.setenv("PYTHONPATH", str(place / "other"))
+        patch.setenv("HYPERLIB_RESULTS", "out")
+        assert build.main(["run", "--profile", "quick"], root) == 0
+    return place, Edition(root, "quick").chapters()
+
+
+def test_chapters_run_in_the_builds_own_python_and_results_lie_where_the_user_said(abroad):
+    place, chapters = abroad
+    assert (place / "out/quick/sum.csv").is_file()
+    assert [chapter.last_execution()["results"][0]["path"] for chapter in chapters] == ["sum.csv"] * len(HEADERS)
+
+
+def test_every_way_of_writing_parameters_is_heard_and_shows_its_outputs(abroad, monkeypatch):
+    monkeypatch.setenv("HYPERLIB_RESULTS", str(abroad[0] / "out"))
+    for chapter in abroad[1]:
+        assert chapter.staleness() is None and chapter.fits()
+        shown = [cell for cell in chapter.shown().cells if cell.cell_type == "code"]
+        assert shown[0].source == 'profile = "quick"' and any(cell.outputs for cell in shown), chapter.name
+
+
+def test_a_python_that_would_import_another_hyperlib_is_named(abroad, monkeypatch):
+    other = abroad[0] / "third"
+    (other / "hyperlib").mkdir(parents=True)
+    (other / "hyperlib/__init__.py").write_text("")
+    monkeypatch.setenv("PYTHONPATH", str(other))
+    assert f"import hyperlib from {other}, but this build is of " in foreign_library(abroad[0])
+    monkeypatch.delenv("PYTHONPATH")
+    assert foreign_library(abroad[0]) is None
+
+
+@pytest.mark.parametrize("variable", paths.VARIABLES)
+def test_folders_named_by_a_variable_are_absolute_and_know_the_home(variable, tmp_path, monkeypatch):
+    found = {"HYPERLIB_DATA": data_folder, "HYPERLIB_STORE": paths.store_folder,
+             "HYPERLIB_RESULTS": lambda: paths.results_folder("quick").parent}[variable]  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path / "home"))
+    for said, meant in {"out": "out", "~/out": "home/out", str(tmp_path / "x"): "x"}.items():
+        monkeypatch.setenv(variable, said)
+        assert found() == tmp_path / meant
+        paths.settle_variables()
+        monkeypatch.chdir("/")
+        assert found() == tmp_path / meant
+        monkeypatch.chdir(tmp_path)
+
+
+def test_a_console_without_the_letters_of_a_path_ends_no_build(tmp_path):
+    root = make_book(tmp_path / "Łódź clone", good=PUBLISHES, bad='# %%\nraise ValueError("żle")\n')
+    code = "import sys; from pathlib import Path; from hyperlib.press.build import main; "
+    code += f"sys.exit(main(['run'], Path({str(root)!r})))"
+    environment = {**os.environ, "PYTHONIOENCODING": "cp1252", "HYPERLIB_RESULTS": str(root / "_build/results")}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=False, timeout=120)
+    assert done.returncode == 1 and b"notebooks/good: done" in done.stdout, done.stderr
+    assert b"FAILED: notebooks/bad in code cell 2" in done.stderr and b"\\u017cle" in done.stderr
+
+
+def test_line_ends_of_a_clone_change_no_checksum(tmp_path):
+    (tmp_path / "unix.csv").write_bytes(b"a,b\n1,2\n")
+    (tmp_path / "windows.csv").write_bytes(b"a,b\r\n1,2\r\n")
+    (tmp_path / "other.csv").write_bytes(b"a,b\n1,3\n")
+    unix, windows, other = (staleness.file_hash(tmp_path / f"{name}.csv") for name in ("unix", "windows", "other"))
+    assert unix == windows != other
+
+
+def test_a_step_of_the_whole_book_takes_no_single_chapter(executed, capsys):
+    assert build.main(["book", "--only", "good"], executed[0]) == 2
+    assert "book is of all chapters; use run" in capsys.readouterr().err
 
 
 def test_unknown_profile_is_one_sentence(capsys):

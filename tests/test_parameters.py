@@ -11,44 +11,83 @@ import nbformat
 import pytest
 from small_book import HEADER
 
-from hyperlib.study.parameters import check_parameters, unknown_parameters
+from hyperlib.study.parameters import assigned_names, check_parameters, fault_of
 
 PARAMETERS = 'profile = "laptop"'
 
 
-def test_known_names_pass():
-    assert unknown_parameters(["", PARAMETERS, '# Parameters\nprofile = "quick"\n', "x = 1"]) == []
+INJECTED = '# Parameters\nprofile = "quick"\n'
 
 
-def test_unknown_names_are_found_in_order():
-    cells = ["", PARAMETERS, '# Parameters\nprofil = "quick"\nseed: int = 3\n']
-    assert unknown_parameters(cells) == ["profil", "seed"]
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["", PARAMETERS, INJECTED, "x = 1"],
+        ["", PARAMETERS + "\nseed = 1", "# Parameters\nseed = 3\n"],
+        ["# Parameters\n" + PARAMETERS + "\nmodels = 5", "study = 1"],  # the notebook's own, run by hand
+        ["# Parameters\n" + PARAMETERS, INJECTED],
+        ["profile, models = 'laptop', 5", "# Parameters\nmodels = 3\n"],
+        ["models: int = 5", "# Parameters\nmodels = 3\n"],
+        ["%matplotlib inline", "!ls"],
+    ],
+)
+def test_known_names_pass(cells):
+    assert fault_of(cells) is None
 
 
-def test_names_of_the_parameters_cell_are_known():
-    assert unknown_parameters(["", PARAMETERS + "\nseed = 1", "# Parameters\nseed = 3\n"]) == []
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [
+        (["", PARAMETERS, "# Parameters\nprofil = 1\nseed: int = 3\n"], "parameter 'profil', 'seed'; it has profile."),
+        (["", PARAMETERS + "\nmodels = 1", "# Parameters\nmodles = 3\n"], "'modles'; it has profile, models."),
+        (["# Parameters\nmodels = 3\n"], "no parameter 'models'"),
+        ([INJECTED, "import os", PARAMETERS], "'profile' was undone by a later cell"),
+        (["# Parameters\nmodels = 3\n", PARAMETERS + "\nmodels = 5"], "'models' was undone by a later cell"),
+    ],
+)  # fmt: skip
+def test_a_value_that_the_notebook_does_not_hear_is_an_error(cells, said):
+    assert said in fault_of(cells)
 
 
-def test_without_a_parameters_cell_papermill_injects_first():
-    assert unknown_parameters(["# Parameters\nmodels = 3\n"]) == ["models"]
-
-
-def test_cells_with_magics_are_no_parameters():
-    assert unknown_parameters(["%matplotlib inline", "!ls"]) == []
+@pytest.mark.parametrize(
+    ("source", "names"),
+    [
+        ('profile: Literal["quick", "laptop"] = "laptop"', ["profile"]),
+        ('profile, models = "laptop", 5', ["profile", "models"]),
+        ("first, *rest = 1, 2", ["first", "rest"]),
+        ("a = b = 1\nc += 1", ["a", "b", "c"]),
+        ("x = [y for y in z]\ntable[key] = 1\nowner.name = 2", ["x"]),
+        ("def f():\n    g = 1", []),
+        ("%magic", []),
+    ],
+)
+def test_assigned_names_are_read_off_the_syntax(source, names):
+    assert assigned_names(source) == names
 
 
 def test_outside_a_notebook_there_is_nothing_to_check():
     check_parameters()
 
 
-@pytest.mark.parametrize(("name", "works"), [("profile", True), ("profil", False)])
-def test_plain_papermill_from_any_folder(tmp_path: Path, name: str, works: bool):
+OWN = HEADER.replace('profile = "laptop"', '# Parameters\nprofile = "laptop"')
+UNTAGGED = HEADER.replace(' tags=["parameters"]', "")
+
+
+@pytest.mark.parametrize(
+    ("header", "name", "said"),
+    [
+        (HEADER, "profile", ""),
+        (OWN, "profile", ""),
+        (HEADER, "profil", "This notebook has no parameter 'profil'; it has profile."),
+        (UNTAGGED, "profile", "The value given for 'profile' was undone by a later cell"),
+    ],
+    ids=["known", "own comment", "misspelt", "no tag"],
+)
+def test_plain_papermill_from_any_folder(tmp_path: Path, header: str, name: str, said: str):
     cells = "# %%\nfrom hyperlib.study.parameters import check_parameters\ncheck_parameters()\n"
-    notebook = jupytext.reads(HEADER + cells, fmt="py:percent")
+    notebook = jupytext.reads(header + cells, fmt="py:percent")
     (tmp_path / "in").mkdir()
     nbformat.write(notebook, tmp_path / "in" / "page.ipynb")
     command = [sys.executable, "-m", "papermill", "in/page.ipynb", "out.ipynb", "-p", name, "quick"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
-    assert (done.returncode == 0) == works, done.stderr
-    if not works:
-        assert "This notebook has no parameter 'profil'; it has profile." in done.stderr
+    assert (done.returncode == 0) == (not said) and said in done.stderr, done.stderr

@@ -2,14 +2,29 @@
 
 Everything made by a run lies below `_build/`, which git ignores; only `make results` copies small CSVs to
 `book/results/`. Notebooks run from any folder, so the repository is found from this file, never from the current
-folder. Two environment variables move the outputs: `HYPERLIB_STORE` (zoos and representations) and
-`HYPERLIB_RESULTS` (fresh CSVs).
+folder. Three environment variables move folders: `HYPERLIB_DATA` (image sets), `HYPERLIB_STORE` (zoos and
+representations) and `HYPERLIB_RESULTS` (fresh CSVs). In all of them `~` is the user's home, and a relative path starts
+where the command was given.
 """
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+
+VARIABLES = ("HYPERLIB_DATA", "HYPERLIB_STORE", "HYPERLIB_RESULTS")
+
+
+def folder_named(variable: str, default: Path | str) -> Path:
+    """The folder that an environment variable names, or else the default; absolute."""
+    return Path(os.path.expanduser(os.environ.get(variable) or default)).absolute()
+
+
+def settle_variables() -> None:
+    """Make the variables absolute now, so that they mean the same to processes that work in other folders."""
+    for variable in VARIABLES:
+        if os.environ.get(variable):
+            os.environ[variable] = str(folder_named(variable, ""))
 
 
 def root() -> Path:
@@ -33,13 +48,12 @@ def build_folder() -> Path:
 
 def store_folder() -> Path:
     """Zoos and representations, made once: `HYPERLIB_STORE`, or `_build/store`."""
-    return Path(os.environ.get("HYPERLIB_STORE") or build_folder() / "store")
+    return folder_named("HYPERLIB_STORE", build_folder() / "store")
 
 
 def results_folder(profile: str, clone: Path | None = None) -> Path:
     """Fresh CSVs of one profile: below `HYPERLIB_RESULTS`, or `_build/results` of this (or another) clone."""
-    base = os.environ.get("HYPERLIB_RESULTS") or (clone or root()) / "_build" / "results"
-    return Path(base) / profile
+    return folder_named("HYPERLIB_RESULTS", (clone or root()) / "_build" / "results") / profile
 
 
 def committed_folder(name: str) -> Path:

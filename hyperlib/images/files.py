@@ -24,6 +24,8 @@ from pathlib import Path
 import numpy as np
 from platformdirs import user_cache_dir
 
+from hyperlib.files.paths import folder_named
+
 DEBIAN_FASHION = Path("/usr/share/datasets/fashion-mnist")
 MAX_BYTES = 2**30  # of one array; the largest published one has 0.23 GB
 DIGITS = tuple("0123456789")
@@ -109,7 +111,7 @@ PUBLISHED: dict[str, PublishedSet] = {
 def data_folder(folder: Path | str | None = None) -> Path:
     """Where image sets lie: `folder`, else `HYPERLIB_DATA`, else a cache folder of this user."""
     cache = user_cache_dir("hyperlib-thesis-companion", appauthor=False)
-    return Path(folder or os.environ.get("HYPERLIB_DATA") or cache).expanduser().absolute()
+    return Path(folder).expanduser().absolute() if folder else folder_named("HYPERLIB_DATA", cache)
 
 
 _PARTS = (("train", "x"), ("train", "y"), ("test", "x"), ("test", "y"))

@@ -24,6 +24,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from hyperlib.files import paths
+from hyperlib.files.console import speak_plainly
 from hyperlib.files.on_disk import disk_is_full, write_whole
 from hyperlib.press.cost import clock, peak_memory
 from hyperlib.press.edition import Edition
@@ -35,8 +36,12 @@ STEPS = ("book", "run", "html", "results", "status")
 
 def main(arguments: Sequence[str] | None = None, root: Path | None = None) -> int:
     """Run one step; 0 if all went well, 1 if a chapter or page failed, 2 if it could not be done at all."""
+    speak_plainly()
+    paths.settle_variables()
     options = _options(arguments)
     try:
+        if options.only and options.step not in ("run", "results"):
+            raise ValueError(f"{options.step} is of all chapters; use run (or results) for {', '.join(options.only)}.")
         edition = Edition(root or paths.root(), options.profile)
         if options.step == "status":
             return _status(edition)
@@ -94,6 +99,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--profile", default="quick", help="quick, laptop or paper (default: quick)")
     parser.add_argument("--jobs", type=int, default=2, help="chapters executed at a time (default: 2)")
     parser.add_argument("--only", nargs="+", default=(), metavar="CHAPTER", help="run, results: only these")
+    parser.add_argument("--prune", action="store_true", help="results: remove committed files that no chapter makes")
     parser.add_argument("--force", action="store_true", help="execute chapters even if they are up to date")
     parser.add_argument("--since", type=float, help=argparse.SUPPRESS)  # when make began, for the cost
     return parser.parse_args(arguments)
@@ -132,8 +138,8 @@ def _book(edition: Edition, options: argparse.Namespace) -> int:
 
 
 def _results(edition: Edition, options: argparse.Namespace) -> int:
-    _tell(BENCHMARKS, promote_benchmarks(edition))  # first: the page that reads them cannot be executed without
-    _tell(edition.profile, promote_results(edition, options.only))
+    _tell(BENCHMARKS, promote_benchmarks(edition, options.prune))  # first: the page that reads them needs them to run
+    _tell(edition.profile, promote_results(edition, options.only, options.prune))
     return 0
 
 

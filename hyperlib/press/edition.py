@@ -22,14 +22,13 @@ import yaml
 from nbformat import NotebookNode
 
 from hyperlib.files import paths
+from hyperlib.press.kernel import METADATA
 from hyperlib.press.staleness import file_hash, ingredients, what_changed
-from hyperlib.study.parameters import is_injected
 from hyperlib.thesis.profiles import check_profile
 
 # Chapters start in threads, and Python 3.11 counts the depth of syntax trees for all threads together: where a garbage
 # collection lets another one in, `ast.parse` can end in a SystemError (CPython's issue 106905, mended since).
 _PARSING = threading.Lock()
-KERNEL = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
 
 
 @dataclass(frozen=True)
@@ -94,7 +93,7 @@ class Chapter:
     def notebook(self) -> NotebookNode:
         """The source as a notebook without outputs, its cell ids fixed by their place."""
         notebook = jupytext.read(self.source, fmt="py:percent")
-        notebook.metadata = nbformat.from_dict(KERNEL)
+        notebook.metadata = nbformat.from_dict(METADATA)
         notebook.nbformat, notebook.nbformat_minor = 4, 5
         for place, cell in enumerate(notebook.cells):
             cell["id"] = f"cell-{place}"
@@ -103,7 +102,7 @@ class Chapter:
     def ingredients(self) -> dict[str, Any]:
         """All that the execution depends on, besides the files that it notes to have read (see `staleness`)."""
         with _PARSING:
-            cells = [cell.source for cell in self.notebook().cells if cell.cell_type == "code"]
+            cells = [cell.source for cell in _code(self.notebook())]
             return ingredients(cells, {"profile": self.edition.profile})
 
     def last_execution(self) -> dict[str, Any]:
@@ -127,22 +126,35 @@ class Chapter:
     def shown(self) -> NotebookNode:
         """The source with the outputs of its execution, as the page shows it.
 
-        The cell of parameters shows the values that were used. Code cells are matched by their order, which
-        the ingredients guarantee; an execution of other code gives no outputs at all.
+        The cell of parameters shows the values that were used. Code cells are matched by their order; an execution of
+        other code gives no outputs at all, which `fits` tells.
         """
-        notebook = self.notebook()
-        cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
-        ran = nbformat.read(self.executed, as_version=4) if self.executed.is_file() else NotebookNode(cells=[])
-        run = [cell for cell in ran.cells if cell.cell_type == "code"]
-        injected = [cell for cell in run if is_injected(cell.source)]
-        run = [cell for cell in run if cell not in injected]
-        if [cell.source for cell in cells] == [cell.source for cell in run]:
-            for cell, executed in zip(cells, run, strict=True):
+        notebook, (injected, run) = self.notebook(), self._ran()
+        if self.fits():
+            for cell, executed in zip(_code(notebook), run, strict=True):
                 cell.outputs, cell.execution_count = executed.outputs, executed.execution_count
-        for cell in cells:
+        for cell in _code(notebook):
             if injected and "parameters" in cell.metadata.get("tags", []):
                 cell.source = injected[0].source.split("\n", 1)[1].strip()
         return notebook
+
+    def fits(self) -> bool:
+        """Whether the executed notebook has the code cells of the source, so that its outputs can be shown."""
+        return [cell.source for cell in _code(self.notebook())] == [cell.source for cell in self._ran()[1]]
+
+    def _ran(self) -> tuple[list[NotebookNode], list[NotebookNode]]:
+        """Executed code cells: those that papermill added, and the chapter's own."""
+        ran = nbformat.read(self.executed, as_version=4) if self.executed.is_file() else NotebookNode(cells=[])
+        return tuple([cell for cell in _code(ran) if is_injected(cell) is added] for added in (True, False))
+
+
+def is_injected(cell: NotebookNode) -> bool:
+    """Whether papermill added this cell, for the parameters that it was given: its tag says so."""
+    return "injected-parameters" in cell.metadata.get("tags", [])
+
+
+def _code(notebook: NotebookNode) -> list[NotebookNode]:
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
 def _files(entry: Any) -> list[str]:

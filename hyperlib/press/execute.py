@@ -24,6 +24,7 @@ from typing import Any, TextIO
 from hyperlib.files.on_disk import write_whole
 from hyperlib.press.cost import clock, cores
 from hyperlib.press.edition import Chapter, Edition
+from hyperlib.press.kernel import environment_of
 from hyperlib.press.staleness import file_hash
 from hyperlib.store.record import VARIABLE, last_progress, read_record
 
@@ -116,7 +117,7 @@ def _run(run: Execution, threads: int, began: float, say: Say) -> None:
     with tempfile.TemporaryDirectory(prefix="chapter-") as folder:
         run.record = record = Path(folder) / "record.jsonl"
         output = chapter.executed.with_suffix(".running.ipynb")
-        run.failure = _supervised(run, output, _environment(chapter, record, threads))
+        run.failure = _supervised(run, output, _environment(chapter, record, threads)) or _misplaced(run, record)
         run.seconds = time.monotonic() - run.started
         if run.failure is None:
             _keep(run, output, record, ingredients)
@@ -128,6 +129,13 @@ def _run(run: Execution, threads: int, began: float, say: Say) -> None:
     say(f"[{clock(time.monotonic() - began)}] {_verdict(run)}")
 
 
+def _misplaced(run: Execution, record: Path) -> str | None:
+    """What is wrong if results lie where they would not be kept: they would be lost in silence."""
+    folder = run.chapter.edition.results.resolve()
+    outside = [file for file in read_record(record).results if not file.is_relative_to(folder)]
+    return f"it wrote {outside[0]}, which is not below {folder}, where results are kept" if outside else None
+
+
 def _verdict(run: Execution) -> str:
     if run.failure is None:
         return f"{run.chapter.name}: done in {clock(run.seconds or 0)}."
@@ -136,12 +144,9 @@ def _verdict(run: Execution) -> str:
 
 
 def _environment(chapter: Chapter, record: Path, threads: int) -> dict[str, str]:
-    """The environment of a chapter: its share of the processors, and none of the reader's start-up files."""
-    environment = {"OMP_NUM_THREADS": str(threads), "NUMBA_NUM_THREADS": str(threads), **os.environ}
-    environment[VARIABLE] = str(record)
-    environment["IPYTHONDIR"] = str(chapter.edition.executed / ".ipython")
-    environment["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"  # a warning about frozen modules, on every page
-    return environment
+    """The environment of a chapter: the build's own Python, and its share of the processors."""
+    shares = {"OMP_NUM_THREADS": str(threads), "NUMBA_NUM_THREADS": str(threads)}
+    return {**shares, **environment_of(chapter.edition.executed), VARIABLE: str(record)}
 
 
 def _supervised(run: Execution, output: Path, environment: dict[str, str]) -> str | None:

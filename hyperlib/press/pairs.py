@@ -17,10 +17,11 @@ import nbformat
 from nbformat import NotebookNode
 
 from hyperlib.files import paths
+from hyperlib.files.console import speak_plainly
 from hyperlib.files.on_disk import write_whole
-from hyperlib.press.edition import KERNEL
+from hyperlib.press import kernel
 
-METADATA = {**KERNEL, "language_info": {"name": "python"}, "jupytext": {"formats": "ipynb,py:percent"}}
+METADATA = {**kernel.METADATA, "language_info": {"name": "python"}, "jupytext": {"formats": "ipynb,py:percent"}}
 
 
 def paired_text(source: Path) -> str:
@@ -63,6 +64,7 @@ def _text(file: Path) -> str | None:
 
 def main(arguments: list[str] | None = None, folder: Path | None = None) -> int:
     """Write, or with `--check` only compare, the notebooks of all sources; 0 if they agree in the end."""
+    speak_plainly()
     parser = argparse.ArgumentParser("python -m hyperlib.press.pairs", description=__doc__.split("\n")[0])
     parser.add_argument("--check", action="store_true", help="only say which pairs differ")
     folder = folder or paths.root() / "notebooks"

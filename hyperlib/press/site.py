@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hyperlib.press.edition import Edition
+from hyperlib.press.staleness import file_hash
 
 BENCHMARKS = "benchmarks"  # a folder of results beside those of the profiles
 VARIABLE = "HYPERLIB_PROFILE"  # tells the Sphinx extension which executions to show
@@ -25,7 +26,7 @@ def build_site(edition: Edition) -> bool:
     """Build `_build/html`, strictly; whether it went without a warning."""
     command = [sys.executable, "-c", _JUPYTER_BOOK, "build", str(edition.root)]
     command += ["-W", "-n", "--keep-going", "--quiet"]
-    environment = {**os.environ, VARIABLE: edition.profile, "PYTHONWARNINGS": "ignore"}
+    environment = {**os.environ, VARIABLE: edition.profile, "PYTHONWARNINGS": "ignore", "PYTHONUTF8": "1"}
     quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}  # warnings come by stderr
     done = subprocess.run(command, env=environment, check=False, **quiet)
     if done.returncode:
@@ -33,12 +34,13 @@ def build_site(edition: Edition) -> bool:
     return done.returncode == 0
 
 
-def promote_results(edition: Edition, names: Sequence[str] = ()) -> list[str]:
+def promote_results(edition: Edition, names: Sequence[str] = (), prune: bool = False) -> list[str]:
     """Copy the results of a complete, fresh run to `book/results/<profile>`; a line for each change.
 
-    Files there that no chapter publishes any more are removed. `names` takes those of some chapters and leaves all
-    other files alone, for a profile that one machine cannot run as a whole. Raises ValueError while one of the chapters
-    is stale: what is committed must belong together.
+    `names` takes those of some chapters and leaves all other files alone, for a profile that one machine cannot run as
+    a whole. Without them, files that no chapter publishes any more are removed if `prune` allows it. Raises ValueError
+    while one of the chapters is stale (what is committed must belong together), where they published nothing, and for
+    files that would have to go.
     """
     chapters = edition.chosen(names)
     stale = [f"{chapter.name} ({reason})" for chapter in chapters if (reason := chapter.staleness())]
@@ -48,36 +50,43 @@ def promote_results(edition: Edition, names: Sequence[str] = ()) -> list[str]:
             f"{', '.join(stale)}; run `make run PROFILE={edition.profile}` first."
         )
     fresh = {result["path"] for chapter in chapters for result in chapter.last_execution()["results"]}
-    target = edition.root / "book" / "results" / edition.profile
-    target.mkdir(parents=True, exist_ok=True)
-    changes = [_copied(edition.results / path, target / path) for path in sorted(fresh)]
-    kept = fresh if not names else {file.relative_to(target).as_posix() for file in target.rglob("*.csv")}
-    for file in sorted(file for file in target.rglob("*.csv") if file.relative_to(target).as_posix() not in kept):
-        file.unlink()
-        changes.append(f"removed {file.relative_to(edition.root)}")
-    return [change for change in changes if change]
+    if not fresh:
+        raise ValueError(f"Results of profile {edition.profile} were not promoted: its chapters published none.")
+    return _promoted(edition.results, fresh, edition.root / "book" / "results" / edition.profile, prune, bool(names))
 
 
-def promote_benchmarks(edition: Edition) -> list[str]:
+def promote_benchmarks(edition: Edition, prune: bool = False) -> list[str]:
     """Copy the tables of a whole run of the benchmarks to `book/results/benchmarks`; a line for each change.
 
     They belong to a machine and to no profile. Where no run was whole (no `machine.csv`, which is written last) nothing
-    is copied; files there that the run did not make are removed, so that all tables are of one run.
+    is copied. Raises ValueError for files there that the run did not make, unless `prune` lets them go.
     """
-    fresh, target = edition.results.with_name(BENCHMARKS), edition.root / "book" / "results" / BENCHMARKS
+    fresh = edition.results.with_name(BENCHMARKS)
     if not (fresh / "machine.csv").is_file():
         return []
     names = {file.name for file in fresh.glob("*.csv")}
-    changes = [_copied(fresh / name, target / name) for name in sorted(names)]
-    for file in sorted(file for file in target.glob("*.csv") if file.name not in names):
-        file.unlink()
-        changes.append(f"removed {file.relative_to(edition.root)}")
+    return _promoted(fresh, names, edition.root / "book" / "results" / BENCHMARKS, prune, some=False)
+
+
+def _promoted(source: Path, fresh: set[str], target: Path, prune: bool, some: bool) -> list[str]:
+    """Copy `fresh` files and remove all other CSVs, unless these are only `some` of the folder's; lines of changes."""
+    there = {file.relative_to(target).as_posix() for file in target.rglob("*.csv")}
+    gone = [] if some else sorted(there - fresh)
+    if gone and not prune:
+        raise ValueError(
+            f"Nothing was promoted: {', '.join(gone)} in {target} would be removed, because the run did not make "
+            f"{'them' if len(gone) > 1 else 'it'}; say --prune (make results PRUNE=1) if that is right."
+        )
+    changes = [_copied(source / path, target / path) for path in sorted(fresh)]
+    for path in gone:
+        (target / path).unlink()
+        changes.append(f"removed {target.name}/{path}")
     return [change for change in changes if change]
 
 
 def _copied(source: Path, target: Path) -> str:
     """Copy one file if it differs, whole or not at all; what happened, empty for nothing."""
-    if target.is_file() and target.read_bytes() == source.read_bytes():
+    if target.is_file() and file_hash(target) == file_hash(source):
         return ""
     word = "changed" if target.is_file() else "added"
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -69,6 +69,11 @@ def show_execution(app: Sphinx, docname: str, content: list[str]) -> None:
             "%s: %s; run `make run PROFILE=%s`", docname, stale, chapter.edition.profile,
             location=docname, type="hyperlib", subtype="stale",
         )  # fmt: skip
+    elif not chapter.fits():
+        LOGGER.warning(
+            "%s: its executed notebook has other code cells, so no outputs are shown", docname,
+            location=docname, type="hyperlib", subtype="outputs",
+        )  # fmt: skip
     notebook = chapter.shown()
     for cell in notebook.cells:
         figure_that_moves(cell, docname)

@@ -58,10 +58,9 @@ def what_changed(facts: dict[str, Any], now: dict[str, Any], folders: dict[str, 
 
 
 def file_hash(file: Path) -> str | None:
-    """SHA-256 of a file, None if it is not there."""
+    """SHA-256 of a text file, whichever line ends its clone gave it; None if it is not there."""
     try:
-        with file.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+        return hashlib.sha256(file.read_bytes().replace(b"\r\n", b"\n")).hexdigest()
     except OSError:
         return None
 

@@ -21,8 +21,9 @@ from papermill.engines import NBClientEngine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 
 from hyperlib.files.on_disk import disk_is_full
-from hyperlib.press.edition import Chapter, Edition
-from hyperlib.study.parameters import is_injected
+from hyperlib.press.edition import Chapter, Edition, is_injected
+from hyperlib.press.kernel import foreign_library
+from hyperlib.study.parameters import assigned_names
 
 BEFORE = "before its first cell"  # in words a reader can search for
 STARTS = 3  # of a kernel: of two that start at the same moment one can find its port taken, and dies
@@ -30,10 +31,12 @@ STARTS = 3  # of a kernel: of two that start at the same moment one can find its
 
 def run_chapter(chapter: Chapter, output: Path) -> dict[str, str]:
     """Execute a chapter's source into `output`; {} if it worked, else {"cell": where, "error": what}."""
+    if fault := foreign_library(output.parent):
+        return {"cell": BEFORE, "error": fault}
     notebook = chapter.notebook()
     parameters = {"profile": chapter.edition.profile}
-    unknown = set(parameters) - set(papermill.inspect_notebook(notebook))
-    if unknown:
+    tagged = [cell.source for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
+    if unknown := parameters.keys() - {name for source in tagged for name in assigned_names(source)}:
         return {
             "cell": "in its parameters",
             "error": f"no cell tagged `parameters` assigns {', '.join(unknown)}",
@@ -72,7 +75,7 @@ class ToldEngine(NBClientEngine):
         def told(cell: NotebookNode, cell_index: int | None = None, **more: Any) -> None:
             nonlocal number
             _tell({"cell": (cell_index or 0) + 1, "of": len(nb_man.nb.cells)})
-            if cell.cell_type == "code" and not is_injected(cell.source):
+            if cell.cell_type == "code" and not is_injected(cell):
                 number += 1
                 cls.place = f"in code cell {number}, `{_first_line(cell.source)}`"
             cell_start(cell, cell_index, **more)

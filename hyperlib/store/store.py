@@ -28,6 +28,7 @@ import pandas as pd
 from filelock import FileLock, Timeout
 
 from hyperlib.files import paths
+from hyperlib.files.console import speak_plainly
 from hyperlib.files.on_disk import (
     StoreError,
     disk_is_full,
@@ -123,6 +124,7 @@ class Store:
 
 def main(arguments: list[str] | None = None) -> int:
     """What is in the store of zoos and representations, and how to free its space."""
+    speak_plainly()
     parser = argparse.ArgumentParser(prog="python -m hyperlib.store.store", description=main.__doc__)
     parser.add_argument("command", choices=["list", "clean"], help="show entries; delete the chosen ones")
     parser.add_argument("--partial", action="store_true", help="work that was begun and not finished")
