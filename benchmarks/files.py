@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from hyperlib import Zoo, grid, small_cnn
-from hyperlib.zoos.zoo import PROPERTIES
+from hyperlib.zoos.evaluation import PROPERTIES
 
 ACCESSES = 200  # random places read one by one in each round
 ACTIONS = ("write", "load all", "one checkpoint", "one checkpoint, by name")

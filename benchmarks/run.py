@@ -30,7 +30,7 @@ from training_step import training_step
 from weight_space import weight_space
 
 from hyperlib.files import paths
-from hyperlib.files.on_disk import write_whole
+from hyperlib.files.writing import write_whole
 from hyperlib.press.cost import clock
 
 

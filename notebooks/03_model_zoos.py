@@ -32,7 +32,8 @@ from hyperlib.figures import plots, style
 from hyperlib.figures.tables import show_table
 from hyperlib.representations.maps import pick_rows, umap_map
 from hyperlib.tasks.diversity import diversity
-from hyperlib.thesis import published, published_zoos
+from hyperlib.thesis import published
+from hyperlib.thesis.recipes import all_zoos
 
 study = hyperlib.Study(profile)
 
@@ -69,7 +70,7 @@ show_table(small.table[["model", "epoch", "seed", "lr", "train_loss", "test_accu
 # epochs, which the largest number counts.
 
 # %%
-zoos = published_zoos.all_zoos()
+zoos = all_zoos()
 dense = zoos[(zoos.chapter == 3) & zoos.models.notna()].copy()
 states = [published.zoo_record(name)["states_per_model"] for name in dense.id]
 counts = {

@@ -36,7 +36,7 @@ from hyperlib.representations.maps import pick_rows, umap_map
 from hyperlib.study.representations import representation, representations
 from hyperlib.tasks.reconstruction import reconstruction_table
 from hyperlib.thesis import published
-from hyperlib.thesis.representation_recipes import names
+from hyperlib.thesis.book_representations import names
 
 study = hyperlib.Study(profile)
 

@@ -349,7 +349,7 @@ print(f"Growing these zoos took {low:.1f} to {high:.1f} times the estimate.")
 # %% tags=["solution"]
 from hyperlib import large_cnn
 from hyperlib.thesis.estimate import image_counts
-from hyperlib.thesis.recipes import ImageSet, zoo_recipe
+from hyperlib.thesis.recipes import zoo_recipe
 from hyperlib.weightspace.work import multiply_adds
 
 def work(network, models, epochs, image_set):
@@ -359,7 +359,7 @@ def work(network, models, epochs, image_set):
 
 known, large = zoo_recipe("mnist_seed", "laptop"), large_cnn()
 ours = work(known.architecture, len(known.design), known.epochs, known.images)
-factor = work(large, 200, 30, ImageSet("cifar10", size=32)) / ours
+factor = work(large, 200, 30, zoo_recipe("cifar10-large-seed", "paper").images) / ours
 assert factor > 200 * 30 / (len(known.design) * known.epochs)  # larger, more images
 assert 4 * 200 * 31 * large.num_weights == 269_154_400  # bytes, epoch 0 included
 

@@ -18,7 +18,7 @@ from filelock import FileLock
 from small_book import FAILS, HEADER, PUBLISHES, make_book
 
 from hyperlib.files import paths
-from hyperlib.files.on_disk import write_whole
+from hyperlib.files.writing import write_whole
 from hyperlib.images.files import data_folder
 from hyperlib.press import build, edition, staleness, worker
 from hyperlib.press.cost import clock
@@ -79,8 +79,8 @@ def test_profile_reaches_the_chapter(executed):
 
 def test_execution_is_described(good):
     facts = good.last_execution()
-    assert facts["seeds"] == {"sums": "1 to 3"} and facts["seconds"] > 0
-    assert facts["results"][0]["path"] == "sum.csv" and facts["ingredients"]["versions"]["python"]
+    assert facts.seeds == {"sums": "1 to 3"} and facts.seconds > 0
+    assert facts.results[0].path == "sum.csv" and facts.ingredients.versions["python"]
 
 
 def test_prose_does_not_make_stale_and_is_shown(good):
@@ -112,29 +112,29 @@ def test_code_makes_stale_and_shows_no_outputs_of_other_code(good, old, new):
 
 def test_what_changed_behind_a_chapter_is_named(good, monkeypatch):
     """The code that it reaches, one file or several, and the packages; not that of the press."""
-    then = good.last_execution()["ingredients"]
-    assert "hyperlib/store/record.py" in then["library"] and not any("press" in file for file in then["library"])
+    then = good.last_execution().ingredients
+    assert "hyperlib/store/record.py" in then.library and not any("press" in file for file in then.library)
     changes = {
         "hyperlib/store/record.py changed": {"hyperlib/store/record.py": "other"},
         "hyperlib/a.py, hyperlib/b.py, hyperlib/c.py and 2 more changed": {f"hyperlib/{x}.py": "new" for x in "abcde"},
     }
     for reason, change in changes.items():
         with monkeypatch.context() as patch:
-            patch.setattr(staleness, "reached", lambda _, change=change: then["library"] | change)
+            patch.setattr(staleness, "reached", lambda _, change=change: then.library | change)
             assert good.staleness() == reason
     with monkeypatch.context() as patch:
-        patch.setattr(staleness, "versions", lambda: then["versions"] | {"scipy": "0", "plotly": "0"})
+        patch.setattr(staleness, "versions", lambda: then.versions | {"scipy": "0", "plotly": "0"})
         assert good.staleness() == "the version of plotly, the version of scipy changed"
 
 
 def test_status_says_what_changed_and_what_a_run_would_cost(executed, good, monkeypatch, capsys):
     then = good.last_execution()
-    moved = then["ingredients"]["library"] | {"hyperlib/store/record.py": "other"}
+    moved = then.ingredients.library | {"hyperlib/store/record.py": "other"}
     monkeypatch.setattr(staleness, "reached", lambda _: moved)
     monkeypatch.setenv("HYPERLIB_RESULTS", str(executed[0] / "results"))
     assert build.main(["status", "--profile", "quick"], root=executed[0]) == 0
     line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("notebooks/good"))
-    cost = f"a run took {clock(then['seconds'])} last time"
+    cost = f"a run took {clock(then.seconds)} last time"
     assert line == f"notebooks/good: stale, hyperlib/store/record.py changed; {cost}"
 
 
@@ -227,7 +227,7 @@ def test_a_run_without_results_is_promoted_by_nobody(tmp_path, monkeypatch):
     committed.parent.mkdir(parents=True)
     committed.write_text("a\n")
     monkeypatch.setattr(edition.Chapter, "staleness", lambda _: None)
-    monkeypatch.setattr(edition.Chapter, "last_execution", lambda _: {"results": []})
+    monkeypatch.setattr(edition.Chapter, "last_execution", lambda _: None)
     with pytest.raises(ValueError, match="its chapters published none"):
         promote_results(Edition(root, "quick"), prune=True)
     assert committed.is_file()
@@ -280,7 +280,7 @@ def abroad(tmp_path_factory):
 def test_chapters_run_in_the_builds_own_python_and_results_lie_where_the_user_said(abroad):
     place, chapters = abroad
     assert (place / "out/quick/sum.csv").is_file()
-    assert [chapter.last_execution()["results"][0]["path"] for chapter in chapters] == ["sum.csv"] * len(HEADERS)
+    assert [chapter.last_execution().results[0].path for chapter in chapters] == ["sum.csv"] * len(HEADERS)
 
 
 def test_every_way_of_writing_parameters_is_heard_and_shows_its_outputs(abroad, monkeypatch):

@@ -17,7 +17,7 @@ CHAPTERS = {chapter.name.rpartition("/")[2]: chapter for chapter in Edition(ROOT
 
 @cache
 def files_behind(chapter: Chapter) -> frozenset[str]:
-    return frozenset(chapter.ingredients()["library"])
+    return frozenset(chapter.ingredients().library)
 
 
 def pages_on(file: str) -> set[str]:
@@ -57,4 +57,4 @@ def test_magics_in_a_cell_are_read():
 def test_a_cell_that_does_not_parse_stops_no_other_page(tmp_path):
     (tmp_path / "_toc.yml").write_text("root: broken\n")
     (tmp_path / "broken.py").write_text("# %%\nfrom hyperlib import (\n")
-    assert Edition(tmp_path, "quick").chapters()[0].ingredients()["library"] == {}
+    assert Edition(tmp_path, "quick").chapters()[0].ingredients().library == {}

@@ -7,6 +7,7 @@ import pytest
 
 from hyperlib import Study, load_images
 from hyperlib.thesis import recipes
+from hyperlib.thesis.book_zoos import BOOK_ZOOS
 from hyperlib.thesis.estimate import (
     benchmark,
     beside_measured,
@@ -15,8 +16,7 @@ from hyperlib.thesis.estimate import (
     image_counts,
     kept_bytes,
 )
-from hyperlib.thesis.published_zoos import all_zoos
-from hyperlib.thesis.recipes import BOOK_ZOOS, zoo_recipe
+from hyperlib.thesis.recipes import all_zoos, zoo_recipe
 from hyperlib.thesis.zoo_recipe import ImageSet
 from hyperlib.weightspace.architectures import ARCHITECTURES, LARGE_ARCHITECTURES
 

@@ -136,7 +136,7 @@ def test_nothing_is_overwritten(fitted, saved, tmp_path):
     (tmp_path / "folder").mkdir()
 
     for path in (saved, tmp_path / "link", tmp_path / "folder"):
-        with pytest.raises(FileExistsError, match="exists already; choose another file or remove it first"):
+        with pytest.raises(FileExistsError, match="exists already; choose another name or remove it first"):
             fitted.save(path)
     assert saved.read_bytes() == before and not (tmp_path / "nowhere").exists()
 

@@ -73,7 +73,7 @@ def test_a_set_is_downloaded_once_and_then_read_from_its_file(openml, tmp_path, 
 
 
 def test_nothing_but_the_set_stays_in_the_folder(openml, tmp_path):
-    left_behind = tmp_path / ".mnist-download-killed"
+    left_behind = tmp_path / ".mnist.npz.partial-killed"
     left_behind.mkdir()
     load_images("mnist", folder=tmp_path)
     assert {path.name for path in tmp_path.iterdir()} <= {"mnist.npz", ".mnist.npz.lock"}

@@ -17,6 +17,7 @@ import pandas as pd
 import pytest
 import torch
 from plain_training import train_alone
+from safetensors.torch import save_file
 from toys import TOYS, network, some_images
 
 from hyperlib.images.images import Images
@@ -32,8 +33,9 @@ from hyperlib.zoos.engines.batched import TorchTrainer
 from hyperlib.zoos.engines.choice import ENGINES, resolve_engine
 from hyperlib.zoos.engines.compiled import NumbaTrainer
 from hyperlib.zoos.engines.sequential import SequentialTrainer
+from hyperlib.zoos.evaluation import PROPERTIES
 from hyperlib.zoos.population import train_population
-from hyperlib.zoos.zoo import PROPERTIES, Zoo
+from hyperlib.zoos.zoo import Zoo
 
 TRAINERS = {"sequential": SequentialTrainer, "torch": TorchTrainer, "numba": NumbaTrainer}
 WITH_NORMS = ("sequential", "torch")  # what has norms, these engines train
@@ -531,8 +533,12 @@ def test_a_full_disk_ends_the_job_with_a_remedy_and_keeps_the_last_state(tetris_
 
 
 def test_a_real_write_error_of_safetensors_is_one_sentence(tetris_images, monkeypatch, tmp_path):
-    kept = checkpoint_files.BlockCheckpoint(tmp_path / "gone", 0, "job", np.arange(1))
-    with pytest.raises(OSError, match="cannot be written to .*gone .*; free some space there") as caught:
+    def save_nowhere(tensors, path, **more):
+        return save_file(tensors, path.with_name("gone") / path.name, **more)
+
+    monkeypatch.setattr(checkpoint_files, "save_file", save_nowhere)
+    kept = checkpoint_files.BlockCheckpoint(tmp_path / "job", 0, "job", np.arange(1))
+    with pytest.raises(OSError, match="cannot be written to .*job .*; free some space there") as caught:
         kept.save(torch.zeros(1, 1, 2), np.zeros((1, 1, 8)), {})
     assert "\n" not in str(caught.value)
 

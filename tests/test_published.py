@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from hyperlib.store.record import VARIABLE, read_record
 from hyperlib.thesis import published as thesis
+from hyperlib.thesis.recipes import zoo_recipe
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT / "book" / "thesis"
@@ -331,3 +333,24 @@ def test_a_lost_or_damaged_file_is_refused_with_a_remedy(tmp_path, monkeypatch, 
         thesis.zoos()
 
     assert "git checkout" in str(caught.value) and "\n" not in str(caught.value)
+
+
+# ---- what a chapter read
+
+
+@pytest.mark.parametrize(
+    ("asks", "files"),
+    [
+        (thesis.zoos, {"zoos.yml"}),
+        (lambda: thesis.zoo_record("mnist-seed"), {"zoos.yml"}),
+        (thesis.discrepancies, {"published_results.yml"}),
+        (thesis.artefacts, {"artefacts.yml", "published_results.yml"}),  # which counts the results
+        (lambda: zoo_recipe("fmnist-seed", "paper"), {"zoos.yml"}),
+        (lambda: zoo_recipe("mnist_seed", "laptop"), set()),  # the book's own
+    ],
+)
+def test_a_chapter_notes_the_thesis_files_that_it_asks_and_no_others(asks, files, tmp_path, monkeypatch):
+    for chapter in ("first", "second"):  # also where another chapter of this process asked before
+        monkeypatch.setenv(VARIABLE, str(tmp_path / chapter))
+        asks()
+        assert set(read_record(tmp_path / chapter).sources) == {DATA / name for name in files}

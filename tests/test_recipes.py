@@ -6,10 +6,11 @@ import pytest
 from hyperlib.images.files import PUBLISHED
 from hyperlib.images.images import IMAGE_SETS, OFFLINE
 from hyperlib.thesis import published
+from hyperlib.thesis.book_zoos import BOOK_ZOOS
 from hyperlib.thesis.profiles import PROFILES
-from hyperlib.thesis.published_zoos import all_zoos, thesis_recipe, why_not
-from hyperlib.thesis.recipes import BOOK_ZOOS, zoo_recipe
-from hyperlib.thesis.zoo_recipe import ImageSet
+from hyperlib.thesis.published_zoos import published_recipe, why_not
+from hyperlib.thesis.recipes import all_zoos, zoo_recipe
+from hyperlib.thesis.zoo_recipe import ImageSet, ZooRecipe
 
 AT_PAPER_ONLY = ("resnet18",)
 RGB = ImageSet("cifar10", instead=("cifar10_jpeg", "photo_digits"))
@@ -22,6 +23,7 @@ def test_every_zoo_of_the_book_has_a_recipe_at_every_profile(name, profile):
     recipe = zoo_recipe(name, profile)
 
     assert recipe.name == name
+    assert set(BOOK_ZOOS[name]) <= set(PROFILES)
     assert recipe.architecture.name == recipe.architecture_name
     assert {recipe.images.name, *recipe.images.instead} <= set(IMAGE_SETS)
     assert len(recipe.design) >= 2
@@ -32,8 +34,28 @@ def test_every_zoo_of_the_book_has_a_recipe_at_every_profile(name, profile):
 def test_a_zoo_for_a_gpu_is_refused_at_other_profiles(name):
     assert list(BOOK_ZOOS[name]) == ["paper"]
     assert zoo_recipe(name, "paper").architecture.num_weights > 1e7
-    with pytest.raises(ValueError, match=f"{name} has a recipe at the profile paper only"):
+    with pytest.raises(ValueError, match=f"{name} has a recipe at the profile paper only .*, not at laptop"):
         zoo_recipe(name, "laptop")
+
+
+@pytest.mark.parametrize("name", BOOK_ZOOS)
+def test_a_zoo_without_a_recipe_at_a_profile_says_at_which_it_has_one(name, monkeypatch):
+    some = next(iter(BOOK_ZOOS[name].values()))
+    monkeypatch.setitem(BOOK_ZOOS, name, {"laptop": some})
+    with pytest.raises(ValueError, match=f"{name} has a recipe at the profile laptop only .*, not at quick"):
+        zoo_recipe(name, "quick")
+
+
+def test_a_changed_recipe_keeps_the_order_of_its_factors_and_what_was_not_named():
+    recipe = ZooRecipe("a", "tetris_mlp", ImageSet("tetris"), 5, (("seeds", 3), ("lr", 0.1)), choices="ours")
+
+    other = recipe.but(epochs=7, seeds=2, dropout=0.5)
+
+    assert other == ZooRecipe(
+        "a", "tetris_mlp", ImageSet("tetris"), 7, (("seeds", 2), ("lr", 0.1), ("dropout", 0.5)), choices="ours"
+    )
+    with pytest.raises(TypeError, match="leraning_rate"):
+        _ = recipe.but(leraning_rate=0.1).design
 
 
 @pytest.mark.parametrize("profile", ["quick", "laptop"])
@@ -139,7 +161,7 @@ def test_a_left_out_point_is_gone_with_all_its_seeds():
 
 @pytest.mark.parametrize("zoo_id", GROWABLE)
 def test_a_recipe_of_the_thesis_has_as_many_models_as_the_thesis(zoo_id):
-    recipe, record = thesis_recipe(zoo_id, "paper"), published.zoo_record(zoo_id)
+    recipe, record = published_recipe(zoo_id), published.zoo_record(zoo_id)
 
     assert len(recipe.design) == record["models"]
     assert recipe.epochs == record["epochs"]
@@ -151,7 +173,7 @@ def test_a_recipe_of_the_thesis_has_as_many_models_as_the_thesis(zoo_id):
 
 
 def test_fixed_seeds_return_at_every_point_and_random_ones_never():
-    fixed, random = thesis_recipe("mnist-hyp-fix", "paper").design, thesis_recipe("mnist-hyp-rand", "paper").design
+    fixed, random = published_recipe("mnist-hyp-fix").design, published_recipe("mnist-hyp-rand").design
 
     assert sorted(fixed["seed"].unique()) == list(range(1, 11))
     assert random["seed"].is_unique
@@ -167,7 +189,7 @@ def test_most_zoos_of_chapter_three_can_be_grown():
 def test_mnist_seed_at_paper_is_the_thesis_own():
     recipe = zoo_recipe("mnist_seed", "paper")
 
-    assert recipe == thesis_recipe("mnist-seed", "paper")
+    assert recipe == published_recipe("mnist-seed")
     assert set(recipe.design["init"]) == {"uniform"}
     assert recipe.images.name == "mnist"
 
@@ -175,7 +197,7 @@ def test_mnist_seed_at_paper_is_the_thesis_own():
 @pytest.mark.parametrize(
     ("name", "profile", "message"),
     [
-        ("tetris_sed", "quick", "no zoo of the thesis 'tetris-sed'.*book's own zoos"),
+        ("tetris_sed", "quick", "no zoo 'tetris-sed'; did you mean tetris-seed"),
         ("resnet18-cifar10", "paper", "takes a cluster"),
         ("unterthiner-mnist", "paper", "sources do not give"),
         ("sparse-vd-twins", "paper", "no recipe"),

@@ -1,6 +1,18 @@
 """Notes of a running chapter."""
 
-from hyperlib.store.record import VARIABLE, heard, last_progress, read_record, record_progress, record_result
+import pytest
+
+from hyperlib.files.reading import Damaged
+from hyperlib.store.record import (
+    VARIABLE,
+    heard,
+    last_progress,
+    read_record,
+    record_progress,
+    record_result,
+    record_seeds,
+    record_source,
+)  # fmt: skip
 
 
 def test_the_last_note_of_progress_is_shown_until_its_work_ends(tmp_path, monkeypatch):
@@ -35,3 +47,24 @@ def test_a_note_goes_nowhere_where_nobody_listens(tmp_path, monkeypatch):
 
     assert not heard()
     assert not list(tmp_path.iterdir())
+
+
+def test_each_note_counts_once_and_all_seeds_of_a_thing_are_kept(tmp_path, monkeypatch):
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "record"))
+    for seed in ("0", "1", "0", "2"):
+        record_seeds("tetris_seed", seed)
+    for name in ("b.yml", "a.yml", "b.yml"):
+        record_source(tmp_path / name)
+
+    record = read_record(tmp_path / "record")
+
+    assert record.seeds == {"tetris_seed": "0, 1, 2"}
+    assert record.sources == [tmp_path / "b.yml", tmp_path / "a.yml"]
+
+
+@pytest.mark.parametrize("line", ['{"result": ["a"]}', '{"result": "a', '{"seeds": "x"}', "[]", '{"progress": [1, 2]}'])
+def test_a_line_of_another_form_is_damage_and_no_result_is_lost_in_silence(line, tmp_path):
+    (tmp_path / "record").write_text(line + "\n")
+    with pytest.raises(Damaged, match="record cannot be read as JSON of its form"):
+        read_record(tmp_path / "record")
+    assert last_progress(tmp_path / "record") == ""

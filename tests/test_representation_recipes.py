@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -11,13 +9,11 @@ from hyperlib.representations.hyper_rep import HyperRep
 from hyperlib.study.representations import representation, representations
 from hyperlib.study.study import Study
 from hyperlib.tasks.reconstruction import labels, reconstruction_table
-from hyperlib.thesis import recipes, representation_recipes
+from hyperlib.thesis import recipes
+from hyperlib.thesis.book_representations import REPRESENTATIONS, names, representation_recipe
 from hyperlib.thesis.profiles import PROFILES
-from hyperlib.thesis.representation_recipes import ABLATIONS, names, representation_recipe
 
-FAMILIES = ("augment", "arch", "compression", "ours", "rebuild")
-EVERY = [*representation_recipes._CLAIMS, "tetris_seed-untrained", *representation_recipes.RELEASED]
-EVERY += [name for family in FAMILIES for name in names(family)]
+EVERY = [name for name in REPRESENTATIONS if name == "tetris_seed-untrained" or not name.endswith("-untrained")]
 
 
 @pytest.mark.parametrize("profile", PROFILES)
@@ -38,7 +34,8 @@ def test_a_larger_profile_trains_longer():
 
 
 def test_ablations_of_the_thesis_grid_differ_pairwise():
-    settings = [str(sorted(ABLATIONS[name].items(), key=lambda pair: pair[0])) for name in names("augment")]
+    recipes_of_family = [representation_recipe(name, "laptop") for name in names("augment")]
+    settings = [str(sorted(recipe.settings, key=lambda pair: pair[0])) for recipe in recipes_of_family]
 
     assert len(names("augment")) == len(set(settings)) == 13
     assert len(names("arch")) == 5 and len(names("compression")) == 9
@@ -54,10 +51,10 @@ def test_unknown_names_are_refused_with_the_known_ones(name, profile, message):
 @pytest.fixture
 def study(monkeypatch, tmp_path):
     """A study whose Tetris zoo and representation are tiny."""
-    tiny = recipes.with_seeds(replace(recipes.BOOK_ZOOS["tetris_seed"]["quick"], batch_size=200), 12, 3)
+    tiny = recipes.BOOK_ZOOS["tetris_seed"]["quick"].but(batch_size=200, seeds=12, epochs=3)
     monkeypatch.setitem(recipes.BOOK_ZOOS, "tetris_seed", {"quick": tiny})
     settings = {"width": 8, "heads": 1, "depth": 1, "latent": 4, "batch_size": 16}
-    monkeypatch.setitem(representation_recipes._CLAIMS, "tetris_seed", (settings, (3, 3, 3)))
+    monkeypatch.setitem(REPRESENTATIONS, "tetris_seed", ("tetris_seed", settings, (3, 3, 3)))
     return Study("quick", store=tmp_path)
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hyperlib.files import on_disk
+from hyperlib.files import inventory
 from hyperlib.store import fingerprint, manifest
 from hyperlib.store.manifest import MANIFEST, Manifest, plain
 from hyperlib.store.store import Store, StoreError, main
@@ -111,7 +111,7 @@ def wait_for_half(store: Store) -> Path:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    return {path: (folder / path).read_bytes() for path in on_disk.inventory(folder) if path != MANIFEST}
+    return {path: (folder / path).read_bytes() for path in inventory.inventory(folder) if path != MANIFEST}
 
 
 class Counted:
@@ -227,7 +227,7 @@ def test_order_of_keys_and_kind_of_sequence_do_not_change_the_key(store):
 def test_real_fingerprint_and_versions_reach_the_manifest(store, monkeypatch):
     monkeypatch.undo()
     entry = store.make("zoo", "seed", RECIPE, grow, ["hyperlib.thesis.profiles"], "torch")
-    order = Manifest.read(entry).order
+    order = Manifest.read(entry)
     assert len(order.code["hyperlib.thesis.profiles"]) == 64
     assert order.versions["numpy"] == np.__version__
     assert store.entries()["current"].tolist() == [True]
@@ -480,7 +480,7 @@ def edit_recipe(entry):
 
 def strip_files(entry):
     edit(entry, files=None)
-    return "has not the form of a manifest"
+    return "cannot be read as JSON of its form"
 
 
 def plant_link(entry):
@@ -572,7 +572,7 @@ def test_an_entry_under_anothers_name_is_not_taken_for_it(store, capfd):
     entry, other = make(store), make(store, recipe={"models": 4})
     entry.rename(entry.with_name("gone"))
     other.rename(entry)
-    assert Manifest.read(make(store)).order.recipe == RECIPE
+    assert Manifest.read(make(store)).recipe == RECIPE
     assert "belongs to another entry" in capfd.readouterr().err
 
 
@@ -599,7 +599,7 @@ def test_files_that_desktops_leave_are_no_damage(store, capfd):
 
 def test_checksums_are_taken_once_per_process(store, monkeypatch):
     taken = []
-    monkeypatch.setattr(manifest, "checksum", lambda path: taken.append(path) or on_disk.checksum(path))
+    monkeypatch.setattr(manifest, "checksum", lambda path: taken.append(path) or inventory.checksum(path))
     entry = make(store)
     for _ in range(3):
         make(store)
@@ -685,7 +685,7 @@ def test_missing_permission_is_said(store, monkeypatch):
 def test_an_entry_that_may_not_be_read_is_not_taken_for_damaged(store, monkeypatch):
     entry = make(store)
 
-    def refused(path):
+    def refused(path, *_):
         raise PermissionError(errno.EACCES, "Permission denied", str(path))
 
     monkeypatch.setattr(manifest, "read_json", refused)

@@ -9,6 +9,7 @@ import torch
 from hyperlib import Study, Zoo
 from hyperlib.store.record import VARIABLE, read_record
 from hyperlib.thesis import recipes
+from hyperlib.thesis.zoo_recipe import ImageSet
 
 
 @pytest.fixture
@@ -18,7 +19,7 @@ def study(tmp_path, monkeypatch):
         recipes.BOOK_ZOOS["tetris_seed"]["quick"],
         models=3,
         epochs=2,
-        images=recipes.ImageSet("tetris", train=64, test=32),
+        images=ImageSet("tetris", train=64, test=32),
     )
     monkeypatch.setitem(recipes.BOOK_ZOOS, "tetris_seed", {"quick": tiny})
     monkeypatch.setenv("HYPERLIB_RESULTS", str(tmp_path / "results"))
@@ -83,7 +84,7 @@ def test_published_numbers_stand_beside_ours_in_fractions(study):
     [
         (lambda study: study.publish("zoo-stat-diversity", pd.DataFrame()), "zoo-stats-diversity"),
         (lambda study: study.publish("zoo-umap", pd.DataFrame(), "../x"), "cannot name a part"),
-        (lambda study: study.zoo("tetris"), "no zoo of the thesis"),
+        (lambda study: study.zoo("tetris"), "no zoo 'tetris'; did you mean"),
         (lambda study: Study("fast"), "no profile 'fast'"),
         (lambda study: Study("quick", engine="warp"), "no engine 'warp'"),
     ],

@@ -21,6 +21,8 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch
 
+from hyperlib.files.writing import write_whole
+
 WIDTH, MARGIN = 460, 4
 LANDSCAPE_HEIGHT, CONTRIBUTIONS_HEIGHT, BLUEPRINT_HEIGHT = 284, 278, 500
 
@@ -111,7 +113,6 @@ def save_diagrams(folder: Path) -> list[Path]:
     The same matplotlib writes the same bytes: letters are paths, the background is transparent, and a file
     holds no date, no version and no reference to anything outside itself.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for name, draw, height in (
         ("intro-landscape", draw_landscape, LANDSCAPE_HEIGHT),
@@ -119,7 +120,7 @@ def save_diagrams(folder: Path) -> list[Path]:
         ("zoo-blueprint", draw_blueprint, BLUEPRINT_HEIGHT),
     ):
         paths.append(folder / f"{name}.svg")
-        paths[-1].write_text(_svg(draw, height), encoding="utf-8", newline="\n")
+        write_whole(paths[-1], _svg(draw, height))
     return paths
 
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 import errno
 import math
 import os
-import shutil
 import socket
 import sys
 import tempfile
@@ -32,6 +31,7 @@ from sklearn.datasets import fetch_openml
 from sklearn.utils import Bunch
 from tqdm import tqdm
 
+from hyperlib.files.writing import workplace
 from hyperlib.images.files import Pixels, PublishedSet, read_npz, write_npz
 
 PATIENCE = 60.0  # seconds without a byte from the server
@@ -77,10 +77,7 @@ def _workplace(file: Path) -> Iterator[Path]:
             except Timeout:
                 _say(f"Another process is fetching {file}; waiting for it.")
                 stack.enter_context(lock.acquire())
-            for left_behind in file.parent.glob(f".{file.stem}-download-*"):  # by a process that was killed
-                shutil.rmtree(left_behind)
-            prefix = f".{file.stem}-download-"
-            place = stack.enter_context(tempfile.TemporaryDirectory(prefix=prefix, dir=file.parent))
+            place = stack.enter_context(workplace(file))
         except OSError:
             place = stack.enter_context(tempfile.TemporaryDirectory(prefix="hyperlib-download-"))
         yield Path(place)

@@ -14,10 +14,8 @@ from __future__ import annotations
 
 import gzip
 import math
-import os
 import zipfile
 import zlib
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +23,7 @@ import numpy as np
 from platformdirs import user_cache_dir
 
 from hyperlib.files.paths import folder_named
+from hyperlib.files.writing import appearing
 
 DEBIAN_FASHION = Path("/usr/share/datasets/fashion-mnist")
 MAX_BYTES = 2**30  # of one array; the largest published one has 0.23 GB
@@ -194,18 +193,8 @@ def _check_part(x: np.ndarray, y: np.ndarray, part: str, published: PublishedSet
 def write_npz(path: Path, pixels: Pixels) -> None:
     """The image set as one file that appears whole or not at all; OSError where it cannot be written."""
     arrays = {f"{axis}_{part}": getattr(pixels, f"{part}_{axis}") for part, axis in _PARTS}
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as stream:
-            np.savez_compressed(stream, **arrays, source=np.array(pixels.source))
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(partial, path)
-    except BaseException:
-        with suppress(OSError):
-            partial.unlink()
-        raise
+    with appearing(path) as aside, aside.open("wb") as stream:  # by name, numpy would add an ending
+        np.savez_compressed(stream, **arrays, source=np.array(pixels.source))
 
 
 # -- idx: Debian's Fashion-MNIST -----------------------------------------------------------------------------

@@ -25,7 +25,8 @@ from filelock import FileLock, Timeout
 
 from hyperlib.files import paths
 from hyperlib.files.console import speak_plainly
-from hyperlib.files.on_disk import disk_is_full, write_whole
+from hyperlib.files.faults import disk_is_full
+from hyperlib.files.writing import write_whole
 from hyperlib.press.cost import clock, peak_memory
 from hyperlib.press.edition import Edition
 from hyperlib.press.execute import execute
@@ -152,8 +153,8 @@ def _tell(folder: str, changes: list[str]) -> None:
 def _status(edition: Edition) -> int:
     """A line for each chapter: why it is stale, and what it cost last time."""
     for chapter in edition.chapters():
-        reason, seconds = chapter.staleness(), chapter.last_execution().get("seconds")
-        cost = f"; a run took {clock(seconds)} last time" if seconds is not None else ""
+        reason, last = chapter.staleness(), chapter.last_execution()
+        cost = f"; a run took {clock(last.seconds)} last time" if last else ""
         _say(f"{chapter.name}: {f'stale, {reason}{cost}' if reason else 'up to date'}")
     return 0
 

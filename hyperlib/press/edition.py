@@ -9,7 +9,6 @@ sentences.
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -22,8 +21,9 @@ import yaml
 from nbformat import NotebookNode
 
 from hyperlib.files import paths
+from hyperlib.files.reading import read_json
 from hyperlib.press.kernel import METADATA
-from hyperlib.press.staleness import file_hash, ingredients, what_changed
+from hyperlib.press.staleness import Facts, Ingredients, file_hash, ingredients, what_changed
 from hyperlib.thesis.profiles import check_profile
 
 # Chapters start in threads, and Python 3.11 counts the depth of syntax trees for all threads together: where a garbage
@@ -99,26 +99,25 @@ class Chapter:
             cell["id"] = f"cell-{place}"
         return notebook
 
-    def ingredients(self) -> dict[str, Any]:
+    def ingredients(self) -> Ingredients:
         """All that the execution depends on, besides the files that it notes to have read (see `staleness`)."""
         with _PARSING:
             cells = [cell.source for cell in _code(self.notebook())]
             return ingredients(cells, {"profile": self.edition.profile})
 
-    def last_execution(self) -> dict[str, Any]:
-        """The JSON file of the last whole execution; empty if there is none that can be read."""
+    def last_execution(self) -> Facts | None:
+        """What is written down of the last whole execution; None if there is none that can be read."""
         try:
-            facts = json.loads(self.sidecar.read_text(encoding="utf-8"))
+            return read_json(self.sidecar, Facts)
         except (OSError, ValueError):
-            return {}
-        return facts if isinstance(facts, dict) else {}
+            return None
 
     def staleness(self) -> str | None:
         """Why this chapter must be executed (again), in a few words; None if its execution holds."""
         facts = self.last_execution()
-        if not facts or not self.executed.is_file():
+        if facts is None or not self.executed.is_file():
             return "not executed yet"
-        if facts.get("notebook") != file_hash(self.executed):
+        if facts.notebook != file_hash(self.executed):
             return "its executed notebook is damaged"
         folders = {"results": self.edition.results, "sources": self.edition.root}
         return what_changed(facts, self.ingredients(), folders)

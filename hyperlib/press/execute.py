@@ -16,16 +16,16 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
-from hyperlib.files.on_disk import write_whole
+from hyperlib.files.writing import write_json
 from hyperlib.press.cost import clock, cores
 from hyperlib.press.edition import Chapter, Edition
 from hyperlib.press.kernel import environment_of
-from hyperlib.press.staleness import file_hash
+from hyperlib.press.staleness import Facts, File, Ingredients, file_hash
 from hyperlib.store.record import VARIABLE, last_progress, read_record
 
 Say = Callable[[str], None]
@@ -75,7 +75,8 @@ def execute(
 
 
 def _planned(chapter: Chapter, reason: str | None) -> Execution:
-    return Execution(chapter, reason or "as asked", chapter.last_execution().get("seconds"))
+    last = chapter.last_execution()
+    return Execution(chapter, reason or "as asked", last and last.seconds)
 
 
 def _announce(edition: Edition, total: int, runs: list[Execution], jobs: int, say: Say) -> None:
@@ -130,9 +131,12 @@ def _run(run: Execution, threads: int, began: float, say: Say) -> None:
 
 
 def _misplaced(run: Execution, record: Path) -> str | None:
-    """What is wrong if results lie where they would not be kept: they would be lost in silence."""
+    """What is wrong if results lie where they would not be kept, or cannot be known: they would be lost in silence."""
     folder = run.chapter.edition.results.resolve()
-    outside = [file for file in read_record(record).results if not file.is_relative_to(folder)]
+    try:
+        outside = [file for file in read_record(record).results if not file.is_relative_to(folder)]
+    except ValueError as error:
+        return f"it left notes that cannot be read ({error})"
     return f"it wrote {outside[0]}, which is not below {folder}, where results are kept" if outside else None
 
 
@@ -196,30 +200,30 @@ def _follow(run: Execution, lines: Iterable[str]) -> dict[str, Any]:
     return last
 
 
-def _keep(run: Execution, output: Path, record: Path, ingredients: dict[str, Any]) -> None:
+def _keep(run: Execution, output: Path, record: Path, ingredients: Ingredients) -> None:
     """Move the notebook to its place, then write what it was made from: in this order a kill is safe."""
     chapter, notes = run.chapter, read_record(record)
     results, root = chapter.edition.results.resolve(), chapter.edition.root.resolve()
-    facts = {
-        "chapter": chapter.name,
-        "profile": chapter.edition.profile,
-        "ingredients": ingredients,
-        "notebook": file_hash(output),
-        "seconds": round(run.seconds or 0.0, 1),
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "seeds": notes.seeds,
-        "results": _checksums(notes.results, results),
-        "sources": _checksums(notes.sources, root),
-    }
+    facts = Facts(
+        chapter=chapter.name,
+        profile=chapter.edition.profile,
+        ingredients=ingredients,
+        notebook=file_hash(output) or "",
+        seconds=round(run.seconds or 0.0, 1),
+        date=datetime.now(UTC).isoformat(timespec="seconds"),
+        seeds=notes.seeds,
+        results=_files(notes.results, results),
+        sources=_files(notes.sources, root),
+    )
     os.replace(output, chapter.executed)
-    write_whole(chapter.sidecar, json.dumps(facts, indent=1) + "\n")
+    write_json(chapter.sidecar, asdict(facts))
     chapter.failed.unlink(missing_ok=True)
 
 
-def _checksums(files: list[Path], folder: Path) -> list[dict[str, str | None]]:
+def _files(files: list[Path], folder: Path) -> list[File]:
     """Path and checksum of those files that lie below the folder."""
     inside = [file for file in files if file.is_relative_to(folder)]
-    return [{"path": file.relative_to(folder).as_posix(), "sha256": file_hash(file)} for file in inside]
+    return [File(file.relative_to(folder).as_posix(), file_hash(file)) for file in inside]
 
 
 def _stop(run: Execution) -> None:

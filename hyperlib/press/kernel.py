@@ -13,7 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from hyperlib.files.on_disk import write_whole
+from hyperlib.files.writing import write_whole
 
 SOURCES = Path(__file__).resolve().parents[2]
 METADATA = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}

@@ -18,7 +18,7 @@ from nbformat import NotebookNode
 
 from hyperlib.files import paths
 from hyperlib.files.console import speak_plainly
-from hyperlib.files.on_disk import write_whole
+from hyperlib.files.writing import write_whole
 from hyperlib.press import kernel
 
 METADATA = {**kernel.METADATA, "language_info": {"name": "python"}, "jupytext": {"formats": "ipynb,py:percent"}}

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from hyperlib.files.writing import appearing
 from hyperlib.press.edition import Edition
 from hyperlib.press.staleness import file_hash
 
@@ -49,7 +50,8 @@ def promote_results(edition: Edition, names: Sequence[str] = (), prune: bool = F
             f"Results of profile {edition.profile} were not promoted: not every chapter is up to date, "
             f"{', '.join(stale)}; run `make run PROFILE={edition.profile}` first."
         )
-    fresh = {result["path"] for chapter in chapters for result in chapter.last_execution()["results"]}
+    facts = [facts for chapter in chapters if (facts := chapter.last_execution())]
+    fresh = {result.path for one in facts for result in one.results}
     if not fresh:
         raise ValueError(f"Results of profile {edition.profile} were not promoted: its chapters published none.")
     return _promoted(edition.results, fresh, edition.root / "book" / "results" / edition.profile, prune, bool(names))
@@ -89,8 +91,6 @@ def _copied(source: Path, target: Path) -> str:
     if target.is_file() and file_hash(target) == file_hash(source):
         return ""
     word = "changed" if target.is_file() else "added"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    aside = target.with_name(f".{target.name}.new")
-    shutil.copyfile(source, aside)
-    os.replace(aside, target)
+    with appearing(target) as aside:
+        shutil.copyfile(source, aside)
     return f"{word} {target.parent.name}/{target.name}"

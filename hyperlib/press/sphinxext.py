@@ -146,15 +146,15 @@ def provenance(chapter: Chapter, stale: str | None = None) -> str:
     """The box at the end of a page, as MyST: what was run, with what, when, and for how long."""
     facts = chapter.last_execution()
     profile = chapter.edition.profile
-    if not facts:
+    if facts is None:
         return f"```{{warning}}\nThis chapter was not executed at profile {profile}.\n```"
-    used = facts["ingredients"]
+    used = facts.ingredients
     rows = {
         "Profile": profile,
-        "Seeds": "; ".join(f"{what}: {seeds}" for what, seeds in facts["seeds"].items()),
-        "Code": f"hyperlib `{fingerprint(used['library'])[:12]}`, this chapter `{used['code'][:12]}`",
-        "Versions": ", ".join(f"{name} {used['versions'][name]}" for name in ("python", *KEYED_PACKAGES)),
-        "Executed": f"{facts['date'].replace('T', ' ')[:16]} UTC, in {clock(facts['seconds'])}",
+        "Seeds": "; ".join(f"{what}: {seeds}" for what, seeds in facts.seeds.items()),
+        "Code": f"hyperlib `{fingerprint(used.library)[:12]}`, this chapter `{used.code[:12]}`",
+        "Versions": ", ".join(f"{name} {used.versions[name]}" for name in ("python", *KEYED_PACKAGES)),
+        "Executed": f"{facts.date.replace('T', ' ')[:16]} UTC, in {clock(facts.seconds)}",
         "Out of date": stale or "",
     }
     lines = [f"{name}\n: {value}\n" for name, value in rows.items() if value]

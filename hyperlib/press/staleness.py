@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,41 @@ _NAMED: dict[str, Callable[[str], str]] = {  # of these one can say what it was
 _FILES = {"results": "its result {} is missing or was changed", "sources": "{}, which it reads, changed"}
 
 
-def ingredients(cells: Sequence[str], parameters: dict[str, str]) -> dict[str, Any]:
-    """What an execution of these code cells hangs on before it begins.
+@dataclass(frozen=True)
+class Ingredients:
+    """What an execution hangs on before it begins: hashes of its code and of library files, parameters, versions."""
+
+    code: str
+    parameters: dict[str, str]
+    library: dict[str, str]
+    versions: dict[str, str]
+
+
+@dataclass(frozen=True)
+class File:
+    """A file that an execution wrote or read, as it was then."""
+
+    path: str
+    sha256: str | None
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is written down of a whole execution: `date` in UTC, the hash of its notebook, seeds in words."""
+
+    chapter: str
+    profile: str
+    ingredients: Ingredients
+    notebook: str
+    seconds: float
+    date: str
+    seeds: dict[str, str]
+    results: list[File]
+    sources: list[File]
+
+
+def ingredients(cells: Sequence[str], parameters: dict[str, str]) -> Ingredients:
+    """What an execution of these code cells hangs on.
 
     `library` has every file of hyperlib that they can reach, with a hash of each; none for cells that do not parse,
     which will not run either.
@@ -34,26 +68,24 @@ def ingredients(cells: Sequence[str], parameters: dict[str, str]) -> dict[str, A
         library = reached(python_of(cells))
     except SyntaxError:
         library = {}
-    return {"code": fingerprint(list(cells)), "parameters": parameters, "library": library, "versions": versions()}
+    return Ingredients(fingerprint(list(cells)), parameters, library, versions())
 
 
-def what_changed(facts: dict[str, Any], now: dict[str, Any], folders: dict[str, Path]) -> str | None:
+def what_changed(facts: Facts, now: Ingredients, folders: dict[str, Path]) -> str | None:
     """What differs from the time of an execution, in a few words; None if it holds.
 
-    facts: what was written down then. now: ingredients of today. folders: in which its results, and the sources that it
-    read, are.
+    folders: in which its results, and the sources that it read, are.
     """
-    then = facts.get("ingredients", {})
     for part, reason in _WHOLE.items():
-        if then.get(part) != now[part]:
+        if getattr(facts.ingredients, part) != getattr(now, part):
             return reason
     for part, named in _NAMED.items():
-        if moved := _moved(then.get(part), now[part]):
+        if moved := _moved(getattr(facts.ingredients, part), getattr(now, part)):
             return f"{_few([named(one) for one in moved])} changed"
     for part, words in _FILES.items():
-        for file in facts.get(part, []):
-            if file_hash(folders[part] / file["path"]) != file["sha256"]:
-                return words.format(file["path"])
+        for file in getattr(facts, part):
+            if file_hash(folders[part] / file.path) != file.sha256:
+                return words.format(file.path)
     return None
 
 
@@ -76,9 +108,8 @@ def python_of(cells: Sequence[str]) -> str:
     return "\n".join(transformer.transform_cell(cell) for cell in cells)
 
 
-def _moved(then: object, now: dict[str, str]) -> list[str]:
+def _moved(then: dict[str, str], now: dict[str, str]) -> list[str]:
     """Names of which one side has another value, or none."""
-    then = then if isinstance(then, dict) else {}
     return sorted(name for name in then.keys() | now.keys() if then.get(name) != now.get(name))
 
 

@@ -20,7 +20,7 @@ from nbformat import NotebookNode
 from papermill.engines import NBClientEngine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 
-from hyperlib.files.on_disk import disk_is_full
+from hyperlib.files.faults import disk_is_full
 from hyperlib.press.edition import Chapter, Edition, is_injected
 from hyperlib.press.kernel import foreign_library
 from hyperlib.study.parameters import assigned_names

@@ -27,6 +27,7 @@ from hyperlib.representations.autoencoder import Autoencoder, Sizes, autoencoder
 from hyperlib.representations.blocks import Source
 from hyperlib.representations.cores import device_called, one_core
 from hyperlib.representations.estimator import Representation, Values
+from hyperlib.representations.hyper_rep_file import load_hyper_rep, save_hyper_rep
 from hyperlib.representations.training import Plan, Population, Progress, Trainer, rows_by_group, run
 from hyperlib.weightspace.architecture import Architecture
 from hyperlib.weightspace.tokens import Scale, Tokenizer
@@ -286,17 +287,13 @@ class HyperRep(Representation):
 
     def save(self, path: Path | str) -> Path:
         """Write everything to one new file (safetensors); see `hyper_rep_file`."""
-        from hyperlib.representations.hyper_rep_file import save_hyper_rep
-
         check_is_fitted(self, "architecture_")
         return save_hyper_rep(self, Path(path))
 
     @classmethod
     def load(cls, path: Path | str, *, device: str = "cpu") -> HyperRep:
         """Read what `save` wrote; FileNotFoundError where nothing is, ValueError for damaged or foreign files."""
-        from hyperlib.representations.hyper_rep_file import load_hyper_rep
-
-        return load_hyper_rep(Path(path), device)
+        return load_hyper_rep(cls, Path(path), device)
 
 
 def _plain(weights: Tensor) -> Float[Tensor, "samples params"]:

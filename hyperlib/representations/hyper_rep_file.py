@@ -10,13 +10,12 @@ Source: our choice.
 from __future__ import annotations
 
 import json
-import os
-import secrets
 import zlib
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Annotated, Any, Literal, TypeVar
 
+import msgspec
 import numpy as np
 import pandas as pd
 import torch
@@ -24,16 +23,17 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from hyperlib.files.reading import decoded
+from hyperlib.files.writing import Occupied, appearing
 from hyperlib.representations.augment import Augment
 from hyperlib.representations.cores import device_called
+from hyperlib.representations.estimator import Representation
 from hyperlib.representations.training import HISTORY
 from hyperlib.weightspace.architectures import architecture, is_registered
 from hyperlib.weightspace.tokens import Scale, Tokenizer
 from hyperlib.zoos.checkpoint import checksum
 
-if TYPE_CHECKING:
-    from hyperlib.representations.hyper_rep import HyperRep
-
+Rep = TypeVar("Rep", bound=Representation)  # HyperRep, which comes by argument: it imports this file
 FORMAT = "hyperlib-representation-1"
 METADATA_LIMIT = 2**16  # characters
 TENSORS_LIMIT = 10_000
@@ -45,14 +45,24 @@ _UNREADABLE = (  # whatever a file that somebody has tampered with can raise
 )
 
 
-def save_hyper_rep(rep: HyperRep, path: Path) -> Path:
+@dataclass(frozen=True)
+class _Header:
+    """What the file says of itself; `settings` are JSON."""
+
+    format: Literal["hyperlib-representation-1"]
+    architecture: str
+    activation: str
+    fitted_activation: str
+    settings: Annotated[str, msgspec.Meta(max_length=METADATA_LIMIT)]
+    checksum: str
+
+
+def save_hyper_rep(rep: Rep, path: Path) -> Path:
     """Write the fitted representation to a new file.
 
     Raises FileExistsError when the file exists, ValueError for an architecture that could not be found again, and
     OSError when the disk is full or refuses; nothing is left behind then.
     """
-    if path.exists() or path.is_symlink():
-        raise FileExistsError(f"{path} exists already; choose another file or remove it first.")
     if not is_registered(rep.architecture):
         raise ValueError(
             f"{rep.architecture.name} is not in hyperlib's ARCHITECTURES, so a saved representation of it could not be "
@@ -69,16 +79,13 @@ def save_hyper_rep(rep: HyperRep, path: Path) -> Path:
         "settings": json.dumps(settings, default=_plain),
     }
     metadata["checksum"] = _checksum(metadata, tensors)
-    beside = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(tensors, beside, metadata)
-        os.rename(beside, path)
+        with appearing(path, new=True) as aside:
+            save_file(tensors, aside, metadata)
+    except Occupied:
+        raise
     except (OSError, SafetensorError) as error:
         raise OSError(f"The representation cannot be written to {path} ({error}); free some space there.") from error
-    finally:
-        if beside.exists():
-            beside.unlink()
     return path
 
 
@@ -93,7 +100,7 @@ def _checksum(metadata: dict[str, str], tensors: dict[str, Tensor]) -> str:
     return f"{zlib.crc32(words.encode()):08x}{checksum(tensors)}"
 
 
-def _tensors(rep: HyperRep) -> dict[str, Tensor]:
+def _tensors(rep: Rep) -> dict[str, Tensor]:
     tensors = {f"network.{name}": value for name, value in rep.network_.state_dict().items()}
     tensors |= {f"head.{name}": value for name, value in rep.head_.state_dict().items()}
     tensors["history"] = torch.tensor(rep.history_.to_numpy(dtype="float64"))
@@ -102,22 +109,23 @@ def _tensors(rep: HyperRep) -> dict[str, Tensor]:
     return tensors
 
 
-def load_hyper_rep(path: Path, device: str) -> HyperRep:
-    """Read a file that `save_hyper_rep` wrote. Raises FileNotFoundError or ValueError in one sentence."""
+def load_hyper_rep(kind: type[Rep], path: Path, device: str) -> Rep:
+    """Read a file that `save_hyper_rep` wrote of this kind. Raises FileNotFoundError or ValueError in one sentence."""
     if path.is_symlink() or not path.is_file():
         raise FileNotFoundError(f"There is no representation at {path}; HyperRep.save writes one.")
     device_called(device)
     try:
         with safe_open(path, framework="pt") as file:
             metadata, names = file.metadata() or {}, list(file.keys())
-            rep = _unfitted(metadata, len(names), device)
+            header = msgspec.convert(metadata, _Header)
+            rep = _unfitted(kind, header, len(names), device)
             shapes = {name: tuple(file.get_slice(name).get_shape()) for name in names}
             _check_shapes(rep, shapes)
             tensors = {name: file.get_tensor(name) for name in names}
-        if metadata["checksum"] != _checksum(metadata, tensors):
+        if header.checksum != _checksum(metadata, tensors):
             raise ValueError("what it holds is not what was written")
         _fill(rep, tensors)
-        rep.architecture_ = rep.architecture.with_activation(metadata["fitted_activation"])
+        rep.architecture_ = rep.architecture.with_activation(header.fitted_activation)
     except _UNREADABLE as error:
         raise ValueError(
             f"{path} is damaged or not of the format {FORMAT} ({_first_sentence(error)}); make or download it again."
@@ -125,25 +133,21 @@ def load_hyper_rep(path: Path, device: str) -> HyperRep:
     return rep
 
 
-def _unfitted(metadata: dict[str, str], tensors: int, device: str) -> HyperRep:
-    """The estimator as its metadata say; ValueError for anything that cannot be."""
-    from hyperlib.representations.hyper_rep import HyperRep
-
-    if metadata.get("format") != FORMAT or len(metadata["settings"]) > METADATA_LIMIT:
-        raise ValueError("its header is another")
-    settings: dict[str, Any] = json.loads(metadata["settings"])
+def _unfitted(kind: type[Rep], header: _Header, tensors: int, device: str) -> Rep:
+    """The estimator as its header says; ValueError for anything that cannot be."""
+    settings = decoded(header.settings, dict[str, Any], "what it says of its settings")
     if settings["augment"] is not None:
         settings["augment"] = Augment(**settings["augment"] | {"erased": tuple(settings["augment"]["erased"])})
     settings["projection"] = tuple(settings["projection"])
-    network = architecture(metadata["architecture"]).with_activation(metadata["activation"])
-    rep = HyperRep(network, device=device, **settings)
+    network = architecture(header.architecture).with_activation(header.activation)
+    rep = kind(network, device=device, **settings)
     blocks = 0 if rep.encoding == "dense" else 2 * rep.depth
     if tensors > TENSORS_LIMIT or BLOCK_TENSORS * blocks + HEAD_TENSORS * rep.projection[0] > tensors:
         raise ValueError("it has too many tensors, or its networks ask for more")
     return rep
 
 
-def _check_shapes(rep: HyperRep, shapes: dict[str, tuple[int, ...]]) -> None:
+def _check_shapes(rep: Rep, shapes: dict[str, tuple[int, ...]]) -> None:
     """ValueError unless the file holds exactly the tensors that the settings ask for, which are not made for this."""
     with torch.device("meta"):
         rep.build(None)
@@ -156,12 +160,12 @@ def _check_shapes(rep: HyperRep, shapes: dict[str, tuple[int, ...]]) -> None:
         raise ValueError("its tensors are not those of its settings")
 
 
-def _modules(rep: HyperRep) -> dict[str, Tensor]:
+def _modules(rep: Rep) -> dict[str, Tensor]:
     modules = {"network": rep.network_, "head": rep.head_}
     return {f"{whose}.{name}": value for whose, part in modules.items() for name, value in part.state_dict().items()}
 
 
-def _fill(rep: HyperRep, tensors: dict[str, Tensor]) -> None:
+def _fill(rep: Rep, tensors: dict[str, Tensor]) -> None:
     """Networks with the file's weights, the scale and the history."""
     if not all(torch.isfinite(value).all() for name, value in tensors.items() if name != "history"):
         raise ValueError("some of its numbers are not finite")

@@ -16,13 +16,16 @@ import json
 import math
 import numbers
 import os
-import re
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Annotated, Any
 
-from hyperlib.files.on_disk import checksum, inventory, read_json, write_json
+import msgspec
+
+from hyperlib.files.inventory import checksum, inventory
+from hyperlib.files.reading import Damaged, read_json
+from hyperlib.files.writing import write_json
 from hyperlib.store import fingerprint
 
 FORMAT = 1  # part of every key: a new form of manifest never meets an old one
@@ -31,7 +34,17 @@ KEYED_PACKAGES = ("torch", "numpy", "numba", "scikit-learn")  # their versions m
 _VERIFIED: dict[str, tuple] = {}  # entries whose checksums this process has seen, with their state on disk
 
 
+Module = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z_]\w*(\.\w+)*\Z")]
+
+
 @dataclass(frozen=True)
+class _Key:
+    """The key that a manifest says it has."""
+
+    key: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Order:
     """All that decides one result, plus the profile for which it was first asked.
 
@@ -43,7 +56,7 @@ class Order:
     name: str
     recipe: dict[str, Any]
     engine: str
-    code: dict[str, str]
+    code: dict[Module, str]
     versions: dict[str, str]
     profile: str | None = None
 
@@ -74,56 +87,48 @@ class Order:
             return False
         return dataclasses.replace(self, code=code, versions=fingerprint.versions(KEYED_PACKAGES)).key == self.key
 
+
+@dataclass(frozen=True, kw_only=True)
+class Begun(Order):
+    """An order that is being carried out, or was: seconds of work before, and when its process began (unix time)."""
+
+    seconds: float
+    started: float | None
+
+    def write(self, file: Path) -> None:
+        """Put it into a file, whole or not at all."""
+        write_json(file, dataclasses.asdict(self))
+
     @classmethod
-    def read(cls, data: dict[str, Any]) -> Order:
-        """The order inside a manifest or a record of unfinished work; ValueError if there is none."""
-        try:
-            texts = {field: data[field] for field in ("kind", "name", "engine")}
-            tables = {field: {str(k): str(v) for k, v in data[field].items()} for field in ("code", "versions")}
-            order = cls(**texts, **tables, recipe=data["recipe"], profile=data["profile"])
-        except (KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise ValueError(f"no order can be read in it ({error!r})") from error
-        names = [*texts.values(), order.profile or ""]
-        if not all(isinstance(name, str) for name in names):
-            raise ValueError("kind, name, engine and profile must be text")
-        if not all(re.fullmatch(r"[A-Za-z_]\w*(\.\w+)*", module) for module in order.code):
-            raise ValueError("its code must be named by modules")
-        return order
+    def read(cls, file: Path) -> Begun:
+        """What `write` wrote. Damaged says what is wrong with it, OSError that there is none."""
+        return read_json(file, cls)
 
 
-@dataclass(frozen=True)
-class Manifest:
+@dataclass(frozen=True, kw_only=True)
+class Manifest(Order):
     """An order that was carried out: seconds of work over all resumes, date (UTC), commit, and every file.
 
-    `files` maps paths in the entry to `[bytes, sha256]`. `commit` and `dirty` are None outside a git clone.
+    `files` maps paths in the entry to `(bytes, sha256)`. `commit` and `dirty` are None outside a git clone.
     """
 
-    order: Order
     seconds: float
     created: str
     commit: str | None
     dirty: bool | None
-    files: dict[str, list]
+    files: dict[str, tuple[int, str]]
 
     def write(self, folder: Path) -> None:
         """Put `manifest.json` into the folder, whole or not at all."""
-        content = dataclasses.asdict(self)
-        write_json(folder / MANIFEST, {"key": self.order.key, **content.pop("order"), **content})
+        write_json(folder / MANIFEST, {"key": self.key, **dataclasses.asdict(self)})
 
     @classmethod
     def read(cls, folder: Path) -> Manifest:
-        """The manifest of an entry. ValueError says what is wrong with it, OSError that there is none."""
-        data = read_json(folder / MANIFEST)
-        order = Order.read(data)
-        try:
-            files = {path: [int(size), str(digest)] for path, (size, digest) in data["files"].items()}
-            seconds, created = float(data["seconds"]), str(data["created"])
-            commit, dirty = data["commit"], data["dirty"]
-        except (KeyError, TypeError, AttributeError, OverflowError) as error:
-            raise ValueError(f"{MANIFEST} has not the form of a manifest ({error!r})") from error
-        if not math.isfinite(seconds) or data.get("key") != order.key:
-            raise ValueError(f"{MANIFEST} contradicts its own key")
-        return cls(order, seconds, created, commit, dirty, files)
+        """The manifest of an entry. Damaged says what is wrong with it, OSError that there is none."""
+        manifest = read_json(folder / MANIFEST, cls)
+        if read_json(folder / MANIFEST, _Key).key != manifest.key:
+            raise Damaged(f"{MANIFEST} contradicts its own key")
+        return manifest
 
     @classmethod
     def find(cls, folder: Path) -> Manifest | None:
@@ -145,7 +150,7 @@ def fault(folder: Path, key: str) -> str | None:
         if MANIFEST not in present:
             return f"{MANIFEST} is missing"
         manifest = Manifest.read(folder)
-        if manifest.order.key != key:
+        if manifest.key != key:
             return f"{MANIFEST} belongs to another entry"
         return _difference(present, manifest.files) or _changed(folder, present, manifest.files)
     except PermissionError:
@@ -199,7 +204,7 @@ def _output(command: list[str]) -> str:
     return os.fsdecode(done.stdout).strip()
 
 
-def _difference(present: dict[str, os.stat_result], files: dict[str, list]) -> str | None:
+def _difference(present: dict[str, os.stat_result], files: dict[str, tuple[int, str]]) -> str | None:
     for path, (size, _) in files.items():
         if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts or "\\" in path:
             return f"{MANIFEST} names a file outside the entry: {path!r}"
@@ -211,7 +216,7 @@ def _difference(present: dict[str, os.stat_result], files: dict[str, list]) -> s
     return f"{foreign[0]} was not written by its maker" if foreign else None
 
 
-def _changed(folder: Path, present: dict[str, os.stat_result], files: dict[str, list]) -> str | None:
+def _changed(folder: Path, present: dict[str, os.stat_result], files: dict[str, tuple[int, str]]) -> str | None:
     dates = [(path, s.st_ino, s.st_mtime_ns, s.st_ctime_ns) for path, s in present.items() if path != MANIFEST]
     state = (*sorted(dates), *((path, *written) for path, written in files.items()))
     if _VERIFIED.get(str(folder)) != state:

@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+
+from hyperlib.files.reading import Damaged, decoded
 
 VARIABLE = "HYPERLIB_RUN_RECORD"
 
@@ -19,9 +22,19 @@ VARIABLE = "HYPERLIB_RUN_RECORD"
 class Record:
     """The notes of one execution: files written and read, and for each thing with randomness its seeds in words."""
 
-    results: list[Path] = field(default_factory=list)
-    sources: list[Path] = field(default_factory=list)
-    seeds: dict[str, str] = field(default_factory=dict)
+    results: list[Path]
+    sources: list[Path]
+    seeds: dict[str, str]
+
+
+@dataclass(frozen=True)
+class _Note:
+    """One line of the file, which has one of these."""
+
+    result: str | None = None
+    source: str | None = None
+    seeds: tuple[str, str] | None = None
+    progress: tuple[str, int, int] | None = None
 
 
 def record_result(file: Path) -> None:
@@ -56,26 +69,25 @@ def last_progress(file: Path) -> str:
     except OSError:  # no note yet, or the chapter has just ended
         return ""
     for line in reversed(lines):
-        try:
-            what, done, total = json.loads(line)["progress"]
-        except (ValueError, KeyError):  # half a line, or a note of another kind
-            continue
-        return f"{what} {100 * done // max(total, 1)} %" if done < total else ""
+        with suppress(Damaged):  # half a line
+            if (progress := decoded(line, _Note, file.name).progress) is not None:
+                what, done, total = progress
+                return f"{what} {100 * done // max(total, 1)} %" if done < total else ""
     return ""
 
 
 def read_record(file: Path) -> Record:
-    """The notes of a finished execution, each result once, in the order of first mention."""
-    record = Record()
+    """The notes of a finished execution, each once, in the order of first mention. Raises Damaged for a cut file."""
     lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
-    for note in map(json.loads, lines):
-        if "result" in note and Path(note["result"]) not in record.results:
-            record.results.append(Path(note["result"]))
-        if "source" in note and Path(note["source"]) not in record.sources:
-            record.sources.append(Path(note["source"]))
-        if "seeds" in note:
-            record.seeds.update([note["seeds"]])
-    return record
+    notes = [decoded(line, _Note, file.name) for line in lines]
+    seeds: dict[str, str] = {}
+    for what, said in dict.fromkeys(note.seeds for note in notes if note.seeds):
+        seeds[what] = f"{seeds[what]}, {said}" if what in seeds else said
+    results, sources = (
+        list(dict.fromkeys(Path(path) for note in notes if (path := getattr(note, kind))))
+        for kind in ("result", "source")
+    )
+    return Record(results, sources, seeds)
 
 
 def _note(fact: dict[str, object]) -> None:

@@ -12,7 +12,7 @@ Source: our choice.
 from __future__ import annotations
 
 import argparse
-import math
+import errno
 import os
 import re
 import shutil
@@ -29,27 +29,24 @@ from filelock import FileLock, Timeout
 
 from hyperlib.files import paths
 from hyperlib.files.console import speak_plainly
-from hyperlib.files.on_disk import (
-    StoreError,
-    disk_is_full,
-    explained,
-    flush_folder,
-    full_disk,
-    inventory,
-    megabytes,
-    occupied,
-    read_json,
-    seal,
-    write_json,
-)
+from hyperlib.files.faults import disk_is_full, free_bytes, megabytes
+from hyperlib.files.inventory import inventory, occupied, seal
+from hyperlib.files.writing import flush_folder
 from hyperlib.store import fingerprint
-from hyperlib.store.manifest import KEYED_PACKAGES, MANIFEST, Manifest, Order, fault, git_state
+from hyperlib.store.manifest import KEYED_PACKAGES, MANIFEST, Begun, Manifest, Order, fault, git_state
 
 __all__ = ["Store", "StoreError", "main"]
 
 COLUMNS = ["kind", "name", "key", "state", "profile", "seconds", "bytes", "created", "current", "folder"]
 _NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}"
 _FOLDER = re.compile(rf"(?P<name>{_NAME})-(?P<key>[0-9a-f]{{12}})(?P<state>|\.partial|\.damaged-\d+)")
+
+
+class StoreError(OSError):
+    """The store cannot be used: no permission, a full disk, a file in its place. Says the remedy."""
+
+    def __str__(self) -> str:
+        return str(self.strerror)
 
 
 class Store:
@@ -82,13 +79,16 @@ class Store:
             if not re.fullmatch(_NAME, text):
                 raise ValueError(f"{text!r} cannot name an entry of the store: use letters, digits, - and _.")
         code = {module: fingerprint.code_fingerprint(module) for module in sorted(maker_modules)}
-        order = Order(kind, name, recipe, engine, code, fingerprint.versions(KEYED_PACKAGES), profile)
+        order = Order(
+            kind=kind, name=name, recipe=recipe, engine=engine, code=code,
+            versions=fingerprint.versions(KEYED_PACKAGES), profile=profile,
+        )  # fmt: skip
         entry = self.folder / kind / f"{name}-{order.key[:12]}"
-        with explained(entry):
+        with _explained(entry):
             if _is_whole(entry, order):
                 return entry
         with _locked(entry, order.title):
-            with explained(entry):
+            with _explained(entry):
                 if _is_whole(entry, order):  # made while this process waited
                     return entry
                 if os.path.lexists(entry):
@@ -114,7 +114,7 @@ class Store:
                 raise ValueError(f"{folder} is no entry of the store at {self.folder}.")
             entry = folder.with_name(f"{match['name']}-{match['key']}")
             try:
-                with _locked(entry, folder.name, wait=False), explained(entry):
+                with _locked(entry, folder.name, wait=False), _explained(entry):
                     _delete(folder)
                     freed += int(size)
             except Timeout:
@@ -169,7 +169,7 @@ def _prepare(order: Order, entry: Path) -> float:
     (partial / MANIFEST).unlink(missing_ok=True)  # from a kill just before the rename
     before = _seconds_before(entry)
     past = [Manifest.find(folder) for folder in entry.parent.glob(f"{order.name}-*")]
-    past = [m for m in past if m and (m.order.name, m.order.profile) == (order.name, order.profile)]
+    past = [m for m in past if m and (m.name, m.profile) == (order.name, order.profile)]
     cost = f"; it took {max(past, key=lambda m: m.created).seconds:.1f} s last time" if past else ""
     _say(f"resuming {order.title}, {before:.1f} s in{cost}" if before else f"making {order.title}{cost}")
     _record(order, entry, before, started=time.time())
@@ -184,10 +184,10 @@ def _carry_out(order: Order, maker: Callable[[Path], None], entry: Path, before:
         with suppress(OSError):
             _record(order, entry, before + time.monotonic() - begun, started=None)
         if isinstance(error, Exception) and disk_is_full(error, entry.parent):
-            raise full_disk(entry, error) from error
+            raise _full_disk(entry, error) from error
         error.add_note(f"Raised while making {order.title}; what is done of it is kept in {partial}.")
         raise
-    with explained(entry):
+    with _explained(entry):
         _finish(order, partial, entry, before + time.monotonic() - begun)
 
 
@@ -200,7 +200,9 @@ def _finish(order: Order, partial: Path, entry: Path, seconds: float) -> None:
     if not found or MANIFEST in found:
         raise ValueError(f"The maker of {order.title} did not end well ({wrong}); see {partial}.")
     created = datetime.now(UTC).isoformat(timespec="seconds")
-    manifest = Manifest(order, round(seconds, 3), created, *git_state(), seal(partial))
+    commit, dirty = git_state()
+    facts = {"seconds": round(seconds, 3), "created": created, "commit": commit, "dirty": dirty, "files": seal(partial)}
+    manifest = Manifest(**vars(order), **facts)
     manifest.write(partial)
     flush_folder(partial)
     os.rename(partial, entry)
@@ -212,26 +214,54 @@ def _finish(order: Order, partial: Path, entry: Path, seconds: float) -> None:
 
 def _record(order: Order, entry: Path, seconds: float, started: float | None) -> None:
     """What a later process needs to know of unfinished work, beside its folder."""
-    write_json(_beside(entry, ".making.json"), {**vars(order), "seconds": seconds, "started": started})
+    Begun(**vars(order), seconds=seconds, started=started).write(_beside(entry, ".making.json"))
 
 
 def _seconds_before(entry: Path) -> float:
     """Work already in the partial folder. A killed process counts until the last file it touched."""
     try:
-        record = read_json(_beside(entry, ".making.json"))
+        begun = Begun.read(_beside(entry, ".making.json"))
         touched = max(state.st_mtime for state in inventory(_beside(entry, ".partial")).values())
-        started = touched if record["started"] is None else float(record["started"])
-        seconds = float(record["seconds"]) + max(0.0, touched - started)
-        return seconds if math.isfinite(seconds) else 0.0
-    except (OSError, ValueError, KeyError, TypeError):  # none there, or none that can be read
+        return begun.seconds + max(0.0, touched - (touched if begun.started is None else begun.started))
+    except (OSError, ValueError):  # none there, or none that can be read
         return 0.0
+
+
+@contextmanager
+def _explained(entry: Path) -> Iterator[None]:
+    """Turn OSErrors around an entry of the store into a StoreError; those of a lock pass."""
+    try:
+        yield
+    except (StoreError, Timeout):
+        raise
+    except OSError as error:
+        if disk_is_full(error, entry.parent):
+            raise _full_disk(entry, error) from error
+        reason = f"{error.strerror}: {error.filename}" if error.filename else str(error)
+        raise StoreError(
+            error.errno or errno.EIO,
+            f"The store at {entry.parent.parent} cannot be used ({reason}); give yourself write permission "
+            "there, or set HYPERLIB_STORE to a folder that you may write.",
+        ) from error
+
+
+def _full_disk(entry: Path, error: BaseException) -> StoreError:
+    """The sentence for a full disk: which one, how much is free, and what to do."""
+    named = getattr(error, "filename", None)
+    place = Path(os.fsdecode(named)).absolute().parent if isinstance(named, str | bytes) else entry.parent
+    free = "nothing known to be" if (size := free_bytes(place)) is None else megabytes(size)
+    return StoreError(
+        errno.ENOSPC,
+        f"The disk that holds {place} is full ({free} free); what was made of {entry.name} "
+        "is kept: free space, or set HYPERLIB_STORE to a folder on another disk, and run again.",
+    )
 
 
 @contextmanager
 def _locked(entry: Path, title: str, wait: bool = True) -> Iterator[None]:
     """Hold the entry's lock. The system drops it with its process, so a kill leaves nothing locked."""
     lock = FileLock(_beside(entry, ".lock"))
-    with explained(entry):
+    with _explained(entry):
         entry.parent.mkdir(parents=True, exist_ok=True)
         try:
             lock.acquire(timeout=0)
@@ -254,10 +284,10 @@ def _row(folder: Path) -> dict[str, Any]:
     try:
         if state == "partial":
             entry = folder.with_suffix("")
-            order, done = Order.read(read_json(_beside(entry, ".making.json"))), _seconds_before(entry)
+            order, done = Begun.read(_beside(entry, ".making.json")), _seconds_before(entry)
         else:
-            manifest = Manifest.read(folder)
-            order, done, row["created"] = manifest.order, manifest.seconds, manifest.created
+            order = Manifest.read(folder)
+            done, row["created"] = order.seconds, order.created
     except (OSError, ValueError):
         return row | {"state": "damaged" if state == "made" else state}
     return row | {"key": order.key, "profile": order.profile, "seconds": done, "current": order.is_current()}

@@ -19,7 +19,7 @@ from hyperlib.representations.cores import one_core
 from hyperlib.representations.hyper_rep import HyperRep
 from hyperlib.store.record import heard, record_progress, record_seeds
 from hyperlib.study.study import CHECKPOINTS, Study
-from hyperlib.thesis.representation_recipes import RepresentationRecipe, representation_recipe
+from hyperlib.thesis.book_representations import RepresentationRecipe, representation_recipe
 
 _MAKERS = ["hyperlib.representations.hyper_rep", "hyperlib.representations.hyper_rep_file"]
 _FILE = "representation.safetensors"

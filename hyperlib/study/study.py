@@ -20,7 +20,7 @@ import torch
 
 from hyperlib.figures.style import use_house_style
 from hyperlib.files import paths
-from hyperlib.files.on_disk import write_whole
+from hyperlib.files.writing import sweep, write_whole
 from hyperlib.store.record import heard, record_progress, record_result, record_seeds, record_source
 from hyperlib.store.store import Store
 from hyperlib.study.parameters import check_parameters
@@ -86,8 +86,7 @@ class Study:
         made_by = engine if self.device == "cpu" else f"{engine}-{self.device}"
 
         def grow(folder: Path) -> None:
-            for unfinished in folder.glob(".zoo-*"):  # left by a kill while the zoo was written
-                shutil.rmtree(unfinished)
+            sweep(folder / "zoo")  # what a kill left while it was written
             if not (folder / "zoo").exists():
                 train_population(
                     recipe.architecture,
@@ -115,7 +114,7 @@ class Study:
         Numbers keep eight significant digits. Raises ValueError for an id that the thesis data do not have and OSError,
         with the remedy, where the file cannot be written.
         """
-        published.artefact(artefact_id)
+        published.check_artefact(artefact_id)
         folder = paths.results_folder(self.profile)
         file = folder / _file_name(artefact_id, part)
         text = table.to_csv(index=False, float_format="%.8g", lineterminator="\n")
@@ -129,7 +128,7 @@ class Study:
 
         For what a laptop cannot make; a page says whose numbers these are. Raises FileNotFoundError where none is.
         """
-        published.artefact(artefact_id)
+        published.check_artefact(artefact_id)
         file = paths.committed_folder(check_profile(profile)) / _file_name(artefact_id, part)
         if not file.is_file():
             raise FileNotFoundError(

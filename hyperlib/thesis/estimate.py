@@ -112,7 +112,7 @@ def beside_measured(store: Store, recipes: Iterable[ZooRecipe], rates: pd.DataFr
         made, row = _made(store, recipe), _row(recipe, rates, cores)
         measured = {"engine": None, "made": None, "measured_s": math.nan}
         if made is not None:
-            measured = {"engine": made.order.engine, "made": made.created[:10], "measured_s": made.seconds}
+            measured = {"engine": made.engine, "made": made.created[:10], "measured_s": made.seconds}
         rows.append(row | measured | {"ratio": measured["measured_s"] / row["estimated_s"]})
     columns = ["zoo", "models", "epochs", "train_images", "engine", "made", "measured_s", "estimated_s", "ratio"]
     return pd.DataFrame(rows, columns=columns)
@@ -163,5 +163,5 @@ def _made(store: Store, recipe: ZooRecipe) -> Manifest | None:
     """The newest record of this zoo that today's code would make again."""
     wanted = plain(recipe.ingredients).items()
     found = [Manifest.find(folder) for folder in store.folder.glob(f"zoos/{recipe.name}-*") if folder.is_dir()]
-    fitting = [one for one in found if one and wanted <= one.order.recipe.items() and one.order.is_current()]
+    fitting = [one for one in found if one and wanted <= one.recipe.items() and one.is_current()]
     return max(fitting, key=lambda one: one.created, default=None)

@@ -2,8 +2,8 @@
 
 Pages compare their own numbers with published ones, so the published ones are data under version control
 (`book/thesis/*.yml`), each with its source and the chance that it was transcribed rightly. This module only
-reads them: every table is a fresh copy, and values stay in the unit in which they were printed
-(`as_fractions` brings them into ours).
+reads them, and notes which of them the running chapter read: every table is a fresh copy, and values stay in the unit
+in which they were printed (`as_fractions` brings them into ours).
 
 Source: `book/thesis/README.md` says where every file comes from and what could not be found.
 """
@@ -20,6 +20,7 @@ import pandas as pd
 import yaml
 
 from hyperlib.files.paths import thesis_folder
+from hyperlib.store.record import record_source
 from hyperlib.thesis.comparison import as_fractions, beside, unit_of
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "as_fractions",
     "beside",
     "discrepancies",
+    "known",
     "published",
     "zoo_record",
     "zoos",
@@ -63,10 +65,15 @@ def artefacts() -> pd.DataFrame:
     return table.reindex(columns=_ARTEFACT_COLUMNS.split())
 
 
+def check_artefact(artefact_id: str) -> str:
+    """The id itself if the thesis data have such an artefact; else ValueError with the closest ids."""
+    return known(artefact_id, [record["id"] for record in _read("artefacts.yml")["artefacts"]], "artefact")
+
+
 def artefact(artefact_id: str) -> pd.Series:
     """One row of `artefacts()`. Raises ValueError, with the closest ids, if there is no such artefact."""
     table = artefacts()
-    return table.loc[_known(artefact_id, table.index, "artefact")]
+    return table.loc[known(artefact_id, table.index, "artefact")]
 
 
 def published(artefact: str | None = None, *, dataset: str | None = None, method: str | None = None) -> pd.DataFrame:
@@ -80,10 +87,10 @@ def published(artefact: str | None = None, *, dataset: str | None = None, method
     """
     table = _record_table()
     if artefact is not None:
-        table = table[table["artefact"] == _known(artefact, artefacts().index, "artefact")]
+        table = table[table["artefact"] == known(artefact, artefacts().index, "artefact")]
     for column, wanted in (("dataset", dataset), ("method", method)):
         if wanted is not None:
-            table = table[table[column] == _known(wanted, table[column].unique(), f"published {column}")]
+            table = table[table[column] == known(wanted, table[column].unique(), f"published {column}")]
     return table.reset_index(drop=True)
 
 
@@ -95,7 +102,7 @@ def discrepancies(artefact: str | None = None) -> pd.DataFrame:
     records = copy.deepcopy(_read("published_results.yml")["discrepancies"])
     table = pd.DataFrame(records).set_index("id")
     if artefact is not None:
-        _known(artefact, artefacts().index, "artefact")
+        known(artefact, artefacts().index, "artefact")
         table = table[[artefact in concerned for concerned in table["artefacts"]]]
     return table
 
@@ -122,7 +129,7 @@ def zoos() -> pd.DataFrame:
 def zoo_record(zoo_id: str) -> dict:
     """Everything known of one zoo. Raises ValueError, with the closest ids, if there is no such zoo."""
     records = {record["id"]: record for record in _read("zoos.yml")["zoos"]}
-    return copy.deepcopy(records[_known(zoo_id, records, "zoo of the thesis")])
+    return copy.deepcopy(records[known(zoo_id, records, "zoo of the thesis")])
 
 
 def architectures() -> pd.DataFrame:
@@ -149,6 +156,17 @@ def accuracy_statistics() -> pd.DataFrame:
     Printed rows have a mean and std over models; digitised ones median and quartiles, read to within `error`.
     """
     return _typed(pd.DataFrame(_read("zoos.yml")["accuracy_statistics"]), _STATISTICS_COLUMNS)
+
+
+def known(name: str, names: Iterable[str], what: str) -> str:
+    """The name itself if it is one of these; else ValueError, with the closest of them, or the first few."""
+    names = list(names)
+    if name in names:
+        return name
+    close = difflib.get_close_matches(str(name), names, n=3, cutoff=0.4)
+    few = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+    hint = f"did you mean {' or '.join(close)}?" if close else f"there are {few or 'none'}."
+    raise ValueError(f"There is no {what} {name!r}; {hint}")
 
 
 def _record_table() -> pd.DataFrame:
@@ -187,22 +205,14 @@ def _factors(record: dict, part: str) -> str | None:
     return "; ".join(texts) or None
 
 
-def _known(name: str, names: Iterable[str], what: str) -> str:
-    names = list(names)
-    if name in names:
-        return name
-    close = difflib.get_close_matches(str(name), names, n=3, cutoff=0.4)
-    few = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
-    hint = f"did you mean {' or '.join(close)}?" if close else f"there are {few or 'none'}."
-    raise ValueError(f"There is no {what} {name!r}; {hint}")
-
-
 def _records() -> list[dict]:
     return _read("published_results.yml")["results"]
 
 
 def _read(name: str) -> dict:
-    return _parse(thesis_folder() / name)
+    path = thesis_folder() / name
+    record_source(path)
+    return _parse(path)
 
 
 @functools.cache

@@ -8,10 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import pandas as pd
-
 from hyperlib.thesis import published
-from hyperlib.thesis.recipes import BOOK_ZOOS
 from hyperlib.thesis.zoo_recipe import ImageSet, ZooRecipe
 
 _ARCHITECTURES = {
@@ -29,38 +26,17 @@ _IMAGES = {
     "CIFAR10": "cifar10",
     "STL10": "stl10",
 }
-_FACTORS = {
-    "activation": "activation",
-    "dropout": "dropout",
-    "init": "init",
-    "optimizer": "optimizer",
-    "lr": "lr",
-    "wd": "weight_decay",
-}
-_OPTIMIZERS = {"sgd momentum 0.9": "sgd"}
+_FACTORS = {name: name for name in ("activation", "dropout", "init", "optimizer", "lr")} | {"wd": "weight_decay"}
 _CHOICES = {"svhn-hyp": "grey images, cut to 28x28 as in the seed zoo: the released script does neither and fails"}
 
 
-def thesis_recipe(zoo_id: str, profile: str) -> ZooRecipe:
-    """Recipe of one zoo of the thesis at its published size.
-
-    Raises ValueError for an unknown id, for a profile other than `paper`, and where the sources leave values open.
-    """
-    try:
-        record = published.zoo_record(zoo_id)
-    except ValueError as error:
-        raise ValueError(f"{error} The book's own zoos are {', '.join(BOOK_ZOOS)}.") from None
+def published_recipe(zoo_id: str) -> ZooRecipe:
+    """Recipe of one zoo of the thesis; ValueError for an unknown id, and where the sources leave values open."""
+    record = published.zoo_record(zoo_id)
     if reason := why_not(record):
         raise ValueError(f"{zoo_id} has no recipe: {reason}")
-    if profile != "paper":
-        raise ValueError(
-            f"{zoo_id} has a recipe at the profile paper only, at the thesis's own size, not at {profile}."
-        )
-    factors = {
-        _FACTORS[name]: _values(value)
-        for name, value in (record.get("fixed", {}) | record["varied"]).items()
-        if name in _FACTORS
-    }
+    settings = record.get("fixed", {}) | record["varied"]
+    factors = {_FACTORS[name]: _values(value) for name, value in settings.items() if name in _FACTORS}
     seeds = record["models"] if set(record["varied"]) == {"seed"} else record["seeds_per_point"]
     side = 32 if "large" in record["architecture"] else 28
     return ZooRecipe(
@@ -93,21 +69,8 @@ def why_not(record: dict[str, Any]) -> str:
     return ""
 
 
-def all_zoos() -> pd.DataFrame:
-    """Every zoo of the thesis with what the companion can do about it: `recipe` is "yes" or the reason why not."""
-    table = published.zoos()
-    book = {
-        recipe.thesis: name for name, profiles in BOOK_ZOOS.items() for recipe in profiles.values() if recipe.thesis
-    }
-    table["recipe"] = [
-        f"yes, in the book ({book[zoo_id]})" if zoo_id in book else why_not(published.zoo_record(zoo_id)) or "yes"
-        for zoo_id in table["id"]
-    ]
-    return table
-
-
 def _values(value: Any) -> Any:
     """Values of a factor in the words of `grid`."""
     if isinstance(value, list):
         return tuple(_values(one) for one in value)
-    return _OPTIMIZERS.get(value, value) if isinstance(value, str) else float(value)
+    return value.removesuffix(" momentum 0.9") if isinstance(value, str) else float(value)

@@ -1,13 +1,13 @@
 """What a zoo's recipe is: which images, which network, which generating factors, for how long.
 
 A recipe is everything that a zoo depends on besides the code. What no source tells about it is our choice and said in
-`choices`. The recipes themselves stand in `recipes`, `representation_zoos` and `thesis_recipes`.
+`choices`. The recipes themselves stand in `book_zoos` and `published_zoos`; `recipes` finds them by name.
 """
 
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -39,18 +39,17 @@ class ImageSet:
 
         A file that is there and damaged is an error, never a reason to take the next set.
         """
-        images = self._found()
-        return images if self.train is None and self.test is None else images.subset(self.train, self.test)
-
-    def _found(self) -> Images:
-        for name in (self.name, *self.instead)[:-1]:
+        *before, last = self.name, *self.instead
+        for name in before:
             with suppress(FileNotFoundError):
                 return self._loaded(name, download=False)
-        return self._loaded((self.name, *self.instead)[-1], download=True)
+        return self._loaded(last, download=True)
 
     def _loaded(self, name: str, download: bool) -> Images:
         images = load_images(name, size=self.size, grey=self.grey, download=download)
-        return images if name == self.name else replace(images, source=f"{images.source}; in place of {self.name}")
+        if name != self.name:
+            images = replace(images, source=f"{images.source}; in place of {self.name}")
+        return images if self.train is None and self.test is None else images.subset(self.train, self.test)
 
 
 @dataclass(frozen=True)
@@ -67,13 +66,18 @@ class ZooRecipe:
     architecture_name: str
     images: ImageSet
     epochs: int
-    factors: tuple[tuple[str, Any], ...]
+    factors: tuple[tuple[str, Any], ...] = ()
     batch_size: int = 32
     left_out: tuple[tuple[tuple[str, Any], ...], ...] = ()
     models: int | None = None
     drawn: int | None = None
     thesis: str | None = None
     choices: str = ""
+
+    def but(self, **changes: Any) -> ZooRecipe:
+        """The recipe with other fields; what is no field is a factor, and a factor that is new comes last."""
+        own = {field.name: changes.pop(field.name) for field in fields(self) if field.name in changes}
+        return replace(self, factors=tuple((dict(self.factors) | changes).items()), **own)
 
     @property
     def architecture(self) -> Architecture:
@@ -87,10 +91,7 @@ class ZooRecipe:
             return draw(self.models or 1, seed=self.drawn, **dict(self.factors))
         design = grid(**dict(self.factors))
         for point in self.left_out:
-            hit = pd.Series(True, index=design.index)
-            for column, value in point:
-                hit &= design[column] == value
-            design = design[~hit]
+            design = design[design[[*dict(point)]].ne(pd.Series(dict(point))).any(axis=1)]
         return design.reset_index(drop=True).head(self.models or len(design))
 
     @property
@@ -106,11 +107,4 @@ class ZooRecipe:
     @property
     def seeds(self) -> str:
         """The model seeds in words, for the page's provenance."""
-        seeds = self.design["seed"]
-        return f"{seeds.min()} to {seeds.max()}"
-
-
-def with_seeds(recipe: ZooRecipe, seeds: int, epochs: int | None = None) -> ZooRecipe:
-    """The recipe with another number of seeds per point (and epochs)."""
-    factors = tuple((name, seeds if name == "seeds" else value) for name, value in recipe.factors)
-    return replace(recipe, factors=factors, epochs=epochs or recipe.epochs)
+        return f"{self.design['seed'].min()} to {self.design['seed'].max()}"

@@ -1,6 +1,6 @@
 """The state of a long training job on disk, so that a kill loses seconds.
 
-A `StateFile` is replaced as a whole (written beside, then renamed). Each block of a population has one, with the
+A `StateFile` is replaced as a whole. Each block of a population has one, with the
 epochs done so far and the trainer's state; the training of a hyper-representation has one. A signature of the job
 stands in it, so that another job's folder is refused rather than mixed in, and a checksum, so that a damaged file is
 seen. One process at a time uses a folder.
@@ -9,7 +9,6 @@ seen. One process at a time uses a folder.
 from __future__ import annotations
 
 import hashlib
-import os
 import sys
 import time
 import zlib
@@ -24,6 +23,8 @@ from filelock import FileLock, Timeout
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
+
+from hyperlib.files.writing import appearing
 
 _SECONDS = 15.0  # between two writes of one block
 _SHARE = 20  # and this many times as long as the last write took, so that writing stays a small part of the work
@@ -78,12 +79,10 @@ class StateFile:
         begun = time.monotonic()
         tensors = {name: value.contiguous() for name, value in tensors.items()}
         metadata = {"signature": self.signature, "checksum": checksum(tensors)}
-        beside = self.path.with_suffix(".partial")
         try:
-            save_file(tensors, beside, metadata=metadata)
-            os.replace(beside, self.path)
+            with appearing(self.path) as aside:
+                save_file(tensors, aside, metadata=metadata)
         except (OSError, SafetensorError) as error:
-            beside.unlink(missing_ok=True)
             raise _cannot_write(self.path.parent, error) from error
         self.written = time.monotonic()
         self.cost = self.written - begun

@@ -17,6 +17,11 @@ from hyperlib.weightspace.layers import Pass
 
 _BUDGET = 16 * 2**20  # bytes of activations at once; larger pieces leave the cache and gain nothing
 
+PROPERTIES = (  # what is measured of every checkpoint; loss and accuracy of training are running means of its epoch
+    *("train_loss", "train_accuracy", "test_loss", "test_accuracy"),
+    *("train_loss_clean", "train_accuracy_clean", "gap", "gap_clean"),
+)
+
 
 def activations_per_image(architecture: Architecture) -> int:
     """Floats that one image's forward pass makes in one model."""

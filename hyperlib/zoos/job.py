@@ -25,8 +25,7 @@ from hyperlib.weightspace.layers import Norm
 from hyperlib.zoos.design import check_design
 from hyperlib.zoos.engines.choice import resolve_engine
 from hyperlib.zoos.engines.trainer import images_used
-from hyperlib.zoos.evaluation import activations_per_image
-from hyperlib.zoos.zoo import PROPERTIES
+from hyperlib.zoos.evaluation import PROPERTIES, activations_per_image
 
 GROUPED = ("activation", "optimizer", "train_fraction")  # and whether dropout acts
 _BLOCK_BYTES = 8 * 2**20  # activations of one training step that stay in the cache

@@ -26,8 +26,9 @@ from hyperlib.weightspace.architecture import Architecture
 from hyperlib.zoos.checkpoint import BlockCheckpoint, job_folder
 from hyperlib.zoos.engines.choice import ENGINES
 from hyperlib.zoos.engines.trainer import Block, Trainer
+from hyperlib.zoos.evaluation import PROPERTIES
 from hyperlib.zoos.job import Job, checked_job
-from hyperlib.zoos.zoo import PROPERTIES, Zoo
+from hyperlib.zoos.zoo import Zoo
 
 
 def train_population(

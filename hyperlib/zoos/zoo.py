@@ -20,17 +20,7 @@ from torch import Tensor
 
 from hyperlib.weightspace.architecture import Architecture, Network
 from hyperlib.zoos.design import COLUMNS
-
-PROPERTIES = (
-    "train_loss",
-    "train_accuracy",
-    "test_loss",
-    "test_accuracy",
-    "train_loss_clean",
-    "train_accuracy_clean",
-    "gap",
-    "gap_clean",
-)
+from hyperlib.zoos.zoo_files import read_zoo, write_zoo
 
 Rows = Sequence[int] | np.ndarray | slice
 
@@ -197,9 +187,9 @@ class Zoo:
 
     def save(self, folder: str | Path) -> Path:
         """Write the zoo to a new folder (see `zoos.zoo_files`); a killed write leaves nothing behind that loads."""
-        from hyperlib.zoos.zoo_files import save_zoo
-
-        return save_zoo(self, Path(folder))
+        if not len(self):
+            raise ValueError("This zoo has no models, so there is nothing to save.")
+        return write_zoo(Path(folder), self.architecture, self.weights, self.table)
 
     @classmethod
     def load(cls, folder: str | Path) -> Zoo:
@@ -207,9 +197,7 @@ class Zoo:
 
         Raises FileNotFoundError where there is none, ValueError for damaged or foreign files.
         """
-        from hyperlib.zoos.zoo_files import load_zoo
-
-        return load_zoo(Path(folder))
+        return cls(*read_zoo(Path(folder)))
 
 
 def _range(epochs: np.ndarray) -> str:

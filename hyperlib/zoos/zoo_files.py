@@ -14,117 +14,138 @@ import hashlib
 import io
 import json
 import math
-import os
-import secrets
-import shutil
 import tokenize
 import zipfile
 import zlib
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Literal
 
+import msgspec
 import numpy as np
 import pandas as pd
+from jaxtyping import Float
+from torch import Tensor
 
-from hyperlib.weightspace.architectures import architecture, is_registered
-from hyperlib.zoos.zoo import PROPERTIES, Zoo
+from hyperlib.files.inventory import checksum
+from hyperlib.files.reading import Damaged, read_json
+from hyperlib.files.writing import Occupied, appearing
+from hyperlib.weightspace.architecture import Architecture
+from hyperlib.weightspace.architectures import architecture as architecture_called
+from hyperlib.weightspace.architectures import is_registered
+from hyperlib.zoos.design import COLUMNS
+from hyperlib.zoos.evaluation import PROPERTIES
 
 FORMAT = "hyperlib-zoo-1"
 _MANIFEST = "manifest.json"
 _FILES = ("weights.npy", "table.npz", "README.md")
 _MANIFEST_LIMIT = 2**20
+Side = Annotated[int, msgspec.Meta(gt=0, lt=2**40)]  # of an array
 _UNREADABLE = (  # whatever numpy and zipfile raise for files that somebody has tampered with
     *(ValueError, OSError, KeyError, EOFError, SyntaxError, RuntimeError, OverflowError, MemoryError),
     *(zipfile.BadZipFile, tokenize.TokenError, NotImplementedError, zlib.error),
 )
 
 
-def save_zoo(zoo: Zoo, folder: Path) -> Path:
-    """Write all files to a temporary folder beside `folder`, then rename it.
+@dataclass(frozen=True)
+class _File:
+    """What a file of a zoo must be."""
+
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class _Manifest:
+    """What `manifest.json` says: everything that must be known before an array is opened."""
+
+    format: Literal["hyperlib-zoo-1"]
+    architecture: str
+    activation: str
+    shape: tuple[Side, Side, Side]
+    columns: list[str]
+    files: dict[str, _File]
+
+    def __post_init__(self) -> None:
+        if self.files.keys() != {*_FILES}:
+            raise ValueError("its files are others")
+
+
+def write_zoo(
+    folder: Path, architecture: Architecture, weights: Float[Tensor, "models epochs params"], table: pd.DataFrame
+) -> Path:
+    """Write all files of a zoo to a new folder, which appears whole.
 
     Raises FileExistsError when `folder` exists, ValueError for a zoo that could not be read back, and OSError when the
     disk is full or refuses; nothing is left behind then.
     """
-    if folder.exists() or folder.is_symlink():
-        raise FileExistsError(f"{folder} exists already; choose another folder or remove it first.")
-    _check_can_be_read_back(zoo)
-    partial = folder.parent / f".{folder.name}-{secrets.token_hex(4)}"
+    _check_can_be_read_back(architecture, table)
     try:
-        partial.mkdir(parents=True)
-        _write_files(zoo, partial)
-        os.rename(partial, folder)
+        with appearing(folder, new=True) as aside:
+            aside.mkdir()
+            _write_files(aside, architecture, weights, table)
+    except Occupied:
+        raise
     except OSError as error:
         raise OSError(
             f"The zoo cannot be written to {folder} ({error.strerror or error}); free some space there or choose "
             "another folder. Nothing was left behind."
         ) from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return folder
 
 
-def _check_can_be_read_back(zoo: Zoo) -> None:
-    if not len(zoo):
-        raise ValueError("This zoo has no models, so there is nothing to save.")
-    if not is_registered(zoo.architecture):
+def _check_can_be_read_back(architecture: Architecture, table: pd.DataFrame) -> None:
+    if not is_registered(architecture):
         raise ValueError(
-            f"{zoo.architecture.name} is not in hyperlib's ARCHITECTURES, so a saved zoo could not be read back; "
+            f"{architecture.name} is not in hyperlib's ARCHITECTURES, so a saved zoo could not be read back; "
             "add it there first."
         )
-    for name in zoo.table:
+    for name in table:
         if not isinstance(name, str) or name in ("file", "allow_pickle") or "/" in name:
             raise ValueError(f"The zoo's column {name!r} cannot be saved under this name; rename it.")
 
 
-def _write_files(zoo: Zoo, folder: Path) -> None:
-    weights = np.ascontiguousarray(zoo.weights.detach().cpu().numpy(), dtype=np.float32)
+def _write_files(folder: Path, architecture: Architecture, weights: Tensor, table: pd.DataFrame) -> None:
+    array = np.ascontiguousarray(weights.detach().cpu().numpy(), dtype=np.float32)
     with ThreadPoolExecutor(1) as pool:
-        digest = pool.submit(_digest_as_file, weights)
-        np.save(folder / "weights.npy", weights, allow_pickle=False)
-        np.savez(folder / "table.npz", **{name: _plain(zoo.table[name]) for name in zoo.table})
-        (folder / "README.md").write_text(zoo_card(zoo), encoding="utf-8")
-    files = {"weights.npy": {"bytes": (folder / "weights.npy").stat().st_size, "sha256": digest.result()}}
-    manifest = {
-        "format": FORMAT,
-        "architecture": zoo.architecture.name,
-        "activation": zoo.architecture.activation,
-        "shape": list(zoo.weights.shape),
-        "columns": list(zoo.table),
-        "files": files | {name: _fingerprint(folder / name) for name in _FILES if name not in files},
-    }
-    (folder / _MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+        digest = pool.submit(_digest_as_file, array)
+        np.save(folder / "weights.npy", array, allow_pickle=False)
+        np.savez(folder / "table.npz", **{name: _plain(table[name]) for name in table})
+        (folder / "README.md").write_text(zoo_card(architecture, weights.shape, table), encoding="utf-8")
+    files = {"weights.npy": _File((folder / "weights.npy").stat().st_size, digest.result())}
+    files |= {name: _fingerprint(folder / name) for name in _FILES if name not in files}
+    manifest = _Manifest(
+        FORMAT, architecture.name, architecture.activation, tuple(weights.shape), list(table), files
+    )
+    (folder / _MANIFEST).write_text(json.dumps(asdict(manifest), indent=1), encoding="utf-8")
 
 
-def load_zoo(folder: Path) -> Zoo:
-    """Read a zoo that `save_zoo` wrote. Raises FileNotFoundError or ValueError in one sentence."""
+def read_zoo(folder: Path) -> tuple[Architecture, np.ndarray, pd.DataFrame]:
+    """Architecture, mapped weights and table that `write_zoo` wrote. Raises FileNotFoundError or ValueError."""
     manifest = _read_manifest(folder)
-    for name in _FILES:
-        _check_file(folder / name, manifest["files"][name])
-    shape, columns = tuple(manifest["shape"]), manifest["columns"]
-    weights = _open_array(folder / "weights.npy", shape)
-    network = architecture(manifest["architecture"]).with_activation(manifest["activation"])
-    return Zoo(network, weights, _read_table(folder / "table.npz", columns, shape[0] * shape[1]))
+    for name, expected in manifest.files.items():
+        _check_file(folder / name, expected)
+    weights = _open_array(folder / "weights.npy", manifest.shape)
+    network = architecture_called(manifest.architecture).with_activation(manifest.activation)
+    models, epochs, _ = manifest.shape
+    return network, weights, _read_table(folder / "table.npz", manifest.columns, models * epochs)
 
 
-def zoo_card(zoo: Zoo) -> str:
-    """A short description of the zoo in Markdown: what it holds, its generating factors and its properties."""
-    models, epochs, params = zoo.weights.shape
-    lines = [f"# Zoo of {models} models", "", f"- architecture: {zoo.architecture.name}, {params} weights"]
-    lines += [
-        f"- checkpoints: {epochs} per model, epochs {zoo.epochs[0]} to {zoo.epochs[-1]}",
-        "",
-        "## Generating factors",
-        "",
-    ]
-    for name in zoo.design.columns.drop("model"):
-        values = zoo.design[name].unique()
+def zoo_card(architecture: Architecture, shape: Sequence[int], table: pd.DataFrame) -> str:
+    """A short description of a zoo in Markdown: what it holds, its generating factors and its properties."""
+    models, epochs, params = shape
+    kept, last = table["epoch"].iloc[:epochs].tolist(), table.iloc[epochs - 1 :: epochs]
+    lines = [f"# Zoo of {models} models", "", f"- architecture: {architecture.name}, {params} weights"]
+    lines += [f"- checkpoints: {epochs} per model, epochs {kept[0]} to {kept[-1]}", "", "## Generating factors", ""]
+    for name in [name for name in COLUMNS if name in table]:
+        values = last[name].unique()
         shown = ", ".join(f"{v:g}" if isinstance(v, float) else str(v) for v in values[:6])
         lines.append(f"- {name}: {shown if len(values) <= 6 else f'{len(values)} values, {shown}, ...'}")
-    last = zoo.table.iloc[epochs - 1 :: epochs]
     if "diverged" in last:
         lines += ["", f"Diverged: {int(last['diverged'].sum())} of {models} models."]
-    lines += ["", f"## Properties at epoch {zoo.epochs[-1]} (mean, standard deviation over models)", ""]
+    lines += ["", f"## Properties at epoch {kept[-1]} (mean, standard deviation over models)", ""]
     lines += [f"- {name}: {last[name].mean():.4f}, {last[name].std():.4f}" for name in PROPERTIES if name in last]
     return "\n".join([*lines, "", "Read it with `hyperlib.Zoo.load(folder)`.", ""])
 
@@ -146,41 +167,26 @@ def _digest_as_file(array: np.ndarray) -> str:
     return digest.hexdigest()
 
 
-def _fingerprint(path: Path) -> dict[str, Any]:
-    with path.open("rb") as file:
-        return {"bytes": path.stat().st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+def _fingerprint(path: Path) -> _File:
+    return _File(path.stat().st_size, checksum(path))
 
 
-def _read_manifest(folder: Path) -> dict[str, Any]:
+def _read_manifest(folder: Path) -> _Manifest:
     path = folder / _MANIFEST
     if path.is_symlink() or not path.is_file():
         raise FileNotFoundError(f"{folder} is not a zoo (no {_MANIFEST} there); a zoo folder is written by Zoo.save.")
     try:
-        if path.stat().st_size > _MANIFEST_LIMIT:
-            raise ValueError("too large")
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        good = (
-            manifest["format"] == FORMAT
-            and len(manifest["shape"]) == 3
-            and all(type(side) is int and 0 < side < 2**40 for side in manifest["shape"])
-            and isinstance(manifest["columns"], list)
-            and all(isinstance(name, str) for name in manifest["columns"])
-            and all(isinstance(manifest["files"][name]["sha256"], str) for name in _FILES)
-            and all(type(manifest["files"][name]["bytes"]) is int for name in _FILES)
-            and isinstance(manifest["architecture"], str)
-            and isinstance(manifest["activation"], str)
-        )
-    except (ValueError, KeyError, TypeError, UnicodeDecodeError, RecursionError):
-        good = False
-    if not good:
-        raise ValueError(f"{path} is damaged or not of the format {FORMAT}; make or download the zoo again.")
-    return manifest
+        return read_json(path, _Manifest, _MANIFEST_LIMIT)
+    except Damaged:
+        raise ValueError(
+            f"{path} is damaged or not of the format {FORMAT}; make or download the zoo again."
+        ) from None
 
 
-def _check_file(path: Path, expected: dict[str, Any]) -> None:
+def _check_file(path: Path, expected: _File) -> None:
     if path.is_symlink() or not path.is_file():
         raise ValueError(f"{path} is missing from the zoo; make or download the zoo again.")
-    if path.stat().st_size != expected["bytes"] or _fingerprint(path)["sha256"] != expected["sha256"]:
+    if path.stat().st_size != expected.bytes or checksum(path) != expected.sha256:
         raise ValueError(
             f"{path} is damaged (its size or checksum is not the manifest's); make or download the zoo again."
         )

@@ -1,0 +1,34 @@
+"""What the system says of a failure, in words: how full a disk is, and whether that was the reason."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+from contextlib import suppress
+from pathlib import Path
+
+_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
+
+
+def disk_is_full(error: BaseException | None, folder: Path) -> bool:
+    """Whether an error, or the one behind it, is a full disk: numpy and safetensors drop the error number."""
+    while error is not None:
+        if getattr(error, "errno", None) in _FULL or "No space left on device" in str(error):
+            return True
+        free = free_bytes(folder) if isinstance(error, OSError) and error.errno is None else None
+        if free is not None and free < 2**16:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def megabytes(size: float) -> str:
+    """Bytes as text, in MB of a million bytes."""
+    return f"{size / 1e6:,.1f} MB"
+
+
+def free_bytes(folder: Path) -> int | None:
+    """Bytes free on the disk of a folder, None if nobody knows."""
+    with suppress(OSError):
+        return shutil.disk_usage(folder if folder.exists() else folder.parent).free
+    return None

@@ -1,0 +1,151 @@
+"""How anything is written: beside its place, flushed, and moved there whole.
+
+A writer works in a folder of its own beside the target, named after it. It holds a lock in there, which the system
+drops however the process ends; so the next writer of the same target can tell what a killed one left, and removes it.
+A reader finds the old state or the new one, also after a power cut.
+
+Source: our choice.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+_MARK, _LOCK = "partial", ".lock"
+
+
+class Occupied(FileExistsError):
+    """Something is already where a new thing shall appear."""
+
+    def __init__(self, target: Path) -> None:
+        super().__init__(f"{target} exists already; choose another name or remove it first.")
+
+
+@contextmanager
+def appearing(target: Path, *, new: bool = False) -> Iterator[Path]:
+    """Where to write the file or folder that shall appear at `target` when the block ends without an error.
+
+    A file takes the place of an older one; with `new`, and for folders, nothing may be there. Raises Occupied then, and
+    OSError where the disk refuses; nothing is left behind.
+    """
+    if new and os.path.lexists(target):
+        raise Occupied(target)
+    with workplace(target) as folder:
+        aside = folder / target.name
+        yield aside
+        _give_rights(aside, folder.stat().st_mode)
+        flush(aside)
+        if new or aside.is_dir():
+            _move_to_free_place(aside, target)
+        else:
+            os.replace(aside, target)
+        flush_folder(target.parent)
+
+
+@contextmanager
+def workplace(target: Path) -> Iterator[Path]:
+    """A folder of this process's own beside `target`, gone when the block ends, and after a kill with the next one."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    sweep(target)
+    folder, lock = _own_folder(target)
+    try:
+        yield folder
+    finally:
+        lock.release()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def sweep(target: Path) -> None:
+    """Remove what killed writers of this target left beside it. Where another process writes it now, that stays."""
+    for left in target.parent.glob(f".{_escaped(target.name)}.{_MARK}-*"):
+        lock = FileLock(left / _LOCK)
+        with suppress(Timeout, OSError):  # alive, or gone meanwhile
+            lock.acquire(timeout=0)
+            try:
+                shutil.rmtree(left, ignore_errors=True)  # while it is held: nobody may take the place meanwhile
+            finally:
+                lock.release()
+            if os.name == "nt":  # which keeps a file that is open
+                shutil.rmtree(left, ignore_errors=True)
+
+
+def write_whole(file: Path, text: str) -> None:
+    """Write a text file (UTF-8, lines end as in `text`) so that a reader finds the old or the new one, never a half."""
+    with appearing(file) as aside:
+        aside.write_text(text, encoding="utf-8", newline="")
+
+
+def write_json(file: Path, content: Any) -> None:
+    """Write plain values as JSON, whole. Raises ValueError for numbers that are not finite."""
+    write_whole(file, json.dumps(content, indent=1, allow_nan=False) + "\n")
+
+
+def flush(place: Path) -> None:
+    """Have a file, or a folder with all that it holds, on the disk when this returns."""
+    if place.is_dir():
+        for at, _, names in os.walk(place):
+            for name in names:
+                flush(Path(at, name))
+            flush_folder(Path(at))
+        return
+    with place.open("r+b" if os.name == "nt" else "rb", buffering=0) as file:
+        os.fsync(file.fileno())
+
+
+def flush_folder(folder: Path) -> None:
+    """Make renames inside a folder survive a power cut, where the system can."""
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _own_folder(target: Path) -> tuple[Path, FileLock]:
+    """A fresh folder with its lock held. One that was swept before it could be locked is made again."""
+    while True:
+        folder = target.with_name(f".{target.name}.{_MARK}-{secrets.token_hex(4)}")
+        folder.mkdir()
+        lock = FileLock(folder / _LOCK)
+        with suppress(Timeout, FileNotFoundError):
+            lock.acquire(timeout=0)
+            if folder.is_dir():
+                return folder, lock
+
+
+def _give_rights(place: Path, of: int) -> None:
+    """The rights that the user's umask leaves, which a fresh folder has: some libraries write for their owner alone."""
+    for path in [place, *place.rglob("*")]:
+        path.chmod(of & (0o777 if path.is_dir() else 0o666))
+
+
+def _move_to_free_place(aside: Path, target: Path) -> None:
+    """Rename, but never over something that appeared meanwhile: a link is refused where a name is taken."""
+    try:
+        if aside.is_dir():
+            os.rename(aside, target)  # refuses a file, and a folder that holds anything
+        else:
+            os.link(aside, target)
+    except FileExistsError:
+        raise Occupied(target) from None
+    except OSError:
+        if os.path.lexists(target):
+            raise Occupied(target) from None
+        if aside.is_dir():
+            raise
+        os.rename(aside, target)  # a disk that knows no links
+
+
+def _escaped(name: str) -> str:
+    """A name for `glob`, which reads brackets and stars in it."""
+    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in name)
