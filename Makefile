@@ -39,7 +39,7 @@ book: env  ## all of it: environment, chapters, pages
 	@$(BUILD) book --profile $(PROFILE) --jobs $(JOBS) --since $(BEGAN) $(ONLY)
 
 status: env  ## say for each chapter what makes it stale, and what its last run cost
-	@$(BUILD) status --profile $(PROFILE)
+	@$(BUILD) status --profile $(PROFILE) $(ONLY)
 
 results: env  ## copy the CSVs of a complete run (or of CHAPTER) and of bench to book/results, for a commit (PRUNE=1 removes)
 	@$(BUILD) results --profile $(PROFILE) $(ONLY) $(if $(PRUNE),--prune)

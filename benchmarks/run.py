@@ -8,7 +8,6 @@ printed, and written only where `--save` says, so that the tables under version 
 from __future__ import annotations
 
 import argparse
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -73,7 +72,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def default_folder() -> Path:
     """Where a whole run goes: beside the fresh results of the profiles."""
-    return Path(os.environ.get("HYPERLIB_RESULTS") or paths.build_folder() / "results") / "benchmarks"
+    return paths.results_folder("benchmarks")
 
 
 def _chosen(arguments: list[str] | None) -> tuple[Options, list[str], Path | None]:

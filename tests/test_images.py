@@ -476,6 +476,17 @@ def damaged_files(folder: Path) -> dict[str, tuple[bytes, str]]:
     }
 
 
+@pytest.mark.parametrize("shape", [(-1, 1), (-1, 1, 1)])
+def test_labels_that_stand_in_a_column_are_labels(shape, tmp_path):
+    good = small_set("mnist")
+    (tmp_path / "flat").mkdir()
+    (tmp_path / "flat" / "mnist.npz").write_bytes(npz(**{key: npy(array) for key, array in good.items()}))
+    column = {key: npy(array.reshape(shape) if key.startswith("y") else array) for key, array in good.items()}
+    (tmp_path / "mnist.npz").write_bytes(npz(**column))
+    ours, flat = (load_images("mnist", folder=folder) for folder in (tmp_path, tmp_path / "flat"))
+    assert ours.checksum == flat.checksum
+
+
 @pytest.mark.parametrize("kind", damaged_files(Path()))
 def test_a_damaged_file_is_refused_by_name_with_the_remedy(kind, tmp_path, monkeypatch):
     monkeypatch.setattr(files, "MAX_BYTES", 1_000_000)

@@ -82,6 +82,19 @@ def test_each_target_has_the_penalty_that_is_best_on_validation_models(latent):
         np.testing.assert_allclose(probe.coefficients_[:, target], single[place].coefficients_[:, target])
 
 
+@pytest.mark.parametrize("value", [0.1, 1 / 3, 1e6 / 3, -7e-9])
+@pytest.mark.parametrize("noise", [0.0, 1e-12])
+def test_a_column_that_does_not_change_tells_nothing(value, noise):
+    """Its deviation over the training samples is rounding, and must not be divided by."""
+    generator = np.random.default_rng(0)
+    features = generator.normal(size=(60, 5))
+    targets = features[:, :1] * 2
+    features[:, 2] = value
+    features[50:, 2] *= 1 + noise
+    probe = LinearProbe(standardise=True).fit(features[:40], targets[:40], (features[40:50], targets[40:50]))
+    np.testing.assert_allclose(probe.predict(features[50:]), targets[50:], atol=1e-4)
+
+
 def test_published_probe_depends_on_units_and_the_standardised_one_does_not():
     (features, targets), validation = problem(50, 12), problem(40, 12, seed=1)
     scale = 10.0 ** np.arange(-6, 6)

@@ -154,3 +154,24 @@ def test_agreement_counts_equal_decisions_whether_right_or_wrong(no_shape_checks
 
 def test_an_empty_population_has_no_pairs():
     assert l2(torch.zeros(0, 5)).shape == (0, 0)
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [(40, 40), (40, 3), (3, 40), (30, 30)])
+@pytest.mark.parametrize("budget", [1, 20_000, 2**28])
+def test_cka_is_the_same_whichever_side_is_the_smaller(ours, theirs, budget):
+    generator = torch.Generator().manual_seed(0)
+    left, right = (torch.randn(4, 30, width, generator=generator) for width in (ours, theirs))
+    expected = [[naive_cka(x, y) for y in right.double().numpy()] for x in left.double().numpy()]
+    assert_close(cka(left, right, budget=budget).numpy(), np.array(expected), rtol=1e-10, atol=1e-12)
+    left[0] = left[0, :1]
+    assert cka(left, right).isnan().any(1).tolist() == [True, False, False, False]
+    assert cka(left).diagonal()[1:].eq(1).all()
+
+
+def test_cka_of_very_many_features_keeps_to_its_budget():
+    """64 samples x 32,768 features: products of features would take 8 GiB."""
+    outputs = torch.randn(2, 64, 32_768, generator=torch.Generator().manual_seed(0))
+    with torch.profiler.profile(profile_memory=True) as profile:
+        found = cka(outputs)
+    assert found.shape == (2, 2) and 0 < found[0, 1] < 1
+    assert max(event.self_cpu_memory_usage for event in profile.events()) < 2**27

@@ -133,6 +133,8 @@ def read_npz(path: Path, published: PublishedSet) -> Pixels:
             arrays = {f"{part}_{axis}": _array(archive, f"{axis}_{part}") for part, axis in _PARTS}
             note = _note(archive)
         for part in ("train", "test"):
+            y = arrays[f"{part}_y"]
+            arrays[f"{part}_y"] = y.reshape(len(y)) if y.ndim and y.size == len(y) else y  # some have [images, 1]
             _check_part(arrays[f"{part}_x"], arrays[f"{part}_y"], part, published)
     except (_Unusable, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         why = str(error) or "it ends too early"

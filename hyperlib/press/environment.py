@@ -43,11 +43,11 @@ def make_environment(root, folder):
     stamp, python = os.path.join(folder, ".ready"), python_of(folder)
     wanted = stamp_of(root)
     if os.path.isfile(stamp) and os.path.isfile(python):
-        with open(stamp) as file:
+        with open(stamp, encoding="utf-8") as file:
             if file.read() == wanted:
                 return None
     began = time.time()
-    print(f"Setting up {folder} (some minutes; 2 GB of disk, more where torch comes with CUDA).")
+    print(f"Setting up {os.path.basename(folder)} (some minutes; 2 GB of disk, more where torch comes with CUDA).")
     sys.stdout.flush()
     if not usable(folder):
         shutil.rmtree(folder, ignore_errors=True)
@@ -57,7 +57,7 @@ def make_environment(root, folder):
     install += ["-c", "constraints.txt", "-e", ".[book,test]"]
     if subprocess.call(install, cwd=root):
         return "pip could not install the packages (its reason stands above); mend that, and try again."
-    with open(stamp, "w") as file:
+    with open(stamp, "w", encoding="utf-8") as file:
         file.write(wanted)
     print(f"The environment is ready ({(time.time() - began) / 60:.1f} minutes).")
     return None
@@ -69,7 +69,7 @@ def usable(folder):
     So a torch that was chosen by hand, such as the CPU build, stays where it is.
     """
     try:
-        with open(os.path.join(folder, "pyvenv.cfg")) as file:
+        with open(os.path.join(folder, "pyvenv.cfg"), encoding="utf-8") as file:
             facts = [line.strip().split(" = ", 1) for line in file if " = " in line]
     except OSError:
         return False

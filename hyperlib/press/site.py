@@ -27,9 +27,10 @@ def build_site(edition: Edition) -> bool:
     """Build `_build/html`, strictly; whether it went without a warning."""
     command = [sys.executable, "-c", _JUPYTER_BOOK, "build", str(edition.root)]
     command += ["-W", "-n", "--keep-going", "--quiet"]
-    environment = {**os.environ, VARIABLE: edition.profile, "PYTHONWARNINGS": "ignore", "PYTHONUTF8": "1"}
+    plainly = f"{sys.stderr.encoding}:backslashreplace"  # warnings name files, whose letters a console can lack
+    own = {VARIABLE: edition.profile, "PYTHONWARNINGS": "ignore", "PYTHONUTF8": "1", "PYTHONIOENCODING": plainly}
     quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}  # warnings come by stderr
-    done = subprocess.run(command, env=environment, check=False, **quiet)
+    done = subprocess.run(command, env={**os.environ, **own}, check=False, **quiet)
     if done.returncode:
         shutil.rmtree(edition.root / "_build" / ".doctrees", ignore_errors=True)
     return done.returncode == 0

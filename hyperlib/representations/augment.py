@@ -29,6 +29,7 @@ from hyperlib.weightspace.symmetry import (
     refuse_tied,
 )
 from hyperlib.weightspace.units import unit_structure
+from hyperlib.weightspace.values import is_whole
 
 LARGEST_ORBIT = 2**24  # places in the index, 128 MiB
 ATTEMPTS = 10  # to place a block; the released code gives up after so many, and so do we
@@ -72,7 +73,7 @@ class Augment:
     def __post_init__(self) -> None:
         if self.permute not in (True, False, "orbit"):
             raise ValueError(f"permute is True, False or 'orbit', not {self.permute!r}.")
-        if type(self.fixed_views) is not int or self.fixed_views < 0:
+        if not is_whole(self.fixed_views, 0):
             raise ValueError(f"fixed_views is a whole number from 0 on, not {self.fixed_views!r}.")
         for name in ("multiplicative", "noise"):
             if not 0 <= getattr(self, name) < float("inf"):

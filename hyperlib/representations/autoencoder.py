@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from hyperlib.representations.blocks import Linear, NeuronTokens, Source, WeightTokens, transformer
 from hyperlib.weightspace.layout import Layout
 from hyperlib.weightspace.tokens import Tokenizer
+from hyperlib.weightspace.values import is_whole
 
 DENSE_LAYERS = 10  # hidden ones, of the released feed-forward auto-encoder
 Readout = Literal["pooled", "summary", "latent"]
@@ -50,8 +51,9 @@ class Sizes:
     def __post_init__(self) -> None:
         for name in ("latent", "width", "depth", "heads", "hidden"):
             value = getattr(self, name)
-            if type(value) is not int or value < 1:
+            if not is_whole(value, 1):
                 raise ValueError(f"{name} is a whole number from 1 on, not {value!r}.")
+            object.__setattr__(self, name, int(value))  # a NumPy number of few bits would overflow
         if self.encoding not in ENCODINGS:
             raise ValueError(f"There is no encoding {self.encoding!r}; choose from {', '.join(ENCODINGS)}.")
         if self.readout not in READOUTS:

@@ -17,6 +17,7 @@ from torch import Tensor
 from hyperlib.images.images import Images
 from hyperlib.representations.estimator import Representation, Values
 from hyperlib.weightspace.architecture import Architecture
+from hyperlib.weightspace.values import is_whole
 from hyperlib.zoos.evaluation import class_scores
 from hyperlib.zoos.zoo import Samples
 
@@ -47,7 +48,7 @@ class Probing(Representation):
 
     def _learn(self, samples: Samples, y: Values | None, groups: Values | None) -> None:
         images = _training_images(self.images, samples.architecture)
-        if type(self.probes) is not int or not 1 <= self.probes <= len(images):
+        if not is_whole(self.probes, 1) or self.probes > len(images):
             raise ValueError(
                 f"There are {len(images)} images to probe with; take 1 to {len(images)}, not {self.probes!r}."
             )

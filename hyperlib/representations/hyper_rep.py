@@ -31,6 +31,7 @@ from hyperlib.representations.hyper_rep_file import load_hyper_rep, save_hyper_r
 from hyperlib.representations.training import Plan, Population, Progress, Trainer, rows_by_group, run
 from hyperlib.weightspace.architecture import Architecture
 from hyperlib.weightspace.tokens import Scale, Tokenizer
+from hyperlib.weightspace.values import is_whole
 from hyperlib.zoos.checkpoint import StateFile, job_folder
 from hyperlib.zoos.zoo import Samples
 
@@ -181,7 +182,7 @@ class HyperRep(Representation):
         sizes, plan = self._sizes(), self._plan()
         self._source, self.scale_ = Source(), scale
         self.network_: Autoencoder = autoencoder(self.architecture.layout, sizes, self._source)
-        self.head_ = projection_head(self.network_.embedding, *self.projection)
+        self.head_ = projection_head(self.network_.embedding, *map(int, self.projection))
         if next(self.head_.parameters()).device.type != "meta":
             generator = plan.generator("start")
             initialise(self.network_, generator, sizes.positions)
@@ -199,7 +200,7 @@ class HyperRep(Representation):
             raise ValueError(f"precision is 'auto', 'float32' or 'bfloat16', not {self.precision!r}.")
         head = self.projection
         triple = isinstance(head, Sequence) and len(head) == 3
-        if not triple or any(type(n) is not int or n < least for n, least in zip(head, (0, 1, 1), strict=True)):
+        if not triple or not all(is_whole(n, least) for n, least in zip(head, (0, 1, 1), strict=True)):
             raise ValueError(f"projection is (layers, hidden, outputs), three whole numbers, not {head!r}.")
         return Plan(
             self.steps, self.batch_size, self.per_model, self.rate, self.weight_decay, self.mix, self.contrast,

@@ -21,6 +21,7 @@ from sklearn.neighbors import NearestNeighbors
 from hyperlib.representations.cores import one_core
 from hyperlib.representations.estimator import Representation, Values
 from hyperlib.representations.maps import MAP_ROWS, pick_rows
+from hyperlib.weightspace.values import is_whole
 from hyperlib.zoos.zoo import Samples
 
 KERNELS = ("linear", "poly", "rbf", "sigmoid", "cosine")
@@ -132,7 +133,7 @@ class Umap(Representation):
 
     def _learn(self, samples: Samples, y: Values | None, groups: Values | None) -> None:
         _require_counts(dimensions=self.dimensions, rows=self.rows)
-        if type(self.neighbours) is not int or self.neighbours < 2:
+        if not is_whole(self.neighbours, 2):
             raise ValueError(f"neighbours is a whole number from 2 on, not {self.neighbours!r}.")
         if not 0 <= self.min_dist <= 1:
             raise ValueError(f"min_dist lies between 0 and 1, not at {self.min_dist!r}.")
@@ -219,5 +220,5 @@ def _by_pieces(embed: Callable[[Rows], np.ndarray], samples: Samples, width: int
 def _require_counts(**counts: int) -> None:
     """ValueError naming the first of these arguments that is no whole number above zero."""
     for name, count in counts.items():
-        if type(count) is not int or count < 1:
+        if not is_whole(count, 1):
             raise ValueError(f"{name} is a whole number from 1 on, not {count!r}.")

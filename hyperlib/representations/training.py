@@ -29,6 +29,7 @@ from hyperlib.representations.estimator import Values
 from hyperlib.representations.losses import CONTRASTS, mixed, reconstruction
 from hyperlib.weightspace.architecture import Architecture
 from hyperlib.weightspace.randomness import key
+from hyperlib.weightspace.values import is_whole
 from hyperlib.zoos.checkpoint import StateFile
 
 STREAMS = {"start": 0, "batch": 1, "views": 2, "dropout": 3, "validation": 4}
@@ -56,16 +57,19 @@ class Plan:
     seed: int
 
     def __post_init__(self) -> None:
-        if type(self.seed) is not int or not -(2**63) <= self.seed < 2**63:
+        if not is_whole(self.seed):
             raise ValueError(f"seed is a whole number of at most 64 bits, not {self.seed!r}.")
         for name, least in (("steps", 0), ("batch_size", 1), ("validations", 1)):
             value = getattr(self, name)
-            if type(value) is not int or value < least:
+            if not is_whole(value, least):
                 raise ValueError(f"{name} is a whole number from {least} on, not {value!r}.")
         for name in ("per_model", "patience"):
             value = getattr(self, name)
-            if value is not None and (type(value) is not int or value < 1):
+            if value is not None and not is_whole(value, 1):
                 raise ValueError(f"{name} is a whole number from 1 on, or None, not {value!r}.")
+        for name in ("seed", "steps", "batch_size", "validations", "per_model", "patience"):
+            value = getattr(self, name)
+            object.__setattr__(self, name, value if value is None else int(value))  # NumPy's could overflow
         if not 0 < self.rate < math.inf or not 0 <= self.weight_decay < math.inf:
             raise ValueError(f"rate is above 0, weight_decay not below, not {self.rate!r} and {self.weight_decay!r}.")
         if not 0 < self.temperature < math.inf:

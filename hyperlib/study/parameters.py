@@ -52,14 +52,15 @@ def fault_of(cells: Sequence[str], known: Sequence[str] = ("profile",)) -> str |
 
 
 def assigned_names(source: str) -> list[str]:
-    """Names that the top level of a cell assigns, also in tuples and with a type; none if it is not plain Python."""
+    """Names that the top level of a cell assigns, also in tuples, with a type or by `:=`; none if it is not plain Python."""
     try:
         statements = ast.parse(source).body
     except SyntaxError:
         return []
     targets = []
     for statement in statements:
-        targets += statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
+        places = (statement, getattr(statement, "value", None))  # `:=` stands inside a statement
+        targets += getattr(statement, "targets", []) + [getattr(place, "target", None) for place in places]
     nodes = [node for target in targets if target is not None for node in ast.walk(target)]
     return [node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)]
 

@@ -29,6 +29,7 @@ from hyperlib.thesis.profiles import check_profile
 from hyperlib.thesis.recipes import zoo_recipe
 from hyperlib.thesis.zoo_recipe import ZooRecipe
 from hyperlib.weightspace.architectures import tetris_mlp
+from hyperlib.weightspace.values import is_whole
 from hyperlib.zoos.engines.choice import resolve_engine
 from hyperlib.zoos.population import train_population
 from hyperlib.zoos.zoo import Samples, Zoo
@@ -76,9 +77,9 @@ class Study:
         """Folder of the store's entry of a zoo, grown now if need be; arguments and errors as in `zoo`."""
         recipe = self.recipe(name)
         if models is not None:
-            if not isinstance(models, int) or models < 1:
+            if not is_whole(models, 1):
                 raise ValueError(f"models is a whole number from 1 on, or None for all of {name}, not {models!r}.")
-            recipe = replace(recipe, models=min(models, len(recipe.design)))
+            recipe = replace(recipe, models=min(int(models), len(recipe.design)))
         record_seeds(recipe.name, recipe.seeds)
         images = recipe.images.load()
         ingredients = recipe.ingredients | {"images": images.checksum}

@@ -170,9 +170,9 @@ def finite(values: np.ndarray, name: str) -> Float[np.ndarray, "..."]:
 
 
 def _scaling(features: Features) -> tuple[Float[np.ndarray, " latent"], Float[np.ndarray, " latent"]]:
-    """Mean and standard deviation; 1 for a feature that never changes."""
+    """Mean and standard deviation; 1 for a feature that never changes, whose deviation is what rounding makes of it."""
     spread = features.std(0)
-    return features.mean(0), np.where(spread > 0, spread, 1.0)
+    return features.mean(0), np.where((np.ptp(features, 0) > 0) & (spread > 0), spread, 1.0)
 
 
 def _decompose(

@@ -24,6 +24,7 @@ from hyperlib.weightspace.activation_matching import match_activations
 from hyperlib.weightspace.architecture import Architecture
 from hyperlib.weightspace.symmetry import refuse_tied, unchecked_factors, unchecked_index
 from hyperlib.weightspace.units import UnitStructure, unit_structure
+from hyperlib.weightspace.values import usual_precision
 from hyperlib.weightspace.weight_matching import Match, WeightMatching
 
 METHODS = ("weights", "activations")
@@ -76,6 +77,8 @@ def align(
     """
     refuse_tied(architecture)
     _check(architecture, reference, weights, method, images, restarts)
+    reference, weights = (usual_precision(values.detach()) for values in (reference, weights))
+    images = images if images is None else images.detach().to(weights.dtype)
     structure = unit_structure(architecture)
     if method == "activations":
         find = partial(match_activations, architecture, reference, images=images, signs=signs)

@@ -18,6 +18,7 @@ from hyperlib.weightspace.initialisation import BIAS, INITIALISATIONS, initial_w
 from hyperlib.weightspace.layers import ACTIVATIONS, Add, Layer, Norm, Pass
 from hyperlib.weightspace.layout import Layout, Slot
 from hyperlib.weightspace.randomness import key
+from hyperlib.weightspace.values import usual_precision
 
 _INITIAL = 1  # stream number of the initial weights, see zoos.population for the others
 
@@ -131,7 +132,8 @@ class Architecture:
 
         weights: `[params]` for one model, `[models, params]` for a population; images: `[batch, channels, height,
         width]`, or `[models, batch, ...]` where every model sees its own. Gives `[batch, classes]` or
-        `[models, batch, classes]`. Raises ValueError when a shape does not belong to this architecture.
+        `[models, batch, classes]`, computed in the type of the weights, in float32 where that is a half one. Raises
+        ValueError when a shape does not belong to this architecture.
         """
         self.layout.check(weights, self.name)
         if weights.ndim > 2:
@@ -150,6 +152,8 @@ class Architecture:
                 f"Images of {images.shape[0]} models meet weights of shape {tuple(weights.shape)}; "
                 "both need the same number of models, or the images none."
             )
+        weights = usual_precision(weights)
+        images = images.to(weights.dtype)
         population = weights if weights.ndim == 2 else weights[None]
         batch = images.shape[-4]
         if not len(population) or not batch:  # convolutions refuse to compute nothing

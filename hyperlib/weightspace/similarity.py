@@ -37,8 +37,11 @@ def cka(
     below).
     """
     _check(outputs, others, axes=2)
-    features = outputs.shape[-1] if others is None else max(outputs.shape[-1], others.shape[-1])
-    block = _models_within(budget, 16 * outputs.shape[-2] * features, 16 * features**2)
+    samples, features = outputs.shape[-2], max(side.shape[-1] for side in (outputs, others) if side is not None)
+    if samples < features:  # the same number from the products of samples, of which there are fewer
+        block = _models_within(budget, 16 * samples * (samples + features), 16)
+        return _pairwise(outputs, others, _unit_gram, _product, block, diagonal=1.0, axes=2).clamp(min=0)
+    block = _models_within(budget, 16 * samples * features, 16 * features**2)
     return _pairwise(outputs, others, _centred_unit, _cross_power, block, diagonal=1.0, axes=2)
 
 
@@ -86,11 +89,7 @@ def cosine(
     """Cosine of the angle between weight vectors, `[models, others]`, in [-1, 1]; NaN for zero vectors."""
     _check(weights, others, axes=1)
     block = _models_within(budget, 32 * weights.shape[-1], 16)
-
-    def product(left: Tensor, right: Tensor) -> Tensor:
-        return (left @ right.T).clamp(-1, 1)
-
-    return _pairwise(weights, others, _unit, product, block, diagonal=1.0, axes=1)
+    return _pairwise(weights, others, _unit, _product, block, diagonal=1.0, axes=1)
 
 
 def _pairwise(
@@ -141,11 +140,27 @@ def _models_within(budget: int, bytes_per_model: int, bytes_per_pair: int) -> in
 
 def _centred_unit(outputs: Tensor) -> Tensor:
     """Outputs centred and scaled so that CKA is their squared cross product; NaN where they are constant."""
-    exact = outputs.double()
-    centred = exact - exact.mean(1, keepdim=True)
+    centred = _centred(outputs)
     power = torch.linalg.matrix_norm(centred.mT @ centred)
-    constant = (outputs == outputs[:, :1]).all(2).all(1)  # rounding can leave a power above zero
-    return centred / power.masked_fill(constant, torch.nan).sqrt()[:, None, None]
+    return centred / power.masked_fill(_constant(outputs), torch.nan).sqrt()[:, None, None]
+
+
+def _unit_gram(outputs: Tensor) -> Tensor:
+    """Products of all pairs of samples, as one vector of length one, so that CKA is a product of two such vectors."""
+    centred = _centred(outputs)
+    gram = (centred @ centred.mT).flatten(1)
+    power = torch.linalg.vector_norm(gram, dim=1)
+    return gram / power.masked_fill(_constant(outputs), torch.nan)[:, None]
+
+
+def _centred(outputs: Tensor) -> Tensor:
+    exact = outputs.double()
+    return exact - exact.mean(1, keepdim=True)
+
+
+def _constant(outputs: Tensor) -> Tensor:
+    """Networks whose outputs do not depend on the image: rounding can leave a power above zero."""
+    return (outputs == outputs[:, :1]).all(2).all(1)
 
 
 def _cross_power(left: Tensor, right: Tensor) -> Tensor:
@@ -153,6 +168,10 @@ def _cross_power(left: Tensor, right: Tensor) -> Tensor:
     product = left.permute(0, 2, 1).flatten(0, 1) @ right.permute(1, 0, 2).flatten(1)
     blocks = product.unflatten(0, (len(left), -1)).unflatten(2, (len(right), -1))
     return blocks.square_().sum((1, 3)).clamp(max=1)
+
+
+def _product(left: Tensor, right: Tensor) -> Tensor:
+    return (left @ right.T).clamp(-1, 1)
 
 
 def _unit(weights: Tensor) -> Tensor:

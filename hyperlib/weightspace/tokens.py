@@ -22,6 +22,7 @@ from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
 from hyperlib.weightspace.layout import Layout, Slot
+from hyperlib.weightspace.values import is_whole
 
 ROUNDING = 1e-12  # of a mean in float64: what deviates less from it is equal to it
 
@@ -73,8 +74,9 @@ class Tokenizer:
     def __post_init__(self) -> None:
         if not self.layout.size:
             raise ValueError("This layout holds no weights, so there is nothing to make tokens of.")
-        if self.width is not None and (type(self.width) is not int or self.width < 1):
+        if self.width is not None and not is_whole(self.width, 1):
             raise ValueError(f"A token's width is a whole number from 1 on, or None for whole rows, not {self.width}.")
+        object.__setattr__(self, "width", self.width and int(self.width))
 
     # -- what stands where ------------------------------------------------------------------------------------------
 

@@ -158,7 +158,7 @@ def check_design(design: pd.DataFrame) -> pd.DataFrame:
     if (seeds != np.floor(seeds)).any() or (np.abs(seeds) >= 2**53).any():
         raise ValueError("The design's seeds must be whole numbers below 2^53.")
     types: dict[str, Any] = {"seed": np.int64} | dict.fromkeys(_RANGES, np.float64) | dict.fromkeys(_CHOICES, str)
-    return design.astype(types)
+    return design.astype(types).copy()  # in an order of memory that PyTorch takes, also of rows read backwards
 
 
 def _numbers(design: pd.DataFrame, name: str) -> np.ndarray:

@@ -13,7 +13,6 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from hyperlib.weightspace.architecture import Architecture
-from hyperlib.weightspace.layers import Pass
 
 _BUDGET = 16 * 2**20  # bytes of activations at once; larger pieces leave the cache and gain nothing
 
@@ -49,7 +48,7 @@ def evaluate(
     hits = torch.zeros(len(weights), dtype=torch.float64)
     with torch.no_grad():
         for models, images in _pieces(architecture, len(weights), len(x)):
-            scores = architecture.forward(weights[models], x[images][:, None], Pass(architecture.activation))
+            scores = architecture.logits(weights[models], x[images]).transpose(0, 1)
             one_loss, one_hits = batch_losses(scores, y[images][:, None].expand(-1, scores.shape[1]))
             loss[models] += one_loss.sum(0).double().cpu()
             hits[models] += one_hits.sum(0).double().cpu()

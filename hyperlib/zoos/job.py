@@ -22,6 +22,7 @@ from torch import Tensor
 from hyperlib.images.images import Images
 from hyperlib.weightspace.architecture import Architecture
 from hyperlib.weightspace.layers import Norm
+from hyperlib.weightspace.values import as_tensor, is_whole
 from hyperlib.zoos.design import check_design
 from hyperlib.zoos.engines.choice import resolve_engine
 from hyperlib.zoos.engines.trainer import images_used
@@ -110,7 +111,7 @@ def checked_job(
 
 def _check_whole_numbers(**numbers: tuple[object, int]) -> None:
     for name, (value, least) in numbers.items():
-        if isinstance(value, bool) or not isinstance(value, int | np.integer) or not least <= value < 2**62:
+        if not is_whole(value, least) or value >= 2**62:
             raise ValueError(f"{name} is a whole number from {least} on, not {value!r}.")
 
 
@@ -141,7 +142,7 @@ def _check_norms(architecture: Architecture, images: Images, design: pd.DataFram
 
 
 def _check_start(start: Tensor | np.ndarray, shape: tuple[int, int]) -> Tensor:
-    start = torch.as_tensor(start)
+    start = as_tensor(start)
     if tuple(start.shape) != shape:
         raise ValueError(f"start has shape {tuple(start.shape)}; {shape[0]} models of this network need {shape}.")
     return start.detach().to("cpu", torch.float32)

@@ -58,7 +58,9 @@ def train_population(
     result, and once the zoo is saved the folder may go. progress: a bar with the rate, silence, or a function that
     hears of (done, all) model-epochs. engine: "numba" (compiled, on the CPU; the first job on a machine compiles it,
     about half a minute), "torch" (batched, also on a GPU), "sequential" (plain PyTorch) or "auto", which is "numba"
-    where that covers network and device. device: CPU, or CUDA where torch finds one and you name it ("cuda").
+    where that covers network and device. Engines agree to float tolerance, with one exception: a norm divides what it
+    sees by its deviation over the batch, so on nearly constant inputs rounding becomes a gradient, of which Adam makes
+    whole steps. device: CPU, or CUDA where torch finds one and you name it ("cuda").
 
     Raises ValueError for a wrong design, images of another shape or class count, or another job's checkpoint folder,
     and OSError when the state cannot be written there.

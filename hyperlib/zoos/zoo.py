@@ -19,6 +19,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from hyperlib.weightspace.architecture import Architecture, Network
+from hyperlib.weightspace.values import as_tensor
 from hyperlib.zoos.design import COLUMNS
 from hyperlib.zoos.zoo_files import read_zoo, write_zoo
 
@@ -37,6 +38,7 @@ class Samples:
     architecture: Architecture
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "weights", as_tensor(self.weights))
         self.architecture.layout.check(self.weights, self.architecture.name)
         if len(self.weights) != len(self.table):
             raise ValueError(f"{len(self.weights)} weight vectors came with a table of {len(self.table)} rows.")
@@ -74,9 +76,7 @@ class Zoo:
         table: pd.DataFrame,
     ) -> None:
         self.architecture = architecture
-        if isinstance(weights, np.ndarray):  # torch shares memory that it may write to, the rest is copied
-            weights = torch.from_numpy(weights if weights.flags.writeable else weights.copy())
-        self.weights = weights
+        self.weights = as_tensor(weights)
         self.table = table.reset_index(drop=True)
         self._check()
 
@@ -144,7 +144,7 @@ class Zoo:
     def spread(self, count: int = 16) -> Samples:
         """Checkpoints of at most `count` epochs, evenly spaced from the first kept to the last."""
         places = np.linspace(0, self.weights.shape[1] - 1, min(count, self.weights.shape[1])).round().astype(int)
-        return self.samples(self.epochs[np.unique(places)])
+        return self.samples(self.epochs[np.unique(places)] if len(self) else None)
 
     def take(self, models: Sequence[int] | np.ndarray) -> Zoo:
         """The zoo of the models at these places of the first axis."""
@@ -159,7 +159,8 @@ class Zoo:
 
         Model places are shuffled by Python's `random` with `seed`, as the released code does (seed 42, 70/15/15); the
         last part takes what rounding leaves. `by` names another column of the design whose equal values stay together:
-        "seed" for zoos with fixed seeds, where models of one seed begin as the same network (our addition).
+        "seed" for zoos with fixed seeds, where models of one seed begin as the same network (our addition). A part that
+        rounding would leave empty gets one from the largest; ValueError where there are not enough for that.
         """
         if not parts or min(parts) < 0 or abs(sum(parts) - 1) > 1e-6:
             raise ValueError(f"The parts of a split are shares that add up to 1, not {parts}.")
@@ -167,9 +168,16 @@ class Zoo:
             raise ValueError(f"There is no column {by!r} to split by; the design has {', '.join(self.design.columns)}.")
         unit, names = pd.factorize(self.design[by])
         order = list(range(len(names)))
-        random.Random(seed).shuffle(order)
+        if len(order) < (needed := sum(part > 0 for part in parts)):
+            raise ValueError(f"{len(order)} different values of {by!r} cannot be split into {needed} parts.")
+        random.Random(int(seed)).shuffle(order)
         ends = [round(len(order) * sum(parts[: number + 1])) for number in range(len(parts))]
         ends[-1] = len(order)
+        sizes = np.diff([0, *ends])
+        for empty in [number for number, part in enumerate(parts) if part > 0 and not sizes[number]]:
+            sizes[sizes.argmax()] -= 1
+            sizes[empty] = 1
+        ends = sizes.cumsum().tolist()
         return tuple(
             self.take(np.flatnonzero(np.isin(unit, order[start:end])))
             for start, end in zip([0, *ends[:-1]], ends, strict=True)
