@@ -63,6 +63,12 @@ def cheap(monkeypatch, tmp_path):
     return tmp_path / "results" / "benchmarks"
 
 
+def test_a_whole_run_goes_where_the_user_said_whatever_folder_it_works_in(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HYPERLIB_RESULTS", "out")
+    assert run.default_folder() == tmp_path / "out" / "benchmarks"
+
+
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=pytest.mark.slow if name in COMPILING else ()) for name in run.TABLES]
 )
@@ -208,7 +214,7 @@ def test_a_wrong_option_is_refused(cheap, capsys, arguments):
     assert "error: " in capsys.readouterr().err
 
 
-def test_a_whole_run_is_promoted_and_older_tables_go(cheap, tmp_path):
+def test_a_whole_run_is_promoted_and_older_tables_go_if_asked(cheap, tmp_path):
     root = make_book(tmp_path / "clone", good=PUBLISHES)
     committed = root / "book" / "results" / "benchmarks"
     committed.mkdir(parents=True)
@@ -218,7 +224,10 @@ def test_a_whole_run_is_promoted_and_older_tables_go(cheap, tmp_path):
 
     run.main([])
     added = [f"added benchmarks/{name}.csv" for name in ("first", "machine", "second")]
-    assert promote_benchmarks(quick) == [*added, f"removed {Path('book/results/benchmarks/old.csv')}"]
+    with pytest.raises(ValueError, match=r"old\.csv in .* would be removed"):
+        promote_benchmarks(quick)
+    assert [file.name for file in committed.iterdir()] == ["old.csv"]
+    assert promote_benchmarks(quick, prune=True) == [*added, "removed benchmarks/old.csv"]
     assert (committed / "first.csv").read_bytes() == (cheap / "first.csv").read_bytes()
     assert promote_benchmarks(quick) == []
 

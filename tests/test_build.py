@@ -296,7 +296,9 @@ def test_a_python_that_would_import_another_hyperlib_is_named(abroad, monkeypatc
     (other / "hyperlib").mkdir(parents=True)
     (other / "hyperlib/__init__.py").write_text("")
     monkeypatch.setenv("PYTHONPATH", str(other))
-    assert f"import hyperlib from {other}, but this build is of " in foreign_library(abroad[0])
+    assert f"import hyperlib from {other}, but this build is of {paths.root()};" in foreign_library(abroad[0])
+    refused = worker.run_chapter(abroad[1][0], abroad[0] / "page.ipynb")
+    assert refused == {"cell": worker.BEFORE, "error": foreign_library(abroad[0])}
     monkeypatch.delenv("PYTHONPATH")
     assert foreign_library(abroad[0]) is None
 
@@ -319,12 +321,26 @@ def test_folders_named_by_a_variable_are_absolute_and_know_the_home(variable, tm
 
 def test_a_console_without_the_letters_of_a_path_ends_no_build(tmp_path):
     root = make_book(tmp_path / "Łódź clone", good=PUBLISHES, bad='# %%\nraise ValueError("żle")\n')
-    code = "import sys; from pathlib import Path; from hyperlib.press.build import main; "
-    code += f"sys.exit(main(['run'], Path({str(root)!r})))"
-    environment = {**os.environ, "PYTHONIOENCODING": "cp1252", "HYPERLIB_RESULTS": str(root / "_build/results")}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=False, timeout=120)
+    done = said_in_cp1252("run", root)
     assert done.returncode == 1 and b"notebooks/good: done" in done.stdout, done.stderr
     assert b"FAILED: notebooks/bad in code cell 2" in done.stderr and b"\\u017cle" in done.stderr
+
+
+def test_a_console_without_the_letters_of_a_page_ends_no_building_of_pages(tmp_path):
+    root = make_book(tmp_path / "Łódź clone")
+    (root / "_toc.yml").write_text("format: jb-book\nroot: book/index\n")
+    (root / "book/index.md").write_text("# A small book\n\nSee {doc}`/żle`.\n", encoding="utf-8")
+    done = said_in_cp1252("html", root)
+    assert done.returncode == 1 and b"unknown document: '/\\u017cle'" in done.stderr, done.stderr
+    assert (root / "_build/html/book/index.html").is_file()
+
+
+def said_in_cp1252(step: str, root: Path) -> subprocess.CompletedProcess[bytes]:
+    """One step of a build on a console that has the letters of western Europe alone."""
+    code = "import sys; from pathlib import Path; from hyperlib.press.build import main; "
+    code += f"sys.exit(main([{step!r}], Path({str(root)!r})))"
+    environment = {**os.environ, "PYTHONIOENCODING": "cp1252", "HYPERLIB_RESULTS": str(root / "_build/results")}
+    return subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=False, timeout=120)
 
 
 def test_line_ends_of_a_clone_change_no_checksum(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -121,10 +122,33 @@ def test_environment_of_another_python_or_place_is_made_anew(tmp_path):
     assert not environment.usable(str(moved)) and not environment.usable(str(tmp_path / "nowhere"))
 
 
+def test_letters_of_a_path_that_console_and_locale_lack_end_no_set_up(tmp_path):
+    folder = tmp_path / "Łódź clone" / ".venv"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
+    for name in ("pyproject.toml", "constraints.txt"):
+        (folder.parent / name).write_text("a")
+    code = "import subprocess, sys; subprocess.call = lambda *_, **__: 0; "
+    code += "from hyperlib.press import environment as one; "
+    code += f"sys.exit(one.make_environment({str(folder.parent)!r}, {str(folder)!r}))"
+    command = [sys.executable, "-X", "warn_default_encoding"]
+    command += ["-W", "error::EncodingWarning:hyperlib.press.environment", "-c", code]
+    for said in ("Setting up .venv", ""):  # the second call reads what the first one left
+        environ = {**os.environ, "PYTHONIOENCODING": "cp1252"}
+        done = subprocess.run(command, env=environ, capture_output=True, check=False, timeout=60)
+        assert done.returncode == 0 and done.stdout.decode("cp1252").startswith(said), done.stderr
+
+
 def test_make_lists_every_target():
     done = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
     for target in ["env", "test", "test-slow", "run", "html", "book", "results", "check", "sync", "bench", "clean"]:
         assert re.search(rf"^  {target} +\S", done.stdout, re.MULTILINE), target
+
+
+@pytest.mark.parametrize("target", ["run", "html", "book", "results", "status"])
+def test_no_step_of_make_overhears_a_chapter(target):
+    command = ["make", "--dry-run", target, "CHAPTER=good"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "--only good" in done.stdout
 
 
 def test_library_imports_without_torch():

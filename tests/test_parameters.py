@@ -56,6 +56,7 @@ def test_a_value_that_the_notebook_does_not_hear_is_an_error(cells, said):
         ('profile, models = "laptop", 5', ["profile", "models"]),
         ("first, *rest = 1, 2", ["first", "rest"]),
         ("a = b = 1\nc += 1", ["a", "b", "c"]),
+        ("(profile := 'laptop')\na = (b := 1)\ndel c", ["profile", "a", "b"]),
         ("x = [y for y in z]\ntable[key] = 1\nowner.name = 2", ["x"]),
         ("def f():\n    g = 1", []),
         ("%magic", []),

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import errno
-import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -16,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from elsewhere import started
 from plain_training import train_alone
 from safetensors.torch import save_file
 from toys import TOYS, network, some_images
@@ -367,19 +365,19 @@ def test_a_network_too_large_from_the_start_is_diverged_at_epoch_zero(tetris_ima
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs a kill that cannot be caught")
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_killed_job_resumes_to_the_identical_zoo(engine, tmp_path, monkeypatch):
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
-    killed = subprocess.Popen([sys.executable, long_job.__file__, engine, str(tmp_path)], env=environment)
+    killed = started(long_job.long_job_in_steps, engine, tmp_path)
     deadline = time.monotonic() + 240  # the first use of the compiled engine compiles it
-    while not list(tmp_path.glob("block-0001.safetensors")) and time.monotonic() < deadline:
+    while not list(tmp_path.glob("block-0001.safetensors")) and killed.is_alive() and time.monotonic() < deadline:
         time.sleep(0.005)
-    killed.send_signal(signal.SIGKILL)
-    assert killed.wait() == -signal.SIGKILL, "the job ended before it could be killed"
-    monkeypatch.setattr(jobs, "_BLOCK_MODELS", 3)
+    killed.kill()
+    killed.join()
+    assert killed.exitcode == -signal.SIGKILL, "the job ended before it could be killed"
+    monkeypatch.setattr(jobs, "_BLOCK_MODELS", long_job.BLOCK)
     trained = count_epochs(monkeypatch, engine)
 
     resumed = long_job.long_job(engine, tmp_path)
 
-    assert 0 < len(trained) < 6 * 10, "nothing was resumed"
+    assert 0 < len(trained) < 6 * long_job.EPOCHS, "nothing was resumed"
     assert same(long_job.long_job(engine, None), resumed)
 
 

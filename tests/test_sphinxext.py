@@ -21,7 +21,7 @@ from small_book import MOVES, PUBLISHES, make_book
 
 from hyperlib.files.paths import root as clone
 from hyperlib.press import sphinxext
-from hyperlib.press.edition import Edition
+from hyperlib.press.edition import Chapter, Edition
 from hyperlib.press.execute import execute
 from hyperlib.press.site import build_site
 from hyperlib.store import fingerprint
@@ -81,6 +81,21 @@ def test_missing_execution_warns_and_shows_no_outputs(book, monkeypatch):
     assert told == ["notebooks/good: not executed yet; run `make run PROFILE=laptop`"]
     assert not [cell for cell in notebook.cells if cell.get("outputs")]
     assert "was not executed at profile laptop" in notebook.cells[-1].source
+
+
+def test_outputs_that_belong_to_no_cell_of_the_source_are_a_warning(book, monkeypatch):
+    told = []
+    monkeypatch.setattr(sphinxext.LOGGER, "warning", lambda text, *parts, **_: told.append(text % parts))
+    read(book, "notebooks/good")
+    assert told == []
+    monkeypatch.setattr(Chapter, "staleness", lambda _: None)
+    source = book / "notebooks" / "good.py"
+    before = source.read_text()
+    source.write_text(before.replace("1 + 1", "2"))
+    notebook = nbformat.reads(read(book, "notebooks/good"), as_version=4)
+    source.write_text(before)
+    assert told == ["notebooks/good: its executed notebook has other code cells, so no outputs are shown"]
+    assert not [cell for cell in notebook.cells if cell.get("outputs")]
 
 
 def test_chapter_is_read_again_when_its_source_or_freshness_changes(book):

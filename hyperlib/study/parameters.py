@@ -52,7 +52,7 @@ def fault_of(cells: Sequence[str], known: Sequence[str] = ("profile",)) -> str |
 
 
 def assigned_names(source: str) -> list[str]:
-    """Names that the top level of a cell assigns, also in tuples, with a type or by `:=`; none if it is not plain Python."""
+    """Names that the top level of a cell assigns, also in tuples, typed or by `:=`; none if it is not plain Python."""
     try:
         statements = ast.parse(source).body
     except SyntaxError:
