@@ -347,8 +347,8 @@ soup_sizes = study.publish("ws-rebasin-alignment", pd.concat(rows, ignore_index=
 # %% mystnb={"image": {"alt": "Test accuracy of the mean of several models over their number, on a logarithmic axis. Small CNNs: it falls from the second model on, as trained to chance and after alignment to between a fifth and three fifths. Wide MLPs: it falls slowly after alignment and fast without."}, "figure": {"name": "fig-soups", "caption": "Test accuracy of the mean of the first so many models' weights, as trained and after alignment to the first. One population of small CNNs (solid) and four wide MLPs (dashed); no spread, since there is one order of models."}}
 fig, ax = plt.subplots(figsize=(7, 3))
 for (kind, way), part in soup_sizes.groupby(["network", "way"], sort=False):
-    style = {"linestyle": "--" if kind == "wide MLP" else "-", "marker": "o", "markersize": 3}
-    ax.plot(part["models"], 100 * part["accuracy"], label=f"{kind}, {way}", **style)
+    marks = {"linestyle": "--" if kind == "wide MLP" else "-", "marker": "o", "markersize": 3}
+    ax.plot(part["models"], 100 * part["accuracy"], label=f"{kind}, {way}", **marks)
 ax.set(xscale="log", xlabel="models in the mean", ylabel="test accuracy in %")
 ax.set_xticks(sizes, sizes, minor=False)
 ax.minorticks_off()
