@@ -24,7 +24,7 @@ env:  ## make or renew .venv with the pinned packages (at once if it is up to da
 	@$(PYTHON) hyperlib/press/environment.py
 
 test: env  ## unit tests, without the slow ones
-	$(RUN) -m pytest -n 2 --dist loadfile
+	$(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-slow: env  ## the slow tests alone
 	$(RUN) -m pytest -m slow

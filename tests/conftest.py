@@ -33,6 +33,16 @@ from hyperlib.zoos.design import grid  # noqa: E402
 from hyperlib.zoos.population import train_population  # noqa: E402
 from hyperlib.zoos.zoo import Zoo  # noqa: E402
 
+COMPILE = ("test_compiled_layers.py", "test_maps.py", "test_projections.py", "test_estimators.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that compile go first: of two workers one compiles our kernels, the other UMAP, and the rest finds both.
+
+    Otherwise both compile the same at the same time, half a minute each on a new machine.
+    """
+    items.sort(key=lambda item: COMPILE.index(item.path.name) if item.path.name in COMPILE else len(COMPILE))
+
 
 @pytest.fixture(autouse=True)
 def plain_figures() -> Iterator[None]:

@@ -15,18 +15,20 @@ from typing import TypeVar
 Result = TypeVar("Result")
 
 _FORKS = "forkserver" in multiprocessing.get_all_start_methods()
-_CONTEXT = multiprocessing.get_context("forkserver" if _FORKS else "spawn")
-_CONTEXT.set_forkserver_preload(["hyperlib.zoos.population", "hyperlib.representations.hyper_rep"])
+CONTEXT = multiprocessing.get_context("forkserver" if _FORKS else "spawn")
+CONTEXT.set_forkserver_preload(
+    ["hyperlib.zoos.population", "hyperlib.representations.hyper_rep", "torch._dynamo"]  # the last: by any optimiser
+)
 
 
 def started(function: Callable[..., object], *arguments: object) -> BaseProcess:
     """A new process that runs the function, found there by its module and name."""
-    process = _CONTEXT.Process(target=function, args=arguments, daemon=True)
+    process = CONTEXT.Process(target=function, args=arguments, daemon=True)
     process.start()
     return process
 
 
 def elsewhere(function: Callable[..., Result], *arguments: object) -> Result:
     """What the function gives in a new process; what it raises there is raised here."""
-    with ProcessPoolExecutor(1, mp_context=_CONTEXT) as pool:
+    with ProcessPoolExecutor(1, mp_context=CONTEXT) as pool:
         return pool.submit(function, *arguments).result()

@@ -1,16 +1,8 @@
-"""Trainings of hyper-representations on networks drawn by hand; as a program, one in a process of its own.
-
-`long_training.py kill FOLDER` trains, writing its state after every step, until somebody ends it. `long_training.py
-train THREADS` says the digest of a short training that began with so many threads of PyTorch, `long_training.py load
-FILE` that of one read from a file.
-"""
+"""Trainings of hyper-representations on networks drawn by hand, which another process can repeat."""
 
 from __future__ import annotations
 
 import hashlib
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -75,25 +67,18 @@ def digest(rep: HyperRep) -> str:
     return found.hexdigest()
 
 
-def in_a_process(*arguments: str) -> subprocess.Popen:
-    """This file as a program."""
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
-    return subprocess.Popen([sys.executable, __file__, *arguments], env=environment, stdout=subprocess.PIPE, text=True)
+def digest_with_threads(threads: int) -> str:
+    """Of a short training that begins with so many threads of PyTorch."""
+    torch.set_num_threads(threads)
+    return digest(fit(small()))
 
 
-def said(process: subprocess.Popen) -> str:
-    """What it printed, once it has ended well."""
-    words, _ = process.communicate()
-    assert process.returncode == 0
-    return words.strip()
+def digest_of_file(file: Path) -> str:
+    """Of a representation that was saved."""
+    return digest(HyperRep.load(file))
 
 
-if __name__ == "__main__":
-    if sys.argv[1] == "kill":
-        checkpoint._SECONDS, checkpoint._SHARE = 0.0, 0
-        long_training(Path(sys.argv[2]))
-    elif sys.argv[1] == "train":
-        torch.set_num_threads(int(sys.argv[2]))
-        print(digest(fit(small())))
-    else:
-        print(digest(HyperRep.load(sys.argv[2])))
+def long_training_in_steps(folder: Path) -> None:
+    """The long training, its state written after every step."""
+    checkpoint._SECONDS, checkpoint._SHARE = 0.0, 0
+    long_training(folder)

@@ -104,6 +104,11 @@ def test_a_string_that_is_no_docstring_counts(sources):
         "from importlib import import_module as find\nfind('lib.' + name)",
         "__import__('lib.soil')",
         "exec(text)",
+        "from runpy import run_module",
+        "import importlib.util as u",
+        "from importlib.util import find_spec",
+        "import pkgutil\npkgutil.resolve_name('lib.soil')",
+        "import builtins\nbuiltins.exec(text)",
         "get_ipython().run_line_magic('run', 'lib/soil.py')",
     ],
 )
@@ -122,6 +127,9 @@ def test_what_cannot_be_followed_reaches_everything(sources, code):
         ("from lib import soil\ngetattr(soil, 'dry')", {"lib/soil.py"}),
         ("from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from lib import soil", set()),
         ("network.eval()\nlibrary.soil", set()),
+        ("import sys\nsys.modules['lib.soil'].dry", {"lib/soil.py"}),
+        ("subprocess.run(['python', '-m', 'lib.soil'])", {"lib/soil.py"}),
+        ("from importlib.metadata import version", set()),
         ("from lib import zoos", {"lib/zoos/__init__.py", "lib/zoos/sow.py", "lib/zoos/grow.py", "lib/seeds.py"}),
         ("import lib.zoos\nlib.zoos.sow.sow()", {"lib/zoos/__init__.py", "lib/zoos/sow.py", "lib/zoos/grow.py",
                                                   "lib/seeds.py"}),
@@ -182,3 +190,7 @@ def test_the_store_keys_every_package_that_makers_compute_with(makers):
     names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom)}
     packages = {name.split(".")[0].replace("sklearn", "scikit-learn") for name in names} - {"hyperlib"}
     assert packages - sys.stdlib_module_names - HOLD_OR_SHOW - ELSEWHERE.keys() <= set(KEYED_PACKAGES)
+
+
+def test_how_files_are_written_and_read_grows_no_zoo_anew():
+    assert not [name for name in modules_behind(study._MAKERS, module_files()) if name.startswith("hyperlib.files")]

@@ -13,7 +13,18 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from long_training import COMBINATIONS, digest, fit, in_a_process, learned, long_training, said, small, walks
+from elsewhere import elsewhere, started
+from long_training import (
+    COMBINATIONS,
+    digest,
+    digest_with_threads,
+    fit,
+    learned,
+    long_training,
+    long_training_in_steps,
+    small,
+    walks,
+)
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import Ridge
@@ -381,7 +392,7 @@ def test_the_global_generator_neither_matters_nor_moves(fitted):
 
 
 def test_another_process_with_more_threads_trains_to_the_same_bits(fitted):
-    assert said(in_a_process("train", "2")) == digest(fitted)
+    assert elsewhere(digest_with_threads, 2) == digest(fitted)
 
 
 def test_the_number_of_threads_changes_nothing_and_stays(two_threads):
@@ -553,12 +564,13 @@ def test_a_stopped_training_with_patience_goes_back_to_the_same_best(step, alway
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs a kill that cannot be caught")
 @pytest.mark.slow
 def test_a_killed_training_resumes_to_the_same_bits(tmp_path):
-    with in_a_process("kill", str(tmp_path)) as killed:
-        deadline = time.monotonic() + 120
-        while not (tmp_path / "training.safetensors").exists() and time.monotonic() < deadline:
-            time.sleep(0.002)
-        killed.send_signal(signal.SIGKILL)
-        assert killed.wait() == -signal.SIGKILL, "the training ended before it could be killed"
+    killed = started(long_training_in_steps, tmp_path)
+    deadline = time.monotonic() + 120
+    while not (tmp_path / "training.safetensors").exists() and killed.is_alive() and time.monotonic() < deadline:
+        time.sleep(0.002)
+    killed.kill()
+    killed.join()
+    assert killed.exitcode == -signal.SIGKILL, "the training ended before it could be killed"
 
     made = []
     resumed = long_training(tmp_path, progress=lambda done, total: made.append(done))

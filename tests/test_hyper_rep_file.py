@@ -15,7 +15,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from long_training import COMBINATIONS, digest, fit, in_a_process, learned, said, small, walks
+from elsewhere import elsewhere
+from long_training import COMBINATIONS, digest, digest_of_file, fit, learned, small, walks
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from sklearn.base import clone
@@ -101,7 +102,7 @@ def test_a_network_with_norms_and_the_activation_of_its_samples_come_back(tmp_pa
 
 
 def test_another_process_reads_the_same_bits(original, fitted):
-    assert said(in_a_process("load", str(original))) == digest(fitted)
+    assert elsewhere(digest_of_file, original) == digest(fitted)
 
 
 def test_a_loaded_representation_trains_again_as_the_first_did(original, fitted):

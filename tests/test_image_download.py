@@ -13,6 +13,7 @@ import pytest
 from openml_server import OpenML, redirect, serving
 from sklearn.datasets import _openml, load_sample_image
 
+from hyperlib.files.inventory import occupied
 from hyperlib.images import download
 from hyperlib.images.files import PUBLISHED, Pixels, read_npz, write_npz
 from hyperlib.images.images import load_images
@@ -268,7 +269,7 @@ def test_progress_counts_what_lies_in_the_folder(tmp_path):
     (tmp_path / "deep").mkdir()
     (tmp_path / "deep" / "a").write_bytes(b"x" * 1000)
     (tmp_path / "b").write_bytes(b"x" * 24)
-    assert download._occupied(tmp_path) == 1024
+    assert occupied(tmp_path) == 1024
 
 
 def test_kept_files_equal_what_was_given(tmp_path):

@@ -109,3 +109,12 @@ def test_alike_cells_have_ids_of_their_own(tmp_path):
     source = tmp_path / "01_a.py"
     source.write_text("# %%\nx = 1\n\n# %%\nx = 1\n")
     nbformat.validate(nbformat.reads(pairs.paired_text(source), as_version=4))
+
+
+def test_no_cell_gives_an_imported_name_to_something_else(source):
+    """The cells below it would meet the other thing, at whichever size they are reached first."""
+    cells = [cell.source for cell in jupytext.read(source, fmt="py:percent").cells if cell.cell_type == "code"]
+    nodes = list(ast.walk(ast.parse("\n".join(cells))))
+    imported = [alias for node in nodes if isinstance(node, ast.Import | ast.ImportFrom) for alias in node.names]
+    given = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    assert given.isdisjoint(alias.asname or alias.name.split(".")[0] for alias in imported)

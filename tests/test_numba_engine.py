@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ import pandas as pd
 import pytest
 import torch
 import torch.nn.functional as F
+from elsewhere import elsewhere
 from plain_training import ORDER, optimizer_of
 from torch import Tensor
 from toys import by_hand, network, some_images
@@ -54,10 +56,14 @@ def checksum(weights: Tensor) -> str:
     return hashlib.sha256(weights.contiguous().numpy().tobytes()).hexdigest()[:16]
 
 
+def checksums(names: Iterable[str]) -> list[str]:
+    return [checksum(weights_of(name)) for name in names]
+
+
 def checksums_elsewhere(*names: str, first: str = "", **environment: str) -> tuple[list[str], str]:
-    """Checksums of those networks' weights, trained in a new process after the code `first`, and its log."""
-    code = f"import torch; torch.set_num_threads(1)\n{first}\nfrom test_numba_engine import checksum, weights_of\n"
-    code += f"for name in {names}: print(checksum(weights_of(name)))"
+    """The same from a Python that ran the code `first` before it imported the library, and its log."""
+    code = f"import torch; torch.set_num_threads(1)\n{first}\nfrom test_numba_engine import checksums\n"
+    code += f"print(*checksums({names}))"
     path = os.pathsep.join([str(HERE), *sys.path])
     done = subprocess.run(
         [sys.executable, "-c", code],
@@ -73,7 +79,7 @@ def checksums_elsewhere(*names: str, first: str = "", **environment: str) -> tup
 
 
 def test_a_new_process_trains_the_same_models_to_the_bit():
-    assert checksums_elsewhere(*NETS)[0] == [checksum(weights_of(name)) for name in NETS]
+    assert elsewhere(checksums, NETS) == checksums(NETS)
 
 
 @pytest.mark.parametrize("name", NETS)
@@ -206,7 +212,7 @@ assert (values[LANES:] == 3).all()
 @pytest.mark.slow
 def test_code_from_the_cache_is_that_of_its_own_kernels(tmp_path):
     """Compiled with one network only, loaded by a process that trains others, after single kernels compiled there."""
-    here = [checksum(weights_of(name)) for name in NETS]
+    here = checksums(NETS)
     caches = {"NUMBA_CACHE_DIR": str(tmp_path / "one")}
 
     assert checksums_elsewhere(NETS[2], **caches)[0] == here[2:]
@@ -294,5 +300,5 @@ caching.CacheImpl._locator_classes = []
 """
     found, log = checksums_elsewhere("tetris_mlp", first=first)
 
-    assert found == [checksum(weights_of("tetris_mlp"))]
+    assert found == checksums(["tetris_mlp"])
     assert "Compiled kernels cannot be kept" in log and "every process compiles them anew" in log

@@ -28,6 +28,7 @@ INJECTED = '# Parameters\nprofile = "quick"\n'
         ["# Parameters\n" + PARAMETERS, INJECTED],
         ["profile, models = 'laptop', 5", "# Parameters\nmodels = 3\n"],
         ["models: int = 5", "# Parameters\nmodels = 3\n"],
+        [own := "# Parameters\n" + PARAMETERS + "\nmodels = 5", "study = 1", own],  # run again by hand
         ["%matplotlib inline", "!ls"],
     ],
 )

@@ -1,5 +1,7 @@
 """Notes of a running chapter."""
 
+import hashlib
+
 import pytest
 
 from hyperlib.files.reading import Damaged
@@ -53,13 +55,15 @@ def test_each_note_counts_once_and_all_seeds_of_a_thing_are_kept(tmp_path, monke
     monkeypatch.setenv(VARIABLE, str(tmp_path / "record"))
     for seed in ("0", "1", "0", "2"):
         record_seeds("tetris_seed", seed)
-    for name in ("b.yml", "a.yml", "b.yml"):
+    for name, text in (("b.yml", "1"), ("a.yml", "2"), ("b.yml", "3")):
+        (tmp_path / name).write_text(text)
         record_source(tmp_path / name)
 
     record = read_record(tmp_path / "record")
 
     assert record.seeds == {"tetris_seed": "0, 1, 2"}
-    assert record.sources == [tmp_path / "b.yml", tmp_path / "a.yml"]
+    read = {tmp_path / name: hashlib.sha256(text).hexdigest() for name, text in (("a.yml", b"2"), ("b.yml", b"1"))}
+    assert record.sources == read  # as they were when they were read first
 
 
 @pytest.mark.parametrize("line", ['{"result": ["a"]}', '{"result": "a', '{"seeds": "x"}', "[]", '{"progress": [1, 2]}'])

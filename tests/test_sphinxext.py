@@ -94,7 +94,8 @@ def test_outputs_that_belong_to_no_cell_of_the_source_are_a_warning(book, monkey
     source.write_text(before.replace("1 + 1", "2"))
     notebook = nbformat.reads(read(book, "notebooks/good"), as_version=4)
     source.write_text(before)
-    assert told == ["notebooks/good: its executed notebook has other code cells, so no outputs are shown"]
+    words = "its executed notebook has other code cells, so no outputs are shown; run it with --force"
+    assert told == [f"notebooks/good: {words}"]
     assert not [cell for cell in notebook.cells if cell.get("outputs")]
 
 

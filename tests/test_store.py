@@ -568,6 +568,21 @@ def test_every_damaged_copy_is_kept(store):
     assert all((folder / "inner" / "weights.npy").stat().st_size == 100 for folder in kept)
 
 
+@pytest.mark.parametrize("name", [MANIFEST, "weights.npy"])
+def test_what_a_killed_writer_left_in_the_work_folder_is_no_part_of_the_entry(name, store):
+    def killed(folder: Path) -> None:
+        grow(folder)
+        left = folder / f".{name}.partial-ab12"
+        left.mkdir()
+        (left / ".lock").touch()
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        make(store, maker=killed)
+    entry = make(store)
+    assert not list(entry.glob(".*")) and make(store) == entry
+
+
 def test_an_entry_under_anothers_name_is_not_taken_for_it(store, capfd):
     entry, other = make(store), make(store, recipe={"models": 4})
     entry.rename(entry.with_name("gone"))

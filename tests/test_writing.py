@@ -132,7 +132,7 @@ def test_another_writer_of_the_same_name_is_left_alone(tmp_path):
     with appearing(target) as ours:
         ours.write_text("ours")
         write_whole(target, "theirs")
-        sweep(target)
+        sweep(tmp_path)
         assert ours.read_text() == "ours" and target.read_text() == "theirs"
     assert target.read_text() == "ours" and names(tmp_path) == ["thing[1]*"]
 

@@ -45,6 +45,14 @@ def checksum(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def text_checksum(path: Path) -> str | None:
+    """SHA-256 of a text file, whichever line ends its clone gave it; None if it is not there."""
+    try:
+        return hashlib.sha256(path.read_bytes().replace(b"\r\n", b"\n")).hexdigest()
+    except OSError:
+        return None
+
+
 def occupied(folder: Path) -> int:
     """Bytes in all files below a folder; what vanishes meanwhile counts nothing."""
     total = 0

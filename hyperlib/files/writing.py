@@ -9,6 +9,7 @@ Source: our choice.
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import secrets
@@ -55,7 +56,7 @@ def appearing(target: Path, *, new: bool = False) -> Iterator[Path]:
 def workplace(target: Path) -> Iterator[Path]:
     """A folder of this process's own beside `target`, gone when the block ends, and after a kill with the next one."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    sweep(target)
+    sweep(target.parent, target.name)
     folder, lock = _own_folder(target)
     try:
         yield folder
@@ -64,9 +65,9 @@ def workplace(target: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def sweep(target: Path) -> None:
-    """Remove what killed writers of this target left beside it. Where another process writes it now, that stays."""
-    for left in target.parent.glob(f".{_escaped(target.name)}.{_MARK}-*"):
+def sweep(folder: Path, name: str | None = None) -> None:
+    """Remove what killed writers of this name, or of any, left in a folder. What another process writes now stays."""
+    for left in folder.glob(f".{'*' if name is None else glob.escape(name)}.{_MARK}-*"):
         lock = FileLock(left / _LOCK)
         with suppress(Timeout, OSError):  # alive, or gone meanwhile
             lock.acquire(timeout=0)
@@ -144,8 +145,3 @@ def _move_to_free_place(aside: Path, target: Path) -> None:
         if aside.is_dir():
             raise
         os.rename(aside, target)  # a disk that knows no links
-
-
-def _escaped(name: str) -> str:
-    """A name for `glob`, which reads brackets and stars in it."""
-    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in name)

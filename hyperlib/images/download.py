@@ -13,14 +13,13 @@ from __future__ import annotations
 
 import errno
 import math
-import os
 import socket
 import sys
 import tempfile
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from http.client import HTTPException
 from pathlib import Path
 from urllib.error import HTTPError, URLError
@@ -31,6 +30,7 @@ from sklearn.datasets import fetch_openml
 from sklearn.utils import Bunch
 from tqdm import tqdm
 
+from hyperlib.files.inventory import occupied
 from hyperlib.files.writing import workplace
 from hyperlib.images.files import Pixels, PublishedSet, read_npz, write_npz
 
@@ -150,7 +150,7 @@ def _progress(place: Path, title: str) -> Iterator[None]:
 
     def watch() -> None:
         while not done.wait(0.5):
-            bar.update(_occupied(place) - bar.n)
+            bar.update(occupied(place) - bar.n)
 
     with tqdm(unit="B", unit_scale=True, desc=f"{title}, packed", file=sys.stderr) as bar:
         watcher = threading.Thread(target=watch, daemon=True)
@@ -160,16 +160,7 @@ def _progress(place: Path, title: str) -> Iterator[None]:
         finally:
             done.set()
             watcher.join()
-            bar.update(_occupied(place) - bar.n)
-
-
-def _occupied(place: Path) -> int:
-    total = 0
-    for folder, _, files in os.walk(place):
-        for file in files:
-            with suppress(OSError):  # moved or removed meanwhile
-                total += os.path.getsize(os.path.join(folder, file))
-    return total
+            bar.update(occupied(place) - bar.n)
 
 
 # -- a table's rows as images --------------------------------------------------------------------------------

@@ -134,7 +134,7 @@ def load_images(
     to one channel. `normalise` scales pixels from [0, 1] by (x - mean) / std: "published" as the published
     zoos do (digits: to [-1, 1], our choice), or your own (mean, std), or None for no scaling. Tetris images
     stay as generated. `photo_digits` are digits in colour on photographs, 32x32 RGB, 4,000 for training and 1,000 for
-    testing, scaled to [-1, 1]: our choice throughout, see `zoos.photo_digits`.
+    testing, scaled to [-1, 1]: our choice throughout, see `photo_digits`.
 
     Published sets are looked for in `folder`, by default `HYPERLIB_DATA` or this user's cache folder. A
     missing one is downloaded and kept there, unless `download` is False.

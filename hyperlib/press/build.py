@@ -83,7 +83,7 @@ def in_words(error: Exception) -> str:
     """One sentence with the remedy for what can go wrong with files."""
     if not isinstance(error, OSError):
         return str(error)
-    if disk_is_full(error, paths.build_folder()):
+    if disk_is_full(error, Path.cwd()):
         return "The disk is full; free some space and run this again: finished chapters are kept."
     if isinstance(error, PermissionError) or error.errno == errno.EROFS:
         return (
@@ -139,7 +139,8 @@ def _book(edition: Edition, options: argparse.Namespace) -> int:
 
 
 def _results(edition: Edition, options: argparse.Namespace) -> int:
-    _tell(BENCHMARKS, promote_benchmarks(edition, options.prune))  # first: the page that reads them needs them to run
+    # benchmarks first: the page that reads them cannot be executed without
+    _tell(BENCHMARKS, promote_benchmarks(edition, options.prune and not options.only))
     _tell(edition.profile, promote_results(edition, options.only, options.prune))
     return 0
 

@@ -21,9 +21,10 @@ import yaml
 from nbformat import NotebookNode
 
 from hyperlib.files import paths
+from hyperlib.files.inventory import text_checksum
 from hyperlib.files.reading import read_json
 from hyperlib.press.kernel import METADATA
-from hyperlib.press.staleness import Facts, Ingredients, file_hash, ingredients, what_changed
+from hyperlib.press.staleness import Facts, Ingredients, ingredients, what_changed
 from hyperlib.thesis.profiles import check_profile
 
 # Chapters start in threads, and Python 3.11 counts the depth of syntax trees for all threads together: where a garbage
@@ -117,10 +118,9 @@ class Chapter:
         facts = self.last_execution()
         if facts is None or not self.executed.is_file():
             return "not executed yet"
-        if facts.notebook != file_hash(self.executed):
+        if facts.notebook != text_checksum(self.executed):
             return "its executed notebook is damaged"
-        folders = {"results": self.edition.results, "sources": self.edition.root}
-        return what_changed(facts, self.ingredients(), folders)
+        return what_changed(facts, self.ingredients(), self.edition.results, self.edition.root)
 
     def shown(self) -> NotebookNode:
         """The source with the outputs of its execution, as the page shows it.

@@ -7,7 +7,6 @@ its cell, its partial notebook stays as `<name>.failed.ipynb`, and the others st
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -21,11 +20,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
+from hyperlib.files.inventory import text_checksum
+from hyperlib.files.reading import Damaged, decoded
 from hyperlib.files.writing import write_json
 from hyperlib.press.cost import clock, cores
 from hyperlib.press.edition import Chapter, Edition
 from hyperlib.press.kernel import environment_of
-from hyperlib.press.staleness import Facts, File, Ingredients, file_hash
+from hyperlib.press.staleness import Facts, File, Ingredients
 from hyperlib.store.record import VARIABLE, last_progress, read_record
 
 Say = Callable[[str], None]
@@ -192,8 +193,8 @@ def _follow(run: Execution, lines: Iterable[str]) -> dict[str, Any]:
     last: dict[str, Any] = {}
     for line in lines:
         try:
-            last = json.loads(line)
-        except ValueError:
+            last = decoded(line, dict[str, Any], "the worker's line")
+        except Damaged:
             continue  # something a library printed
         if "cell" in last:
             run.cell = (last["cell"], last["of"])
@@ -208,11 +209,11 @@ def _keep(run: Execution, output: Path, record: Path, ingredients: Ingredients) 
         chapter=chapter.name,
         profile=chapter.edition.profile,
         ingredients=ingredients,
-        notebook=file_hash(output) or "",
+        notebook=text_checksum(output) or "",
         seconds=round(run.seconds or 0.0, 1),
         date=datetime.now(UTC).isoformat(timespec="seconds"),
         seeds=notes.seeds,
-        results=_files(notes.results, results),
+        results=_files({file: text_checksum(file) for file in notes.results}, results),
         sources=_files(notes.sources, root),
     )
     os.replace(output, chapter.executed)
@@ -220,10 +221,10 @@ def _keep(run: Execution, output: Path, record: Path, ingredients: Ingredients) 
     chapter.failed.unlink(missing_ok=True)
 
 
-def _files(files: list[Path], folder: Path) -> list[File]:
+def _files(files: dict[Path, str | None], folder: Path) -> list[File]:
     """Path and checksum of those files that lie below the folder."""
-    inside = [file for file in files if file.is_relative_to(folder)]
-    return [File(file.relative_to(folder).as_posix(), file_hash(file)) for file in inside]
+    inside = {file: checksum for file, checksum in files.items() if file.is_relative_to(folder)}
+    return [File(file.relative_to(folder).as_posix(), checksum) for file, checksum in inside.items()]
 
 
 def _stop(run: Execution) -> None:

@@ -7,13 +7,12 @@ interpreter, as a chapter will start it, which hyperlib it imports.
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
-from hyperlib.files.writing import write_whole
+from hyperlib.files.writing import write_json
 
 SOURCES = Path(__file__).resolve().parents[2]
 METADATA = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
@@ -27,11 +26,12 @@ def environment_of(folder: Path) -> dict[str, str]:
     """
     arguments = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
     spec = {"argv": arguments, "display_name": "Python 3", "language": "python"}
-    write_whole(folder / ".jupyter" / "kernels" / "python3" / "kernel.json", json.dumps(spec, indent=1) + "\n")
+    write_json(folder / ".jupyter" / "kernels" / "python3" / "kernel.json", spec)
     first = {"JUPYTER_PATH": folder / ".jupyter", "PYTHONPATH": SOURCES}
     joined = {name: os.pathsep.join([str(path), *filter(None, [os.environ.get(name)])]) for name, path in first.items()}
     own = {
         "IPYTHONDIR": str(folder / ".ipython"),
+        "PYTHONSTARTUP": "",
         "PYTHONUTF8": "1",
         "PYTHONIOENCODING": "utf-8",
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # a warning about frozen modules, on every page
@@ -48,4 +48,4 @@ def foreign_library(folder: Path) -> str | None:
     if found == str(SOURCES):
         return None
     found = found or " ".join(asked.stderr.strip().splitlines()[-1:])
-    return f"it would import hyperlib from {found}, but this build is of {SOURCES}; unset PYTHONPATH, or run `make env`"
+    return f"it would import hyperlib from {found}, but this build is of {SOURCES}; run `make env` here"

@@ -14,9 +14,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from hyperlib.files.writing import appearing
+from hyperlib.files.inventory import text_checksum
+from hyperlib.files.writing import appearing, sweep
 from hyperlib.press.edition import Edition
-from hyperlib.press.staleness import file_hash
 
 BENCHMARKS = "benchmarks"  # a folder of results beside those of the profiles
 VARIABLE = "HYPERLIB_PROFILE"  # tells the Sphinx extension which executions to show
@@ -73,6 +73,7 @@ def promote_benchmarks(edition: Edition, prune: bool = False) -> list[str]:
 
 def _promoted(source: Path, fresh: set[str], target: Path, prune: bool, some: bool) -> list[str]:
     """Copy `fresh` files and remove all other CSVs, unless these are only `some` of the folder's; lines of changes."""
+    sweep(target)
     there = {file.relative_to(target).as_posix() for file in target.rglob("*.csv")}
     gone = [] if some else sorted(there - fresh)
     if gone and not prune:
@@ -89,7 +90,7 @@ def _promoted(source: Path, fresh: set[str], target: Path, prune: bool, some: bo
 
 def _copied(source: Path, target: Path) -> str:
     """Copy one file if it differs, whole or not at all; what happened, empty for nothing."""
-    if target.is_file() and file_hash(target) == file_hash(source):
+    if target.is_file() and text_checksum(target) == text_checksum(source):
         return ""
     word = "changed" if target.is_file() else "added"
     with appearing(target) as aside:

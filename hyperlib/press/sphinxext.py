@@ -26,9 +26,10 @@ from sphinx.errors import ExtensionError
 from sphinx.util import logging
 
 from hyperlib.figures.movable import LIVE, WORDS, live_html
+from hyperlib.files.inventory import text_checksum
 from hyperlib.press.cost import clock
 from hyperlib.press.edition import Chapter, Edition
-from hyperlib.press.staleness import file_hash, fingerprint
+from hyperlib.press.staleness import fingerprint
 from hyperlib.store.manifest import KEYED_PACKAGES
 
 LOGGER = logging.getLogger(__name__)
@@ -71,7 +72,7 @@ def show_execution(app: Sphinx, docname: str, content: list[str]) -> None:
         )  # fmt: skip
     elif not chapter.fits():
         LOGGER.warning(
-            "%s: its executed notebook has other code cells, so no outputs are shown", docname,
+            "%s: its executed notebook has other code cells, so no outputs are shown; run it with --force", docname,
             location=docname, type="hyperlib", subtype="outputs",
         )  # fmt: skip
     notebook = chapter.shown()
@@ -118,7 +119,7 @@ def bring_plotly(app: Sphinx, pagename: str, template: str, context: dict[str, A
     target = Path(app.outdir) / "_static" / PLOTLY
     target.parent.mkdir(parents=True, exist_ok=True)
     source = _wheel("plotly", "A figure that moves") / "package_data" / PLOTLY
-    if file_hash(target) != file_hash(source):
+    if text_checksum(target) != text_checksum(source):
         shutil.copyfile(source, target)
     for script in (PLOTLY, OURS):
         app.add_js_file(script, loading_method="defer")
@@ -192,4 +193,4 @@ def _chapters(app: Sphinx) -> list[Chapter]:
 
 def _state(chapter: Chapter) -> list[str | None]:
     files = (chapter.source, chapter.executed, chapter.sidecar)
-    return [*map(file_hash, files), chapter.staleness()]
+    return [*map(text_checksum, files), chapter.staleness()]

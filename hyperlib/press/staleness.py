@@ -8,21 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from IPython.core.inputtransformer2 import TransformerManager
 
+from hyperlib.files.inventory import text_checksum
 from hyperlib.store.fingerprint import reached, versions
-
-_WHOLE = {"code": "its code cells changed", "parameters": "its parameters changed"}
-_NAMED: dict[str, Callable[[str], str]] = {  # of these one can say what it was
-    "library": str,
-    "versions": lambda package: f"the version of {package}",
-}
-_FILES = {"results": "its result {} is missing or was changed", "sources": "{}, which it reads, changed"}
 
 
 @dataclass(frozen=True)
@@ -71,30 +65,27 @@ def ingredients(cells: Sequence[str], parameters: dict[str, str]) -> Ingredients
     return Ingredients(fingerprint(list(cells)), parameters, library, versions())
 
 
-def what_changed(facts: Facts, now: Ingredients, folders: dict[str, Path]) -> str | None:
+def what_changed(facts: Facts, now: Ingredients, results: Path, root: Path) -> str | None:
     """What differs from the time of an execution, in a few words; None if it holds.
 
-    folders: in which its results, and the sources that it read, are.
+    results: where those of the profile lie. root: the clone, in which the files that it read are.
     """
-    for part, reason in _WHOLE.items():
-        if getattr(facts.ingredients, part) != getattr(now, part):
-            return reason
-    for part, named in _NAMED.items():
-        if moved := _moved(getattr(facts.ingredients, part), getattr(now, part)):
-            return f"{_few([named(one) for one in moved])} changed"
-    for part, words in _FILES.items():
-        for file in getattr(facts, part):
-            if file_hash(folders[part] / file.path) != file.sha256:
-                return words.format(file.path)
+    then = facts.ingredients
+    if then.code != now.code:
+        return "its code cells changed"
+    if then.parameters != now.parameters:
+        return "its parameters changed"
+    if files := _moved(then.library, now.library):
+        return f"{_few(files)} changed"
+    if packages := _moved(then.versions, now.versions):
+        return f"the version of {_few(packages)} changed"
+    for file in facts.results:
+        if text_checksum(results / file.path) != file.sha256:
+            return f"its result {file.path} is missing or was changed"
+    for file in facts.sources:
+        if text_checksum(root / file.path) != file.sha256:
+            return f"{file.path}, which it reads, changed"
     return None
-
-
-def file_hash(file: Path) -> str | None:
-    """SHA-256 of a text file, whichever line ends its clone gave it; None if it is not there."""
-    try:
-        return hashlib.sha256(file.read_bytes().replace(b"\r\n", b"\n")).hexdigest()
-    except OSError:
-        return None
 
 
 def fingerprint(value: Any) -> str:

@@ -39,7 +39,7 @@ def run_chapter(chapter: Chapter, output: Path) -> dict[str, str]:
     if unknown := parameters.keys() - {name for source in tagged for name in assigned_names(source)}:
         return {
             "cell": "in its parameters",
-            "error": f"no cell tagged `parameters` assigns {', '.join(unknown)}",
+            "error": f"no cell tagged `parameters` assigns {', '.join(unknown)}; give the tag to the one that does",
         }
     papermill_engines.register("told", ToldEngine)
     for attempt in range(STARTS):

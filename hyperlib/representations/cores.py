@@ -43,14 +43,3 @@ def one_core(device: torch.device) -> Iterator[None]:
         with _LOCK:
             _inside -= 1
             torch.set_num_threads(_before)
-
-
-def device_called(name: str) -> torch.device:
-    """The device of this name. Raises ValueError when there is none."""
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise ValueError(f"There is no device {name!r}; choose cpu or cuda.") from None
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise ValueError("PyTorch finds no CUDA device here; leave out device to use the CPU.")
-    return device

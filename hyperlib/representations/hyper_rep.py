@@ -25,13 +25,13 @@ from torch import Tensor
 from hyperlib.representations.augment import Augment
 from hyperlib.representations.autoencoder import Autoencoder, Sizes, autoencoder, initialise, projection_head
 from hyperlib.representations.blocks import Source
-from hyperlib.representations.cores import device_called, one_core
+from hyperlib.representations.cores import one_core
 from hyperlib.representations.estimator import Representation, Values
 from hyperlib.representations.hyper_rep_file import load_hyper_rep, save_hyper_rep
 from hyperlib.representations.training import Plan, Population, Progress, Trainer, rows_by_group, run
 from hyperlib.weightspace.architecture import Architecture
 from hyperlib.weightspace.tokens import Scale, Tokenizer
-from hyperlib.weightspace.values import is_whole
+from hyperlib.weightspace.values import device_called, is_whole
 from hyperlib.zoos.checkpoint import StateFile, job_folder
 from hyperlib.zoos.zoo import Samples
 

@@ -26,11 +26,11 @@ from torch import Tensor
 from hyperlib.files.reading import decoded
 from hyperlib.files.writing import Occupied, appearing
 from hyperlib.representations.augment import Augment
-from hyperlib.representations.cores import device_called
 from hyperlib.representations.estimator import Representation
 from hyperlib.representations.training import HISTORY
 from hyperlib.weightspace.architectures import architecture, is_registered
 from hyperlib.weightspace.tokens import Scale, Tokenizer
+from hyperlib.weightspace.values import device_called
 from hyperlib.zoos.checkpoint import checksum
 
 Rep = TypeVar("Rep", bound=Representation)  # HyperRep, which comes by argument: it imports this file

@@ -25,7 +25,8 @@ from pathlib import Path
 
 EXPORTS = "_EXPORTS"  # a package's table of names that it loads when asked: {"zoos.zoo": "Samples Zoo"}
 SOURCES = Path(__file__).resolve().parents[2]
-UNFORESEEN = {"importlib", "import_module", "__import__", "runpy", "exec", "eval", "get_ipython"}  # can run anything
+UNFORESEEN = {"importlib", "runpy", "pkgutil", "builtins", "__import__", "exec", "eval", "get_ipython"}  # run anything
+NEUTRAL = "hyperlib.files"  # how a file is written and read moves no number
 
 
 def code_fingerprint(module: str, sources: Path = SOURCES) -> str:
@@ -68,7 +69,7 @@ def modules_behind(modules: Iterable[str], files: dict[str, Path]) -> list[str]:
     waiting = list(modules)
     while waiting:
         name = waiting.pop()
-        if name not in found:
+        if name not in found and not f"{name}.".startswith(f"{NEUTRAL}."):
             found.add(name)
             waiting += [module for dotted in _source(name, files).named for module in _meant(dotted, files)]
             waiting += _packages_run(name, files)
@@ -138,6 +139,8 @@ def _named(tree: ast.AST, package: str, inside: str = "") -> list[str]:
                 if alias.name == package or alias.name.startswith(f"{package}."):
                     found += [alias.name] if alias.name != package else []
                     bound |= {alias.asname or package} if alias.name == package or not alias.asname else set()
+        elif isinstance(node, ast.Constant) and re.fullmatch(rf"{package}(\.\w+)+", str(node.value)):
+            found.append(node.value)
         elif isinstance(node, ast.ImportFrom):
             above = inside.split(".")[: inside.count(".") + 2 - node.level] if node.level else []
             target = ".".join([*above, *([node.module] if node.module else [])])
@@ -170,7 +173,10 @@ def _unforeseen(node: ast.AST) -> bool:
     """Whether this can import what no syntax tells; `network.eval()` cannot."""
     if isinstance(node, ast.Attribute):
         return node.attr in ("import_module", "__import__")
-    return (node.id if isinstance(node, ast.Name) else getattr(node, "name", None)) in UNFORESEEN
+    if isinstance(node, ast.ImportFrom) and node.module != "importlib.metadata":
+        return (node.module or "").split(".")[0] in UNFORESEEN
+    names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [getattr(node, "id", "")]
+    return any(name.split(".")[0] in UNFORESEEN for name in names)
 
 
 def _meant(dotted: str, files: dict[str, Path]) -> Iterator[str]:

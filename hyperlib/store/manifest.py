@@ -37,13 +37,6 @@ _VERIFIED: dict[str, tuple] = {}  # entries whose checksums this process has see
 Module = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z_]\w*(\.\w+)*\Z")]
 
 
-@dataclass(frozen=True)
-class _Key:
-    """The key that a manifest says it has."""
-
-    key: str
-
-
 @dataclass(frozen=True, kw_only=True)
 class Order:
     """All that decides one result, plus the profile for which it was first asked.
@@ -95,15 +88,6 @@ class Begun(Order):
     seconds: float
     started: float | None
 
-    def write(self, file: Path) -> None:
-        """Put it into a file, whole or not at all."""
-        write_json(file, dataclasses.asdict(self))
-
-    @classmethod
-    def read(cls, file: Path) -> Begun:
-        """What `write` wrote. Damaged says what is wrong with it, OSError that there is none."""
-        return read_json(file, cls)
-
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest(Order):
@@ -126,7 +110,7 @@ class Manifest(Order):
     def read(cls, folder: Path) -> Manifest:
         """The manifest of an entry. Damaged says what is wrong with it, OSError that there is none."""
         manifest = read_json(folder / MANIFEST, cls)
-        if read_json(folder / MANIFEST, _Key).key != manifest.key:
+        if read_json(folder / MANIFEST, dict[str, Any]).get("key") != manifest.key:
             raise Damaged(f"{MANIFEST} contradicts its own key")
         return manifest
 

@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from hyperlib.files.inventory import text_checksum
 from hyperlib.files.reading import Damaged, decoded
 
 VARIABLE = "HYPERLIB_RUN_RECORD"
@@ -20,10 +21,10 @@ VARIABLE = "HYPERLIB_RUN_RECORD"
 
 @dataclass(frozen=True)
 class Record:
-    """The notes of one execution: files written and read, and for each thing with randomness its seeds in words."""
+    """The notes of one execution: files written, files read and their checksums then, and seeds of things, in words."""
 
     results: list[Path]
-    sources: list[Path]
+    sources: dict[Path, str | None]
     seeds: dict[str, str]
 
 
@@ -32,7 +33,7 @@ class _Note:
     """One line of the file, which has one of these."""
 
     result: str | None = None
-    source: str | None = None
+    source: tuple[str, str | None] | None = None
     seeds: tuple[str, str] | None = None
     progress: tuple[str, int, int] | None = None
 
@@ -43,8 +44,9 @@ def record_result(file: Path) -> None:
 
 
 def record_source(file: Path) -> None:
-    """Note that the running chapter read this file of the clone, so that it is stale when the file changes."""
-    _note({"source": str(Path(file).resolve())})
+    """Note that the running chapter reads this file of the clone as it is now: it is stale when the file changes."""
+    if heard():
+        _note({"source": [str(Path(file).resolve()), text_checksum(Path(file))]})
 
 
 def record_seeds(what: str, seeds: str) -> None:
@@ -83,10 +85,8 @@ def read_record(file: Path) -> Record:
     seeds: dict[str, str] = {}
     for what, said in dict.fromkeys(note.seeds for note in notes if note.seeds):
         seeds[what] = f"{seeds[what]}, {said}" if what in seeds else said
-    results, sources = (
-        list(dict.fromkeys(Path(path) for note in notes if (path := getattr(note, kind))))
-        for kind in ("result", "source")
-    )
+    results = list(dict.fromkeys(Path(note.result) for note in notes if note.result))
+    sources = {Path(path): checksum for path, checksum in reversed([note.source for note in notes if note.source])}
     return Record(results, sources, seeds)
 
 

@@ -20,6 +20,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,8 @@ from hyperlib.files import paths
 from hyperlib.files.console import speak_plainly
 from hyperlib.files.faults import disk_is_full, free_bytes, megabytes
 from hyperlib.files.inventory import inventory, occupied, seal
-from hyperlib.files.writing import flush_folder
+from hyperlib.files.reading import read_json
+from hyperlib.files.writing import flush_folder, sweep, write_json
 from hyperlib.store import fingerprint
 from hyperlib.store.manifest import KEYED_PACKAGES, MANIFEST, Begun, Manifest, Order, fault, git_state
 
@@ -53,7 +55,7 @@ class Store:
     """The entries below one folder; the default is `HYPERLIB_STORE` or `_build/store`."""
 
     def __init__(self, folder: Path | str | None = None) -> None:
-        self.folder = Path(folder if folder is not None else paths.store_folder()).absolute()
+        self.folder = Path(folder if folder is not None else paths.store_folder()).expanduser().absolute()
 
     def make(
         self,
@@ -167,6 +169,7 @@ def _prepare(order: Order, entry: Path) -> float:
             _set_aside(partial, f"unfinished {order.title}: {why}")
     partial.mkdir(exist_ok=True)
     (partial / MANIFEST).unlink(missing_ok=True)  # from a kill just before the rename
+    sweep(partial)
     before = _seconds_before(entry)
     past = [Manifest.find(folder) for folder in entry.parent.glob(f"{order.name}-*")]
     past = [m for m in past if m and (m.name, m.profile) == (order.name, order.profile)]
@@ -214,13 +217,14 @@ def _finish(order: Order, partial: Path, entry: Path, seconds: float) -> None:
 
 def _record(order: Order, entry: Path, seconds: float, started: float | None) -> None:
     """What a later process needs to know of unfinished work, beside its folder."""
-    Begun(**vars(order), seconds=seconds, started=started).write(_beside(entry, ".making.json"))
+    begun = Begun(**vars(order), seconds=seconds, started=started)
+    write_json(_beside(entry, ".making.json"), asdict(begun))
 
 
 def _seconds_before(entry: Path) -> float:
     """Work already in the partial folder. A killed process counts until the last file it touched."""
     try:
-        begun = Begun.read(_beside(entry, ".making.json"))
+        begun = read_json(_beside(entry, ".making.json"), Begun)
         touched = max(state.st_mtime for state in inventory(_beside(entry, ".partial")).values())
         return begun.seconds + max(0.0, touched - (touched if begun.started is None else begun.started))
     except (OSError, ValueError):  # none there, or none that can be read
@@ -284,7 +288,7 @@ def _row(folder: Path) -> dict[str, Any]:
     try:
         if state == "partial":
             entry = folder.with_suffix("")
-            order, done = Begun.read(_beside(entry, ".making.json")), _seconds_before(entry)
+            order, done = read_json(_beside(entry, ".making.json"), Begun), _seconds_before(entry)
         else:
             order = Manifest.read(folder)
             done, row["created"] = order.seconds, order.created

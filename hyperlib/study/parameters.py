@@ -31,7 +31,7 @@ def fault_of(cells: Sequence[str], known: Sequence[str] = ("profile",)) -> str |
     A first cell with papermill's first line that assigns a known name can also be the notebook's own.
     """
     for place, cell in enumerate(cells):
-        if not _looks_injected(cell):
+        if not _looks_injected(cell) or cell in cells[:place]:  # or run once more
             continue
         names, earlier = assigned_names(cell), [name for one in cells[:place] for name in assigned_names(one)]
         later = {name for one in cells[place + 1 :] if not _looks_injected(one) for name in assigned_names(one)}

@@ -20,7 +20,7 @@ import torch
 
 from hyperlib.figures.style import use_house_style
 from hyperlib.files import paths
-from hyperlib.files.writing import sweep, write_whole
+from hyperlib.files.writing import write_whole
 from hyperlib.store.record import heard, record_progress, record_result, record_seeds, record_source
 from hyperlib.store.store import Store
 from hyperlib.study.parameters import check_parameters
@@ -87,7 +87,6 @@ class Study:
         made_by = engine if self.device == "cpu" else f"{engine}-{self.device}"
 
         def grow(folder: Path) -> None:
-            sweep(folder / "zoo")  # what a kill left while it was written
             if not (folder / "zoo").exists():
                 train_population(
                     recipe.architecture,
@@ -131,12 +130,12 @@ class Study:
         """
         published.check_artefact(artefact_id)
         file = paths.committed_folder(check_profile(profile)) / _file_name(artefact_id, part)
+        record_source(file)
         if not file.is_file():
             raise FileNotFoundError(
                 f"There is no {file.name} in book/results/{profile}; run the page with profile {profile} and then "
                 f"`make results PROFILE={profile}`."
             )
-        record_source(file)
         return pd.read_csv(file)
 
     def beside_thesis(self, artefact_id: str, ours: pd.DataFrame, on: list[str], value: str = "value") -> pd.DataFrame:

@@ -42,11 +42,11 @@ def benchmark(table: str, folder: Path | None = None) -> pd.DataFrame:
     Raises FileNotFoundError, with what to do, where it is not there.
     """
     file = (folder or paths.committed_folder("benchmarks")) / f"{table}.csv"
+    record_source(file)
     if not file.is_file():
         raise FileNotFoundError(
             f"{file} is missing; `make bench` measures it in minutes and `make results` puts it there."
         )
-    record_source(file)
     return pd.read_csv(file)
 
 

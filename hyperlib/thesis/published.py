@@ -21,22 +21,7 @@ import yaml
 
 from hyperlib.files.paths import thesis_folder
 from hyperlib.store.record import record_source
-from hyperlib.thesis.comparison import as_fractions, beside, unit_of
-
-__all__ = [
-    "accuracy_statistics",
-    "architecture_layers",
-    "architectures",
-    "artefact",
-    "artefacts",
-    "as_fractions",
-    "beside",
-    "discrepancies",
-    "known",
-    "published",
-    "zoo_record",
-    "zoos",
-]
+from hyperlib.thesis.comparison import as_fractions, beside, unit_of  # noqa: F401 (all of it is found here)
 
 _ARTEFACT_COLUMNS = """
     chapter thesis_ref paper_ref title what protocol expected scale stand_in status source note published

@@ -77,7 +77,8 @@ def align(
     """
     refuse_tied(architecture)
     _check(architecture, reference, weights, method, images, restarts)
-    reference, weights = (usual_precision(values.detach()) for values in (reference, weights))
+    weights = usual_precision(weights.detach())
+    reference = reference.detach().to(weights.dtype)
     images = images if images is None else images.detach().to(weights.dtype)
     structure = unit_structure(architecture)
     if method == "activations":

@@ -1,4 +1,4 @@
-"""Numbers and arrays as callers bring them: of any kind that means the same."""
+"""Numbers, arrays and devices as callers bring them: of any kind that means the same."""
 
 from __future__ import annotations
 
@@ -29,3 +29,16 @@ def as_tensor(values: Tensor | np.ndarray) -> Tensor:
         plain = values.flags.writeable and values.dtype.isnative and all(step >= 0 for step in values.strides)
         values = values if plain else np.array(values, dtype=values.dtype.newbyteorder("="))
     return torch.as_tensor(values)
+
+
+def device_called(name: str | torch.device | None) -> torch.device:
+    """The device of this name, the CPU without one. Raises ValueError when there is none that we can use."""
+    try:
+        device = torch.device(name or "cpu")
+    except RuntimeError:
+        raise ValueError(f"There is no device {name!r}; choose cpu or cuda.") from None
+    if device.type not in ("cpu", "cuda"):
+        raise ValueError(f"Training runs on cpu or cuda, not on {device.type}.")
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError("PyTorch finds no CUDA device here; leave out device to use the CPU.")
+    return device

@@ -1,4 +1,2 @@
 """Populations of networks: designed, trained, kept whole and read back.
-
-Never learns anything from them.
-"""
+Never learns anything from them."""

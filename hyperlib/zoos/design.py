@@ -21,15 +21,7 @@ from hyperlib.weightspace.layers import ACTIVATIONS
 
 OPTIMIZERS = ("sgd", "adam", "rmsprop")  # sgd has momentum 0.9, as in the thesis's zoos
 COLUMNS = (
-    "seed",
-    "init",
-    "init_std",
-    "bias_init",
-    "activation",
-    "optimizer",
-    "lr",
-    "weight_decay",
-    "dropout",
+    *("seed", "init", "init_std", "bias_init", "activation", "optimizer", "lr", "weight_decay", "dropout"),
     "train_fraction",
 )
 _CHOICES = {"init": INITIALISATIONS, "activation": tuple(ACTIVATIONS), "optimizer": OPTIMIZERS}

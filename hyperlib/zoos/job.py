@@ -22,7 +22,7 @@ from torch import Tensor
 from hyperlib.images.images import Images
 from hyperlib.weightspace.architecture import Architecture
 from hyperlib.weightspace.layers import Norm
-from hyperlib.weightspace.values import as_tensor, is_whole
+from hyperlib.weightspace.values import as_tensor, device_called, is_whole
 from hyperlib.zoos.design import check_design
 from hyperlib.zoos.engines.choice import resolve_engine
 from hyperlib.zoos.engines.trainer import images_used
@@ -104,7 +104,7 @@ def checked_job(
     if start is not None:
         start = _check_start(start, (len(design), architecture.layout.size))
     epochs, batch_size, seed = int(epochs), int(batch_size), int(seed)
-    where = _check_device(device)
+    where = device_called(device)
     engine = resolve_engine(engine, architecture, where)
     return Job(architecture, _on_device(images, where), design, epochs, batch_size, start, seed, engine, where)
 
@@ -146,18 +146,6 @@ def _check_start(start: Tensor | np.ndarray, shape: tuple[int, int]) -> Tensor:
     if tuple(start.shape) != shape:
         raise ValueError(f"start has shape {tuple(start.shape)}; {shape[0]} models of this network need {shape}.")
     return start.detach().to("cpu", torch.float32)
-
-
-def _check_device(device: str | torch.device | None) -> torch.device:
-    try:
-        found = torch.device(device or "cpu")
-    except RuntimeError:
-        raise ValueError(f"There is no device {device!r}; choose cpu or cuda.") from None
-    if found.type not in ("cpu", "cuda"):
-        raise ValueError(f"Training runs on cpu or cuda, not on {found.type}.")
-    if found.type == "cuda" and not torch.cuda.is_available():
-        raise ValueError("PyTorch finds no CUDA device here; leave out device to train on the CPU.")
-    return found
 
 
 def _on_device(images: Images, device: torch.device) -> Images:

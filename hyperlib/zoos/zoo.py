@@ -19,7 +19,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from hyperlib.weightspace.architecture import Architecture, Network
-from hyperlib.weightspace.values import as_tensor
+from hyperlib.weightspace.values import as_tensor, is_whole
 from hyperlib.zoos.design import COLUMNS
 from hyperlib.zoos.zoo_files import read_zoo, write_zoo
 
@@ -168,20 +168,21 @@ class Zoo:
             raise ValueError(f"There is no column {by!r} to split by; the design has {', '.join(self.design.columns)}.")
         unit, names = pd.factorize(self.design[by])
         order = list(range(len(names)))
+        if not is_whole(seed):
+            raise ValueError(f"The seed of a split is a whole number, not {seed!r}.")
         if len(order) < (needed := sum(part > 0 for part in parts)):
-            raise ValueError(f"{len(order)} different values of {by!r} cannot be split into {needed} parts.")
+            raise ValueError(
+                f"{len(order)} different values of {by!r} cannot be split into {needed} parts; take fewer parts or "
+                "more models."
+            )
         random.Random(int(seed)).shuffle(order)
         ends = [round(len(order) * sum(parts[: number + 1])) for number in range(len(parts))]
-        ends[-1] = len(order)
-        sizes = np.diff([0, *ends])
+        sizes = np.diff([0, *ends[:-1], len(order)])
         for empty in [number for number, part in enumerate(parts) if part > 0 and not sizes[number]]:
             sizes[sizes.argmax()] -= 1
             sizes[empty] = 1
-        ends = sizes.cumsum().tolist()
-        return tuple(
-            self.take(np.flatnonzero(np.isin(unit, order[start:end])))
-            for start, end in zip([0, *ends[:-1]], ends, strict=True)
-        )
+        members = np.split(np.array(order, dtype=int), sizes.cumsum()[:-1])
+        return tuple(self.take(np.flatnonzero(np.isin(unit, part))) for part in members)
 
     def module(self, model: int, epoch: int) -> Network:
         """One checkpoint as an ordinary `torch.nn.Module`: `model` is a place of the first axis, `epoch` one kept."""

@@ -114,8 +114,8 @@ def _write_files(folder: Path, architecture: Architecture, weights: Tensor, tabl
         np.save(folder / "weights.npy", array, allow_pickle=False)
         np.savez(folder / "table.npz", **{name: _plain(table[name]) for name in table})
         (folder / "README.md").write_text(zoo_card(architecture, weights.shape, table), encoding="utf-8")
-    files = {"weights.npy": _File((folder / "weights.npy").stat().st_size, digest.result())}
-    files |= {name: _fingerprint(folder / name) for name in _FILES if name not in files}
+    sums = {name: digest.result() if name == "weights.npy" else checksum(folder / name) for name in _FILES}
+    files = {name: _File((folder / name).stat().st_size, found) for name, found in sums.items()}
     manifest = _Manifest(
         FORMAT, architecture.name, architecture.activation, tuple(weights.shape), list(table), files
     )
@@ -165,10 +165,6 @@ def _digest_as_file(array: np.ndarray) -> str:
     digest = hashlib.sha256(header.getvalue())
     digest.update(array)
     return digest.hexdigest()
-
-
-def _fingerprint(path: Path) -> _File:
-    return _File(path.stat().st_size, checksum(path))
 
 
 def _read_manifest(folder: Path) -> _Manifest:

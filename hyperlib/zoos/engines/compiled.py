@@ -43,8 +43,8 @@ class NumbaTrainer:
         self.held, self.first, self.second = (np.array(weights.numpy(), np.float32, order="C") for _ in range(3))
         self.first[:], self.second[:] = 0, 0
         self.steps = 0
-        settings = block.design[["lr", "weight_decay", "dropout"]].to_numpy(np.float64)
-        self.settings = np.ascontiguousarray(settings)
+        settings = block.design[["lr", "weight_decay", "dropout"]]  # an own array: one kind for the compiler
+        self.settings = np.array(settings, np.float64, order="C")
         self.run_epoch = compiled()
 
     @property
