@@ -107,6 +107,15 @@ def test_statistics_measured_anew_are_those_of_pytorch_without_momentum(name, ge
         assert_close(one, net.layout.flatten(module.state_dict()), atol=1e-5, rtol=1e-4)
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float64])
+def test_networks_of_any_precision_are_recalibrated_as_the_same_numbers(dtype, generator):
+    net = network("residual_net")
+    weights, x = some_weights(net, 2, generator).to(dtype), torch.randn(10, *net.image, generator=generator)
+    weights.requires_grad_()
+    found = recalibrated(net, weights, x)
+    assert_close(found, recalibrated(net, weights.detach().float(), x), check_dtype=False)
+
+
 def test_networks_without_norms_are_not_recalibrated(trained, images):
     net, weights = trained
 

@@ -108,7 +108,7 @@ def test_subset_is_the_beginning_of_both_parts():
     assert "first 4 training and 2 test" in part.source
 
 
-@pytest.mark.parametrize("wanted", [{"train": 0}, {"train": 7}, {"test": -1}])
+@pytest.mark.parametrize("wanted", [{"train": 0}, {"train": 7}, {"test": -1}, {"test": 1.5}])
 def test_subset_larger_than_the_set_or_empty_is_refused(wanted):
     with pytest.raises(ValueError, match="some has"):
         some_images().subset(**wanted)
@@ -377,11 +377,13 @@ def test_normalise_takes_a_mean_and_a_deviation(tmp_path):
     [
         ({"name": "imagenet"}, "choose one of tetris, digits, mnist5k, photo_digits, mnist, fmnist"),
         ({"name": "digits", "size": 3}, "4 to 256"),
+        ({"name": "digits", "size": 8.5}, "4 to 256"),
         ({"name": "tetris", "size": 28}, "4x4 by construction"),
         ({"name": "digits", "normalise": "imagenet"}, "'published', a .mean, std. or None"),
         ({"name": "digits", "normalise": (0.5, 0.0)}, "positive standard deviation"),
         ({"name": "digits", "normalise": (float("nan"), 1.0)}, "positive standard deviation"),
         ({"name": "digits", "seed": -1}, "out of range"),
+        ({"name": "tetris", "seed": 1.5}, "out of range"),
     ],
 )
 def test_arguments_out_of_range_are_refused_with_those_allowed(arguments, words):

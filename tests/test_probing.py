@@ -83,13 +83,15 @@ def test_each_target_has_the_penalty_that_is_best_on_validation_models(latent):
 
 
 @pytest.mark.parametrize("value", [0.1, 1 / 3, 1e6 / 3, -7e-9])
-@pytest.mark.parametrize("noise", [0.0, 1e-12])
-def test_a_column_that_does_not_change_tells_nothing(value, noise):
+@pytest.mark.parametrize("noise", [0.0, 1e-12, 0.1])
+@pytest.mark.parametrize("next_to", ["itself", "its neighbour"])
+def test_a_column_that_does_not_change_tells_nothing(value, noise, next_to):
     """Its deviation over the training samples is rounding, and must not be divided by."""
     generator = np.random.default_rng(0)
     features = generator.normal(size=(60, 5))
     targets = features[:, :1] * 2
     features[:, 2] = value
+    features[:40:2, 2] = value if next_to == "itself" else np.nextafter(value, np.inf)
     features[50:, 2] *= 1 + noise
     probe = LinearProbe(standardise=True).fit(features[:40], targets[:40], (features[40:50], targets[40:50]))
     np.testing.assert_allclose(probe.predict(features[50:]), targets[50:], atol=1e-4)

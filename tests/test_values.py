@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -28,10 +29,19 @@ from hyperlib import (
     l2,
     layer_statistics,
     load_images,
+    small_cnn,
     spectra,
     tetris_mlp,
     train_population,
+    verify_symmetry,
 )  # fmt: skip
+from hyperlib.tasks.barriers import compare_lines, ends_of_lines, some_pairs
+from hyperlib.tasks.connectivity import bezier
+from hyperlib.tasks.diversity import diversity
+from hyperlib.tasks.recovery import planted_recovery
+from hyperlib.tasks.spectral_training import eigenvalues_of, entropy_over_training
+from hyperlib.tasks.trajectories import path_distances, recovered_order
+from hyperlib.weightspace.randomness import key
 from hyperlib.weightspace.similarity import cka
 from hyperlib.weightspace.values import as_tensor, is_whole
 
@@ -61,6 +71,18 @@ def test_arrays_of_any_kind_are_the_same_numbers(odd, weights):
     assert taken.dtype == torch.float32 and np.array_equal(taken.numpy(), weights)
 
 
+def test_state_dicts_scales_and_images_take_them(odd, weights, tetris_images):
+    row = torch.from_numpy(weights[0])
+    state = {name: odd(values.numpy()) for name, values in NETWORK.layout.unflatten(row).items()}
+    assert torch.equal(NETWORK.layout.flatten(state), row)
+    std = np.arange(1.0, 4.0)
+    drawn = NETWORK.initialise(odd(np.arange(3)), "normal", std=odd(std), bias=odd(std))
+    assert torch.equal(drawn, NETWORK.initialise([0, 1, 2], "normal", std=std.tolist(), bias=std.tolist()))
+    parts = ("train_x", "train_y", "test_x", "test_y")
+    brought = {name: odd(getattr(tetris_images, name).numpy().copy()) for name in parts}
+    assert replace(tetris_images, **brought).checksum == tetris_images.checksum
+
+
 def test_a_plain_array_is_not_copied(weights):
     as_tensor(weights)[0, 0] = 7
     assert weights[0, 0] == 7
@@ -88,7 +110,7 @@ def test_a_design_read_backwards_grows_the_same_models(engine, tetris_images):
 READERS = {
     "align": lambda w, x, y: align(NETWORK, w[0], w).weights,
     "align activations": lambda w, x, y: align(NETWORK, w[0], w, method="activations", images=x).weights,
-    "layer_statistics": lambda w, x, y: layer_statistics(w, NETWORK.layout),
+    "layer_statistics": lambda w, x, y: layer_statistics(w, NETWORK.layout).float(),  # in the type of w
     "l2": lambda w, x, y: l2(w),
     "cosine": lambda w, x, y: cosine(w),
     "cka": lambda w, x, y: cka(NETWORK.logits(w, x)),
@@ -97,7 +119,14 @@ READERS = {
     "canonical_index": lambda w, x, y: canonical_index(NETWORK, w),
     "evaluate": lambda w, x, y: evaluate(NETWORK, w, x, y),
     "class_scores": lambda w, x, y: class_scores(NETWORK, w, x),
-    "logits": lambda w, x, y: NETWORK.logits(w, x),
+    "logits": lambda w, x, y: NETWORK.logits(w, x).detach(),
+    "path_distances": lambda w, x, y: path_distances(w[None]),
+    "recovered_order": lambda w, x, y: recovered_order(w[None]),
+    "bezier": lambda w, x, y: bezier(NETWORK, w[:2], w[2:4], x, y, steps=2),
+    "compare_lines": lambda w, x, y: compare_lines(NETWORK, {"two": (w[:2], w[2:4])}, x, y, points=3)[1],
+    "ends_of_lines": lambda w, x, y: compare_lines(
+        NETWORK, ends_of_lines(NETWORK, w[:, None], some_pairs(len(w), 1), x, earlier=0), x, y, points=2
+    )[0],
 }
 
 
@@ -107,7 +136,9 @@ def test_weights_of_any_kind_are_read(reader, kind, weights, tetris_images):
     kinds = {"half": torch.float16, "bfloat16": torch.bfloat16, "double": torch.float64}
     brought = torch.from_numpy(weights).to(kinds.get(kind, torch.float32))
     brought.requires_grad_(kind == "gradients")
-    assert READERS[reader](brought, tetris_images.test_x, tetris_images.test_y) is not None
+    found = READERS[reader](brought, tetris_images.test_x, tetris_images.test_y)
+    for part in found if isinstance(found, tuple) else [found]:
+        assert len(np.asarray(part))  # as a plot, or a table, would take it
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.uint8, torch.int64])
@@ -115,6 +146,13 @@ def test_images_of_any_type_are_seen_in_that_of_the_weights(dtype, weights, tetr
     images = (tetris_images.test_x * 3).round().abs()
     seen = NETWORK.logits(torch.from_numpy(weights), images.to(dtype))
     torch.testing.assert_close(seen, NETWORK.logits(torch.from_numpy(weights), images))
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int32])
+def test_labels_of_any_whole_type_are_labels(dtype, weights, tetris_images):
+    given = NETWORK, torch.from_numpy(weights), tetris_images.test_x
+    ours, theirs = (evaluate(*given, y) for y in (tetris_images.test_y.to(dtype), tetris_images.test_y))
+    assert all(torch.equal(one, other) for one, other in zip(ours, theirs, strict=True))
 
 
 def test_half_weights_answer_as_the_same_numbers_in_full(weights, tetris_images):
@@ -141,6 +179,42 @@ def test_whole_numbers_of_any_kind_are_taken(kind, tiny_zoo, tetris_images):
     assert load_images("tetris", seed=n).checksum == load_images("tetris", seed=3).checksum
     grown = train_population(NETWORK, tetris_images, grid(), epochs=kind(1), seed=n, batch_size=kind(8), progress=False)
     assert len(grown.epochs) == 2
+
+
+SEEDED = {
+    "pairs": lambda n, w, x, y: some_pairs(n(6), n(3), seed=n(3)),
+    "bend": lambda n, w, x, y: bezier(NETWORK, w[:1], w[1:2], x, y, steps=n(2), batch_size=n(8), seed=n(3)),
+    "ends": lambda n, w, x, y: ends_of_lines(
+        NETWORK, w[:, None], some_pairs(4, 1), x, earlier=n(0), restarts=n(1), seed=n(3)
+    )["own copy"][1],
+    "recovery": lambda n, w, x, y: planted_recovery([(n(4), n(2))], restarts=[n(1)], trials=n(2), seed=n(3)),
+    "symmetry": lambda n, w, x, y: verify_symmetry(NETWORK, x, models=n(2), seed=n(3))["difference"],
+    "key": lambda n, w, x, y: key([n(3)], n(2), n(1)),
+    "subset": lambda n, w, x, y: load_images("tetris").subset(n(9), n(5)).train_y,
+    "architecture": lambda n, w, x, y: small_cnn(n(1)).initialise([n(1)]),
+}
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.int8, np.uint16])
+@pytest.mark.parametrize("drawn", SEEDED)
+def test_what_is_drawn_depends_on_the_number_and_not_on_its_kind(drawn, kind, weights, tetris_images):
+    given = torch.from_numpy(weights), tetris_images.test_x, tetris_images.test_y
+    ours, plain = (np.asarray(SEEDED[drawn](number, *given)) for number in (kind, int))
+    np.testing.assert_array_equal(ours, plain)
+
+
+@pytest.mark.parametrize("seed", [1.5, "3", None, True])
+@pytest.mark.usefixtures("no_shape_checks")
+def test_a_seed_that_is_no_whole_number_is_said(seed):
+    with pytest.raises(ValueError, match="A seed is a whole number"):
+        some_pairs(4, 2, seed=seed)
+
+
+@pytest.mark.parametrize("image", [(28, 28), (1, 4.5, 4), (0, 4, 4)])
+@pytest.mark.usefixtures("no_shape_checks")
+def test_an_image_that_has_no_three_whole_sides_is_said(image):
+    with pytest.raises(ValueError, match="reads images of .channels, height, width., not of"):
+        replace(NETWORK, image=image)
 
 
 @pytest.mark.parametrize("value", [True, np.True_, 3.0, np.float64(3), "3", None, 2**63])
@@ -173,4 +247,7 @@ def test_too_few_models_for_a_split_are_said(tiny_zoo):
 def test_a_zoo_without_models_has_no_checkpoints_and_no_error(tiny_zoo):
     none = tiny_zoo.take([])
     assert len(none) == len(none.samples()) == len(none.spread(6)) == len(none.design) == 0
+    assert len(entropy_over_training(none.samples())) == len(eigenvalues_of(none.samples(), "fc1")) == 0
+    with pytest.raises(ValueError, match="no models"):
+        diversity(none, load_images("tetris"))
     assert hyperlib.Zoo.__repr__(none).startswith("Zoo(tetris_mlp: 0 models")

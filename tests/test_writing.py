@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import stat
 import time
@@ -83,11 +84,12 @@ def names(folder: Path) -> list[str]:
 @posix
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_a_killed_writer_left_is_removed_by_the_next_one(kind, writers, tmp_path):
-    writers[kind](tmp_path / "whole" / "thing")
-    killed_while_it_flushes(lambda: writers[kind](tmp_path / "killed" / "thing"))
-    assert names(tmp_path / "killed") and not (tmp_path / "killed" / "thing").is_file()
+    name = "thing [1]*"  # letters that a search for files reads in its own way
+    writers[kind](tmp_path / "whole" / name)
+    killed_while_it_flushes(lambda: writers[kind](tmp_path / "killed" / name))
+    assert names(tmp_path / "killed") and not (tmp_path / "killed" / name).is_file()
 
-    writers[kind](tmp_path / "killed" / "thing")
+    writers[kind](tmp_path / "killed" / name)
 
     assert names(tmp_path / "killed") == names(tmp_path / "whole")
 
@@ -111,6 +113,24 @@ def test_a_writer_that_fails_leaves_nothing(kind, writers, tmp_path, monkeypatch
     with pytest.raises(OSError, match="No space left"):
         writers[kind](tmp_path / "thing")
     assert names(tmp_path) == []
+
+
+@posix
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_appeared_survives_a_power_cut(kind, writers, tmp_path, monkeypatch):
+    """Every file, every folder and, once it is in its place, its name were flushed."""
+    target, flushed, named = tmp_path / "a" / "thing", set(), set()
+
+    def told(handle: int) -> None:
+        number = os.fstat(handle).st_ino
+        flushed.add(number)
+        named.update([number] if target.exists() else [])
+
+    monkeypatch.setattr(os, "fsync", told)
+    writers[kind](target)
+    kept = [path for path in [target, *target.rglob("*")] if path.is_file() or kind == "zoo"]
+    assert {path.stat().st_ino for path in kept} <= flushed
+    assert (kept[-1].parent if kind == "diagrams" else target.parent).stat().st_ino in named
 
 
 @posix
@@ -144,6 +164,20 @@ def test_many_writers_at_once_leave_one_whole_file(tmp_path):
     assert (tmp_path / "f").read_text() in texts and names(tmp_path) == ["f"]
 
 
+def test_a_folder_that_is_swept_before_it_could_be_locked_is_made_again(tmp_path, monkeypatch):
+    look, swept = Path.is_dir, []
+
+    def swept_meanwhile(path: Path, **how: bool) -> bool:
+        if not swept and ".partial-" in path.name:
+            swept.append(path)
+            shutil.rmtree(path)
+        return look(path, **how)
+
+    monkeypatch.setattr(Path, "is_dir", swept_meanwhile)
+    write_whole(tmp_path / "f", "text")
+    assert swept and names(tmp_path) == ["f"] and (tmp_path / "f").read_text() == "text"
+
+
 @pytest.mark.parametrize("before", [True, False])
 @pytest.mark.parametrize("folder", [True, False])
 def test_a_new_thing_takes_nobodys_place(folder, before, tmp_path):
@@ -153,6 +187,7 @@ def test_a_new_thing_takes_nobodys_place(folder, before, tmp_path):
         if before:
             target.write_text("theirs")
         with appearing(target, new=True) as aside:
+            assert not before  # refused before any work
             aside.mkdir() if folder else aside.write_text("ours")
             target.write_text("theirs")
     assert target.read_text() == "theirs" and names(tmp_path) == ["thing"]

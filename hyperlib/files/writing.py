@@ -118,7 +118,7 @@ def _own_folder(target: Path) -> tuple[Path, FileLock]:
         folder = target.with_name(f".{target.name}.{_MARK}-{secrets.token_hex(4)}")
         folder.mkdir()
         lock = FileLock(folder / _LOCK)
-        with suppress(Timeout, FileNotFoundError):
+        with suppress(Timeout, FileNotFoundError, FileExistsError):  # the last where a lock makes its folder meanwhile
             lock.acquire(timeout=0)
             if folder.is_dir():
                 return folder, lock

@@ -35,6 +35,7 @@ from hyperlib.images.files import (
 from hyperlib.images.photo_digits import photo_digits
 from hyperlib.images.tensors import CHUNK, Preparation
 from hyperlib.images.tetris import NOISE, SHAPES, tetrominoes
+from hyperlib.weightspace.values import as_tensor, generator, is_whole
 
 OFFLINE = ("tetris", "digits", "mnist5k", "photo_digits")
 IMAGE_SETS = (*OFFLINE, *PUBLISHED)
@@ -57,6 +58,8 @@ class Images:
     source: str
 
     def __post_init__(self) -> None:
+        for name in ("train_x", "train_y", "test_x", "test_y"):
+            object.__setattr__(self, name, as_tensor(getattr(self, name)))
         self._check_part("train", self.train_x, self.train_y)
         self._check_part("test", self.test_x, self.test_y)
         if self.train_x.shape[1:] != self.test_x.shape[1:]:
@@ -106,7 +109,7 @@ class Images:
         train = len(self.train_y) if train is None else train
         test = len(self.test_y) if test is None else test
         for part, wanted, there in (("train", train, len(self.train_y)), ("test", test, len(self.test_y))):
-            if not 1 <= wanted <= there:
+            if not is_whole(wanted, 1) or wanted > there:
                 raise ValueError(f"{self.name} has {there} {part} images; take 1 to {there}, not {wanted}.")
         return replace(
             self,
@@ -166,14 +169,14 @@ def _check_request(name: str, size: int | None, normalise: Scaling, seed: int) -
         raise ValueError(f"There is no image set {name!r}; choose one of {', '.join(IMAGE_SETS)}.")
     if size is not None and name == "tetris":
         raise ValueError(f"Tetris images are 4x4 by construction; leave out size={size}.")
-    if size is not None and not 4 <= size <= 256:
+    if size is not None and (not is_whole(size, 4) or size > 256):
         raise ValueError(f"size={size} is out of range; give 4 to 256 pixels.")
     if isinstance(normalise, tuple):
         if len(normalise) != 2 or not np.isfinite(normalise).all() or normalise[1] <= 0:
             raise ValueError(f"normalise={normalise} is no mean and positive standard deviation; give two.")
     elif normalise not in ("published", None):
         raise ValueError(f"normalise={normalise!r} is unknown; give 'published', a (mean, std) or None.")
-    if not 0 <= seed < 2**32:
+    if not is_whole(seed, 0) or seed >= 2**32:
         raise ValueError(f"seed={seed} is out of range; give 0 to {2**32 - 1}.")
 
 
@@ -265,8 +268,7 @@ def _published(name: str, pixels: Pixels, preparation: Preparation, seed: int) -
     whole = len(pixels.train_y) == published.train_images
     parts, used = {}, {"train": published.zoo_train if whole else None, "test": None}
     for part, x, y in (("train", pixels.train_x, pixels.train_y), ("test", pixels.test_x, pixels.test_y)):
-        generator = torch.Generator().manual_seed(seed)
-        rows = torch.randperm(len(y), generator=generator)[: used[part]].numpy()  # as torch's random_split
+        rows = torch.randperm(len(y), generator=generator(seed))[: used[part]].numpy()  # as torch's random_split
         parts[f"{part}_x"] = preparation.floats(x, rows, 255.0)
         parts[f"{part}_y"] = torch.from_numpy(y[rows].astype(np.int64))
     drawn = f"{len(parts['train_y']):,} of {len(pixels.train_y):,} training images drawn with seed {seed}"

@@ -22,6 +22,7 @@ from hyperlib.tasks.connectivity import along_line
 from hyperlib.weightspace.alignment import align
 from hyperlib.weightspace.architecture import Architecture
 from hyperlib.weightspace.symmetry import permutation_index, random_permutations, random_signs
+from hyperlib.weightspace.values import generator, usual_precision
 
 Ends = tuple[Float[Tensor, "pairs params"], Float[Tensor, "pairs params"]]
 
@@ -31,7 +32,7 @@ def some_pairs(models: int, count: int, *, seed: int = 0) -> Int[Tensor, "pairs 
     if models < 2 or count < 1:
         raise ValueError(f"Pairs need two models and a count of 1 or more, not {models} models and {count} pairs.")
     every = torch.tensor(list(combinations(range(models), 2)))
-    return every[torch.randperm(len(every), generator=torch.Generator().manual_seed(seed))[:count]]
+    return every[torch.randperm(len(every), generator=generator(seed))[:count]]
 
 
 def ends_of_lines(
@@ -51,11 +52,12 @@ def ends_of_lines(
     the other model after alignment: "aligned" by its weights, "aligned with signs" (for networks whose units can change
     sign), "matched activations" on `images`.
     """
+    weights = usual_precision(weights.detach())
     first, second = (weights[pairs[:, side], -1] for side in (0, 1))
-    generator = torch.Generator().manual_seed(seed)
-    orders = random_permutations(architecture, len(pairs), generator)
+    random = generator(seed)
+    orders = random_permutations(architecture, len(pairs), random)
     ways = {"aligned": {"restarts": restarts}}
-    if random_signs(architecture, 1, generator):
+    if random_signs(architecture, 1, random):
         ways["aligned with signs"] = {"restarts": restarts, "signs": True}
     ways["matched activations"] = {"method": "activations", "images": images}
     copies = first.gather(-1, permutation_index(architecture, orders, models=len(pairs)))
@@ -69,6 +71,7 @@ def ends_of_lines(
     return {setting: (first, end) for setting, end in ends.items()}
 
 
+@torch.no_grad()
 def compare_lines(
     architecture: Architecture,
     ends: Mapping[str, Ends],

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from hyperlib.weightspace.architecture import Architecture
 from hyperlib.weightspace.layers import Norm, Pass
+from hyperlib.weightspace.values import generator, usual_precision
 from hyperlib.zoos.evaluation import activations_per_image, evaluate
 
 BUDGET = 2**26  # numbers (weights of networks, or activations of norms' batches) that are made at once
@@ -63,7 +64,7 @@ def along_line(
     (see `recalibrated`); without, they are interpolated like weights. Raises ValueError for ends of different shapes or
     not finite, and for fewer than two points.
     """
-    _check(architecture, start, end, points)
+    start, end = _checked(architecture, start, end, points)
     return _walk(architecture, lambda a: torch.lerp(start, end, a), len(start), images, labels, points, recalibrate)
 
 
@@ -79,8 +80,8 @@ def along_curve(
     recalibrate: Float[Tensor, "batch c h w"] | None = None,
 ) -> Path:
     """The same on the quadratic Bézier curve (1 - α)² start + 2 α (1 - α) bend + α² end."""
-    _check(architecture, start, end, points)
-    _check(architecture, start, bend, points)
+    _, bend = _checked(architecture, start, bend, points)
+    start, end = _checked(architecture, start, end, points)
     curve = lambda a: _curve(start, bend, end, a)  # noqa: E731
     return _walk(architecture, curve, len(start), images, labels, points, recalibrate)
 
@@ -97,6 +98,8 @@ def recalibrated(
     """
     if not any(isinstance(layer, Norm) for layer in architecture.layers):
         return weights
+    weights = usual_precision(weights.detach())
+    images = images.to(weights.dtype)
     batches = [batch for batch in images.split(batch_size) if len(batch) == min(batch_size, len(images))]
     at_once = max(1, BUDGET // (len(batches[0]) * activations_per_image(architecture)))
     return torch.cat([_measured(architecture, some, batches) for some in weights.split(at_once)])
@@ -141,15 +144,15 @@ def bezier(
     parameter, and lowers the loss there; the bend begins in the middle of the line. What training does not learn
     (running statistics) stays in the middle. Steps, rate and batch size are our choice.
     """
-    _check(architecture, start, end, 2)
+    start, end = _checked(architecture, start, end, 2)
     if steps < 0 or batch_size < 1:
         raise ValueError(f"A bend is learned in 0 or more steps of 1 or more images, not {steps} of {batch_size}.")
-    generator = torch.Generator().manual_seed(seed)
+    images, random = images.to(start.dtype), generator(seed)
     bend = ((start + end) / 2).requires_grad_()
     optimizer = torch.optim.Adam([bend], lr=lr)
     for _ in range(steps):
-        rows = torch.randint(len(images), (batch_size,), generator=generator)
-        position = torch.rand(len(start), 1, generator=generator, dtype=start.dtype)
+        rows = torch.randint(len(images), (batch_size,), generator=random)
+        position = torch.rand(len(start), 1, generator=random, dtype=start.dtype)
         now = Pass(architecture.activation, training=True)
         scores = architecture.forward(_curve(start, bend, end, position), images[rows][:, None], now)
         target = labels[rows][:, None].expand(-1, len(start))
@@ -188,7 +191,8 @@ def _walk(
     return Path(alphas, loss, accuracy)
 
 
-def _check(architecture: Architecture, start: Tensor, end: Tensor, points: int) -> None:
+def _checked(architecture: Architecture, start: Tensor, end: Tensor, points: int) -> tuple[Tensor, Tensor]:
+    """Both ends in the type in which networks are run."""
     architecture.layout.check(start, architecture.name)
     if start.ndim != 2 or start.shape != end.shape or not len(start):
         raise ValueError(
@@ -199,3 +203,5 @@ def _check(architecture: Architecture, start: Tensor, end: Tensor, points: int) 
         raise ValueError("The ends of a path must be finite; leave out diverged models.")
     if points < 2:
         raise ValueError(f"A path has 2 points or more, its ends among them, not {points}.")
+    start = usual_precision(start.detach())
+    return start, end.detach().to(start.dtype)

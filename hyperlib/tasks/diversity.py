@@ -30,6 +30,8 @@ def diversity(
     independent errors, spread evenly over the wrong classes; `cka` leaves out pairs with a model whose answers
     do not depend on the image; `weight_std` is the standard deviation over models, averaged over weights.
     """
+    if not len(zoo):
+        raise ValueError("This zoo has no models, so there is no diversity to measure.")
     epoch = int(zoo.epochs[-1]) if epoch is None else epoch
     samples = zoo.samples([epoch])
     picked = np.sort(np.random.default_rng(seed).permutation(len(samples))[:models])

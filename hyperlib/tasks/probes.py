@@ -21,6 +21,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils.validation import check_is_fitted
 
+from hyperlib.weightspace.tokens import ROUNDING
+
 PENALTIES = (1e3, 3e2, 1e2, 3e1, 1e1, 3e0, 1e0, 3e-1, 1e-1, 3e-2, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5)
 SOFTMAX_PENALTIES = (1e2, 1e0, 1e-2)
 TREE_ROWS = 20_000
@@ -170,9 +172,10 @@ def finite(values: np.ndarray, name: str) -> Float[np.ndarray, "..."]:
 
 
 def _scaling(features: Features) -> tuple[Float[np.ndarray, " latent"], Float[np.ndarray, " latent"]]:
-    """Mean and standard deviation; 1 for a feature that never changes, whose deviation is what rounding makes of it."""
+    """Mean and standard deviation; infinite for a feature that changes by rounding alone, so that it says nothing."""
     spread = features.std(0)
-    return features.mean(0), np.where((np.ptp(features, 0) > 0) & (spread > 0), spread, 1.0)
+    changes = (np.ptp(features, 0) > ROUNDING * np.abs(features).max(0)) & (spread > 0)  # tiny ones have no square
+    return features.mean(0), np.where(changes, spread, np.inf)
 
 
 def _decompose(

@@ -20,6 +20,7 @@ from hyperlib.weightspace.alignment import align
 from hyperlib.weightspace.architecture import Architecture
 from hyperlib.weightspace.layers import Activation, Add, Flatten, Linear
 from hyperlib.weightspace.symmetry import permutation_index, random_permutations
+from hyperlib.weightspace.values import generator
 
 
 def coupled_residual(stream: int, inner: int) -> Architecture:
@@ -42,7 +43,7 @@ def coupled_residual(stream: int, inner: int) -> Architecture:
 
 def blocks_only(architecture: Architecture, models: int, seed: int) -> Float[Tensor, "models params"]:
     """Standard-normal weights and biases in the blocks; stem and head are zero, so only blocks tell units apart."""
-    weights = torch.randn(models, architecture.layout.size, generator=torch.Generator().manual_seed(seed))
+    weights = torch.randn(models, architecture.layout.size, generator=generator(seed))
     for slot in architecture.slots:
         if slot.layer in ("stem", "head"):
             weights[:, slot.start : slot.stop] = 0
@@ -61,7 +62,7 @@ def planted_recovery(
     for stream, inner in widths:
         network = coupled_residual(stream, inner)
         weights = blocks_only(network, trials, seed)
-        orders = random_permutations(network, trials, torch.Generator().manual_seed(seed + 1))
+        orders = random_permutations(network, trials, generator(seed + 1))
         moved = weights.gather(-1, permutation_index(network, orders))
         for starts in restarts:
             found = [

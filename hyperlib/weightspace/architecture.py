@@ -18,7 +18,7 @@ from hyperlib.weightspace.initialisation import BIAS, INITIALISATIONS, initial_w
 from hyperlib.weightspace.layers import ACTIVATIONS, Add, Layer, Norm, Pass
 from hyperlib.weightspace.layout import Layout, Slot
 from hyperlib.weightspace.randomness import key
-from hyperlib.weightspace.values import usual_precision
+from hyperlib.weightspace.values import as_tensor, is_whole, usual_precision
 
 _INITIAL = 1  # stream number of the initial weights, see zoos.population for the others
 
@@ -51,6 +51,9 @@ class Architecture:
     def __post_init__(self) -> None:
         if self.activation not in ACTIVATIONS:
             raise ValueError(f"There is no activation {self.activation!r}; choose one of {', '.join(ACTIVATIONS)}.")
+        if len(self.image) != 3 or not all(is_whole(side, 1) for side in self.image):
+            raise ValueError(f"{self.name} reads images of (channels, height, width), not of {self.image}.")
+        object.__setattr__(self, "image", tuple(map(int, self.image)))  # a NumPy number of few bits would overflow
         if not self.layers:
             raise ValueError(f"{self.name} has no layers; the last one must give one row of classes.")
         if len(self.steps[-1].outputs) != 1:
@@ -205,7 +208,7 @@ class Architecture:
         hows = [how] * len(seeds) if isinstance(how, str) else list(how)
         if unknown := sorted(set(hows) - set(INITIALISATIONS)):
             raise ValueError(f"There is no initialisation {unknown[0]!r}; choose one of {', '.join(INITIALISATIONS)}.")
-        stds, biases = (torch.as_tensor(values, dtype=torch.float64) for values in (std, bias))
+        stds, biases = (as_tensor(values, torch.float64) for values in (std, bias))
         for name, count in (("how", len(hows)), ("std", stds.numel()), ("bias", biases.numel())):
             if count != len(seeds) and (name == "how" or count != 1):
                 raise ValueError(f"{name} has {count} values for {len(seeds)} seeds; give one, or one for each seed.")

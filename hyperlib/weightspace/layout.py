@@ -16,6 +16,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from hyperlib.weightspace.values import as_tensor
+
 
 @dataclass(frozen=True)
 class Slot:
@@ -144,7 +146,7 @@ class Layout:
         for slot in self.slots:
             if slot.name not in state:
                 raise ValueError(f"The state dict lacks {slot.name}; it has {', '.join(state)}.")
-            value = state[slot.name]
+            value = as_tensor(state[slot.name])
             if tuple(value.shape) != slot.shape:
                 raise ValueError(f"{slot.name} has shape {tuple(value.shape)}, the layout says {slot.shape}.")
             parts.append(value.detach().reshape(-1))

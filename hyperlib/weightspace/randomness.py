@@ -15,6 +15,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from hyperlib.weightspace.values import as_tensor
+
 
 def _signed(number: int) -> int:
     """The same 64 bits, read as a signed integer (torch has no full unsigned arithmetic)."""
@@ -39,9 +41,9 @@ def _mix(bits: Tensor) -> Tensor:
 
 def key(seeds: Sequence[int] | Int[Tensor, " models"], *path: int) -> Int[Tensor, " models"]:
     """One key per seed; `path` numbers (stream, epoch, step, ...) lead to independent keys below it."""
-    keys = _mix(torch.as_tensor(seeds, dtype=torch.int64) + _GAMMA)
+    keys = _mix(as_tensor(seeds, torch.int64) + _GAMMA)
     for number in path:
-        keys = _mix(keys ^ _mix(torch.tensor(_signed(number + 1), device=keys.device) * _GAMMA))
+        keys = _mix(keys ^ _mix(torch.tensor(_signed(int(number) + 1), device=keys.device) * _GAMMA))
     return keys
 
 

@@ -92,6 +92,7 @@ def cosine(
     return _pairwise(weights, others, _unit, _product, block, diagonal=1.0, axes=1)
 
 
+@torch.no_grad()
 def _pairwise(
     population: Tensor,
     others: Tensor | None,

@@ -111,7 +111,7 @@ def spectrum(weights: Float[Tensor, "*batch params"], slot: Slot, *, budget: int
         _require_finite(part, slot, first)
         values[first : first + step] = _singular_values(part)
     precision = torch.finfo(weights.dtype if weights.dtype == torch.float64 else torch.float32).eps
-    return Spectrum(slot.name, shape, values.reshape(*weights.shape[:-1], -1), precision)
+    return Spectrum(slot.name, shape, values.reshape(*weights.shape[:-1], min(shape)), precision)
 
 
 def weight_entropy(

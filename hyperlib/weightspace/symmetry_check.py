@@ -16,6 +16,7 @@ from torch import Tensor
 from hyperlib.weightspace.architecture import Architecture
 from hyperlib.weightspace.symmetry import SPREAD, unchecked_factors, unchecked_index
 from hyperlib.weightspace.units import unit_structure
+from hyperlib.weightspace.values import generator
 
 _TOLERANCE = 1e-8  # of float64 answers, relative to the largest; far above rounding, far below any real change
 
@@ -30,7 +31,7 @@ def verify_symmetry(
     answer, relative to the largest answer) and `reason`: why a move is refused, or between which layers an offered one
     broke. Refused moves are made all the same, to show that the refusal is not idle. Random weights, our choice.
     """
-    generator = torch.Generator().manual_seed(seed)
+    random = generator(seed)
     structure, weights = unit_structure(architecture), _some_weights(architecture, models, seed)
     before = architecture.logits(weights, images.double())
     rows = []
@@ -43,12 +44,12 @@ def verify_symmetry(
         rows.append((symmetry, units, width, not reason, holds, difference, why))
 
     for group, width in architecture.hidden.items():
-        orders = {group: torch.rand(models, width, generator=generator).argsort(-1)}
+        orders = {group: torch.rand(models, width, generator=random).argsort(-1)}
         moved = weights.gather(-1, unchecked_index(structure, orders, models))
         tried("permutation", group, width, structure.refused.get(group, ""), moved)
     for signal in structure.signals.values():
-        signs = torch.randint(2, (models, signal.width), generator=generator) * 2.0 - 1.0
-        scales = (SPREAD * torch.randn(models, signal.width, generator=generator)).exp()
+        signs = torch.randint(2, (models, signal.width), generator=random) * 2.0 - 1.0
+        scales = (SPREAD * torch.randn(models, signal.width, generator=random)).exp()
         for symmetry, values, reason in (
             ("sign", signs, signal.against_signs),
             ("scaling", scales, signal.against_scaling),
@@ -62,10 +63,10 @@ def verify_symmetry(
 def _some_weights(architecture: Architecture, models: int, seed: int) -> Float[Tensor, "models params"]:
     """Random weights in which no part is trivial: biases and norms are positive numbers around one."""
     weights = architecture.initialise([seed + model for model in range(models)], "kaiming_normal").double()
-    generator = torch.Generator().manual_seed(seed)
+    random = generator(seed)
     for slot in architecture.slots:
         if len(slot.shape) == 1:
-            drawn = torch.rand(models, slot.size, generator=generator, dtype=torch.float64)
+            drawn = torch.rand(models, slot.size, generator=random, dtype=torch.float64)
             weights[:, slot.start : slot.stop] = 0.5 + drawn
     return weights
 

@@ -15,12 +15,19 @@ def is_whole(value: Any, least: int = -(2**63)) -> bool:
     return isinstance(value, Integral) and not isinstance(value, bool) and least <= value < 2**63
 
 
+def generator(seed: int) -> torch.Generator:
+    """PyTorch's generator of random numbers from a seed. Raises ValueError for what is no whole number."""
+    if not is_whole(seed):
+        raise ValueError(f"A seed is a whole number of at most 64 bits, not {seed!r}.")
+    return torch.Generator().manual_seed(int(seed))
+
+
 def usual_precision(values: Tensor) -> Tensor:
     """The values in float64 if they are, else in float32: most operations on a CPU know no halves."""
     return values if values.dtype == torch.float64 else values.float()
 
 
-def as_tensor(values: Tensor | np.ndarray) -> Tensor:
+def as_tensor(values: Any, dtype: torch.dtype | None = None) -> Tensor:
     """The values as a tensor: in the same memory where PyTorch can write to that, else as a copy.
 
     PyTorch takes no array that is read backwards, only read, or in another machine's byte order.
@@ -28,7 +35,7 @@ def as_tensor(values: Tensor | np.ndarray) -> Tensor:
     if isinstance(values, np.ndarray):
         plain = values.flags.writeable and values.dtype.isnative and all(step >= 0 for step in values.strides)
         values = values if plain else np.array(values, dtype=values.dtype.newbyteorder("="))
-    return torch.as_tensor(values)
+    return torch.as_tensor(values, dtype=dtype)
 
 
 def device_called(name: str | torch.device | None) -> torch.device:

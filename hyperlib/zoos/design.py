@@ -18,6 +18,7 @@ import pandas as pd
 
 from hyperlib.weightspace.initialisation import BIAS, INITIALISATIONS
 from hyperlib.weightspace.layers import ACTIVATIONS
+from hyperlib.weightspace.values import is_whole
 
 OPTIMIZERS = ("sgd", "adam", "rmsprop")  # sgd has momentum 0.9, as in the thesis's zoos
 COLUMNS = (
@@ -79,11 +80,11 @@ def grid(
     """
     if seed_mode not in ("fix", "rand"):
         raise ValueError(f"There is no seed mode {seed_mode!r}; choose fix or rand.")
-    if seeds != int(seeds) or seeds < 1:
-        raise ValueError(f"A grid needs a whole number of seeds per point, at least one, not {seeds}.")
+    if not is_whole(seeds, 1):
+        raise ValueError(f"A grid needs a whole number of seeds per point, at least one, not {seeds!r}.")
     values = [init, init_std, bias_init, activation, optimizer, lr, weight_decay, dropout, train_fraction]
     points = list(product(*(_as_list(value) for value in values)))
-    rows = [(seed, *point) for point in points for seed in range(1, seeds + 1)]
+    rows = [(seed, *point) for point in points for seed in range(1, int(seeds) + 1)]
     design = pd.DataFrame(rows, columns=list(COLUMNS))
     if seed_mode == "rand":
         design["seed"] = np.arange(1, len(design) + 1)
@@ -108,8 +109,9 @@ def draw(
 
     A factor is one value, a sequence to choose from with equal chances, or `Between(low, high, log=...)`.
     """
-    if models < 1:
-        raise ValueError(f"A design needs at least one model, not {models}.")
+    if not is_whole(models, 1):
+        raise ValueError(f"A design needs a whole number of models, at least one, not {models!r}.")
+    models = int(models)  # NumPy's numbers of few bits overflow
     values = [init, init_std, bias_init, activation, optimizer, lr, weight_decay, dropout, train_fraction]
     design = pd.DataFrame({"seed": np.arange(1, models + 1)})
     for number, (name, value) in enumerate(zip(COLUMNS[1:], values, strict=True)):

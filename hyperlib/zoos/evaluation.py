@@ -27,6 +27,7 @@ def activations_per_image(architecture: Architecture) -> int:
     return sum(torch.Size(step.outputs).numel() for step in architecture.steps)
 
 
+@torch.no_grad()
 def class_scores(
     architecture: Architecture, weights: Float[Tensor, "models params"], x: Float[Tensor, "images c h w"]
 ) -> Float[Tensor, "models images classes"]:
@@ -49,7 +50,7 @@ def evaluate(
     with torch.no_grad():
         for models, images in _pieces(architecture, len(weights), len(x)):
             scores = architecture.logits(weights[models], x[images]).transpose(0, 1)
-            one_loss, one_hits = batch_losses(scores, y[images][:, None].expand(-1, scores.shape[1]))
+            one_loss, one_hits = batch_losses(scores, y[images].long()[:, None].expand(-1, scores.shape[1]))
             loss[models] += one_loss.sum(0).double().cpu()
             hits[models] += one_hits.sum(0).double().cpu()
     return loss / len(x), hits / len(x)
