@@ -8,7 +8,8 @@ import pytest
 mpl.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402
 
-from hyperlib.figures import interactive, plots, style
+from hyperlib.figures import interactive, plots, style  # noqa: E402
+from hyperlib.figures.tables import show_table  # noqa: E402
 from hyperlib.weightspace.spectral_laws import MarchenkoPastur  # noqa: E402
 
 
