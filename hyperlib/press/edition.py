@@ -1,9 +1,9 @@
 """An edition: the chapters of the book at one profile, and which of their executions still hold.
 
 A chapter is a notebook of `_toc.yml`; its `.py` file is the source. Its execution lies in
-`_build/executed/<profile>/notebooks/`, with a JSON file beside it that says what went in (code cells,
-parameters, library, thesis data, versions) and what came out (seconds, results with checksums). An execution
-holds as long as all of that is unchanged. Prose is not part of it: `shown` puts old outputs under new
+`_build/executed/<profile>/notebooks/`, with a JSON file beside it that says what went in (see
+`staleness`) and what came out (seconds, results with checksums). An execution holds as long as all of that is
+unchanged. Prose is not part of it: `shown` puts old outputs under new
 sentences.
 """
 
@@ -129,7 +129,7 @@ class Chapter:
         other code gives no outputs at all, which `fits` tells.
         """
         notebook, (injected, run) = self.notebook(), self._ran()
-        if self.fits():
+        if _same_code(notebook, run):
             for cell, executed in zip(_code(notebook), run, strict=True):
                 cell.outputs, cell.execution_count = executed.outputs, executed.execution_count
         for cell in _code(notebook):
@@ -139,7 +139,7 @@ class Chapter:
 
     def fits(self) -> bool:
         """Whether the executed notebook has the code cells of the source, so that its outputs can be shown."""
-        return [cell.source for cell in _code(self.notebook())] == [cell.source for cell in self._ran()[1]]
+        return _same_code(self.notebook(), self._ran()[1])
 
     def _ran(self) -> tuple[list[NotebookNode], list[NotebookNode]]:
         """Executed code cells: those that papermill added, and the chapter's own."""
@@ -154,6 +154,10 @@ def is_injected(cell: NotebookNode) -> bool:
 
 def _code(notebook: NotebookNode) -> list[NotebookNode]:
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def _same_code(notebook: NotebookNode, run: list[NotebookNode]) -> bool:
+    return [cell.source for cell in _code(notebook)] == [cell.source for cell in run]
 
 
 def _files(entry: Any) -> list[str]:

@@ -1,2 +1,2 @@
 """What was published, and what we run of it: the thesis's numbers, and our recipes at each profile.
-Never runs anything."""
+Never trains anything."""

@@ -57,8 +57,7 @@ def check_artefact(artefact_id: str) -> str:
 
 def artefact(artefact_id: str) -> pd.Series:
     """One row of `artefacts()`. Raises ValueError, with the closest ids, if there is no such artefact."""
-    table = artefacts()
-    return table.loc[known(artefact_id, table.index, "artefact")]
+    return artefacts().loc[check_artefact(artefact_id)]
 
 
 def published(artefact: str | None = None, *, dataset: str | None = None, method: str | None = None) -> pd.DataFrame:
