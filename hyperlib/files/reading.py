@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -33,7 +35,19 @@ def read_json(file: Path, form: type[Form], largest: int = LARGEST) -> Form:
 
 def decoded(text: bytes | str, form: type[Form], name: str) -> Form:
     """The record in some JSON that messages call `name`. Raises Damaged."""
-    try:
+    with _of_its_form(name):
         return msgspec.json.decode(text, type=form)
+
+
+def as_form(content: dict[str, Any], form: type[Form], name: str) -> Form:
+    """The record in what was decoded already. Raises Damaged."""
+    with _of_its_form(name):
+        return msgspec.convert(content, form)
+
+
+@contextmanager
+def _of_its_form(name: str) -> Iterator[None]:
+    try:
+        yield
     except (ValueError, RecursionError) as error:
         raise Damaged(f"{name} cannot be read as JSON of its form ({error})") from error

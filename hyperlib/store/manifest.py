@@ -24,7 +24,7 @@ from typing import Annotated, Any
 import msgspec
 
 from hyperlib.files.inventory import checksum, inventory
-from hyperlib.files.reading import Damaged, read_json
+from hyperlib.files.reading import Damaged, as_form, read_json
 from hyperlib.files.writing import write_json
 from hyperlib.store import fingerprint
 
@@ -109,8 +109,9 @@ class Manifest(Order):
     @classmethod
     def read(cls, folder: Path) -> Manifest:
         """The manifest of an entry. Damaged says what is wrong with it, OSError that there is none."""
-        manifest = read_json(folder / MANIFEST, cls)
-        if read_json(folder / MANIFEST, dict[str, Any]).get("key") != manifest.key:
+        content = read_json(folder / MANIFEST, dict[str, Any])
+        manifest = as_form(content, cls, MANIFEST)
+        if content.get("key") != manifest.key:
             raise Damaged(f"{MANIFEST} contradicts its own key")
         return manifest
 
