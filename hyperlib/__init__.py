@@ -32,7 +32,7 @@ _EXPORTS = {  # module: its public names
     "zoos.population": "train_population",
     "representations.augment": "Augment",
     "representations.hyper_rep": "HyperRep",
-    "representations.baselines": "Hyperparameters LayerStatistics RawWeights",
+    "representations.baselines": "Clock Hyperparameters LayerStatistics RawWeights",
     "representations.projections": "PrincipalComponents Umap",
     "representations.behaviour": "Probing",
     "tasks.probes": "LinearProbe TreeProbe SoftmaxProbe",

@@ -22,7 +22,20 @@
 #   was *seen*, what is *inferred*, and what is *our choice*. No numbers are published for the figures of this page.
 
 # %% tags=["parameters"]
-profile = "laptop"
+profile = "quick"  # minutes; "laptop" is what the book publishes
+
+# %% tags=["remove-input", "colab"]
+import subprocess
+import sys
+from pathlib import Path
+
+if "google.colab" in sys.modules and not Path("companion").exists():
+    address = "https://github.com/hyper-representations/companion"
+    git = ["git", "clone", "-q", "--depth=1", address, "companion"]
+    subprocess.run(git, check=True)
+    pip = [sys.executable, "-m", "pip", "install", "-q", "-e", "companion"]
+    subprocess.run([*pip, "plotly>=6.1,<8"], check=True)
+    sys.path.insert(0, str(Path("companion").resolve()))
 
 # %%
 from math import log10

@@ -45,7 +45,7 @@ KNOWN_SCRIPTS = {  # they name addresses and ask none of them on our pages; all 
     "_static/mathjax/tex-chtml.js": "speech rules, which the pages don't switch on, and old browsers",
 }
 MAPS = re.compile(r"scattergeo|choropleth(map(box)?)?|(scatter|density)map(box)?")  # for these Plotly loads something
-LIVE_SCRIPTS = ("plotly.min.js", "movable.js")
+PLOTLY, OURS = "_static/plotly.min.js", "_static/movable.js"  # the second asks for the first when a reader comes near
 PATH_LIKE = re.compile(r"^[\w./\\-]*[\\/][\w./\\-]*$|\.(png|svg|jpe?g|gif|webp)$", re.IGNORECASE)
 
 
@@ -121,9 +121,12 @@ def faulty_live_figures(page: Page) -> Iterator[str]:
     """Figures that move without a still, without the scripts that draw them, or with data that lie elsewhere."""
     lives = page.soup.select(".movable-live")
     sources = [str(script["src"]).split("?")[0] for script in page.soup.find_all("script", src=True)]
-    for script in LIVE_SCRIPTS if lives else ():
-        if not any(source.endswith(f"_static/{script}") for source in sources):
-            yield f"a figure that moves is there, and {script}, which draws it, is not loaded"
+    if lives and not any(source.endswith(OURS) for source in sources):
+        yield f"a figure that moves is there, and {OURS}, which draws it, is not loaded"
+    if lives and not (page.site / PLOTLY).is_file():
+        yield f"a figure that moves is there, and {PLOTLY}, which draws it, is not in the site"
+    if any(source.endswith(PLOTLY) for source in sources):
+        yield f"{PLOTLY} is loaded with the page, which has to wait for it"
     for live in lives:
         figure = live.find_parent("figure", class_="movable")
         name = figure.get("id", "") if figure else ""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
+
+from hyperlib.files.paths import root
 
 HEADER = """# ---
 # jupyter:
@@ -36,7 +39,10 @@ record_seeds("sums", "1 to 3")
 print("one and one is", 1 + 1)
 """
 
-MOVES = """# %%
+WORDS = """{"image": {"alt": "A wave that rises and falls once."}, \
+"figure": {"name": "fig-wave", "caption": "A wave, with $a^2 < 1$."}}"""
+
+MOVES = """# %% mystnb={WORDS}
 import matplotlib.pyplot as plt
 import numpy as np
 import plotly.graph_objects as go
@@ -49,13 +55,28 @@ live = go.Figure([go.Scatter(x=x, y=wave(x), name=name) for name, wave in {"sine
 steps = [{"label": f"{rate}", "method": "restyle", "args": [{"y": [np.sin(rate * x)]}, [0]]} for rate in rates]
 buttons = [{"label": f"{sign} sign", "method": "restyle", "args": [{"y": [factor * np.sin(x)]}, [0]]}
            for sign, factor in {"plus": 1, "minus": -1}.items()]
-live.update_layout(sliders=[{"steps": steps, "currentvalue": {"prefix": "rate "}}], updatemenus=[{"buttons": buttons}])
+colours = [{"label": colour, "method": "restyle", "args": [{"line.color": colour}, [0]]} for colour in ("blue", "red")]
+live.update_layout(sliders=[{"steps": steps, "currentvalue": {"prefix": "rate: "}}])
+live.update_layout(updatemenus=[{"buttons": buttons, "name": "Sign"}, {"buttons": colours, "type": "dropdown"}])
 live.update_layout(xaxis_title="time in s", yaxis_title="height </script><b>m</b>")
-movable(live, still, name="fig-wave", alt="A wave that rises and falls once.", caption="A wave, with $a^2 < 1$.")
+live.update_layout(meta={"narrow": {"height": 380}})
+movable(live, still)
 
 # %% [markdown]
 # A slider changes the rate in {numref}`fig-wave`.
-"""
+""".replace("{WORDS}", WORDS)
+
+TURNS = """# %% mystnb={WORDS}
+import matplotlib.pyplot as plt
+import plotly.graph_objects as go
+from hyperlib.figures.movable import movable
+
+still, ax = plt.subplots(subplot_kw={"projection": "3d"})
+ax.plot([0, 1, 0], [0, 1, 1], [0, 1, 2])
+movable(go.Figure(go.Scatter3d(x=[0, 1, 0], y=[0, 1, 1], z=[0, 1, 2], mode="lines")), still)
+""".replace("{WORDS}", WORDS.replace("wave", "curve"))
+
+FILLS = "\n# %% [markdown]\n" + "# A sentence that fills the page, so that what follows is far below.\n#\n" * 60 + "\n"
 
 FAILS = """# %%
 before = 1
@@ -78,3 +99,11 @@ def make_book(folder: Path, **chapters: str) -> Path:
         (folder / "notebooks" / f"{name}.py").write_text(source, encoding="utf-8")
     (folder / "_toc.yml").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return folder
+
+
+def dress(folder: Path) -> None:
+    """Give a small book what the site's own configuration asks for: style, scripts, a list of references."""
+    shutil.copytree(root() / "book" / "_static", folder / "book" / "_static")
+    shutil.copy(root() / "_config.yml", folder)
+    reference = "@misc{one, title={One}, author={A. Person}, year={2020}}\n"
+    (folder / "book" / "references.bib").write_text(reference, encoding="utf-8")

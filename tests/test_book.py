@@ -18,6 +18,12 @@ def test_the_architecture_page_names_every_module(module):
     assert f"`{module.stem}`" in row
 
 
+def test_every_page_is_in_the_table_of_contents_and_the_words_come_before_the_developers_pages():
+    named = re.findall(r"(?:file|root): (\S+)", (ROOT / "_toc.yml").read_text(encoding="utf-8"))
+    assert {page.relative_to(ROOT).with_suffix("").as_posix() for page in PAGES} == set(named) - {"genindex"}
+    assert named[:2] == ["book/index", "book/how_to_read"] and named[-1] == "book/architecture"
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
 def test_every_citation_is_in_the_bibliography(page):
     known = set(re.findall(r"^@\w+\{([^,\s]+),", (ROOT / "book" / "references.bib").read_text(encoding="utf-8"), re.M))

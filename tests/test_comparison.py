@@ -29,6 +29,17 @@ def test_rows_of_only_one_side_stay():
     assert table["ours_std"].fillna(-1).tolist() == [0.1, 0.2, -1]
 
 
+def test_what_we_do_not_ask_for_may_be_published_many_times():
+    theirs = pd.concat([THEIRS, THEIRS.iloc[[1]].assign(value=0.8)])
+
+    table = beside(OURS, theirs, ["method"])
+
+    assert table["method"].tolist() == ["B", "A", "C", "C"]
+    assert table["published"].tolist()[1:] == [0.75, 0.9, 0.8]
+    with pytest.raises(ValueError, match="published table has {'method': 'C'} twice"):
+        beside(OURS.assign(method=["C", "A"]), theirs, ["method"])
+
+
 KEYS = st.lists(st.tuples(st.sampled_from("abcd"), st.integers(0, 3)), unique=True)
 
 
@@ -73,6 +84,20 @@ def test_percent_becomes_a_fraction_once():
     assert fractions["value"].tolist() == [value / 100 for value in printed["value"]]
     assert fractions["metric"].iloc[0] == "test accuracy, fine-tuning epoch 0"
     assert as_fractions(fractions).equals(fractions)
-    counts = thesis.published("zoo-generating-factors")
-    assert as_fractions(counts)["value"].tolist() == counts["value"].tolist()
+    counts = thesis.published("sane-arch-table")
+    assert as_fractions(counts)["value"].equals(counts["value"])
     assert as_fractions(thesis.accuracy_statistics())["mean"].dropna().between(0, 1).all()
+
+
+def test_only_percent_becomes_a_fraction():
+    table = pd.DataFrame(
+        {"value": [12.5, 3.0, 7.0, 0.5], "std": [1.0, 0.5, math.nan, 0.1], "unit": ["percent", "hours", "million", "1"]}
+    )
+
+    fractions = as_fractions(table)
+
+    assert fractions["value"].tolist() == [0.125, 3.0, 7.0, 0.5]
+    assert fractions["std"].fillna(-1).tolist() == [0.01, 0.5, -1, 0.1]
+    assert fractions["unit"].tolist() == ["1", "hours", "million", "1"]
+    with pytest.raises(ValueError, match="has unit 1, the published one hours"):
+        beside(OURS, THEIRS.assign(unit="hours"), ["method"])

@@ -13,6 +13,7 @@ from hyperlib.thesis.estimate import (
     beside_measured,
     cost_table,
     estimate,
+    growth_rates,
     image_counts,
     kept_bytes,
 )
@@ -149,3 +150,14 @@ def test_a_benchmark_is_read_as_it_was_written(tmp_path):
 def test_what_cannot_be_estimated_is_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_growth_rates_are_the_factors_of_a_doubling():
+    sizes = [1, 2, 4, 8]
+    rows = [("models", size, 1, 3.0 * size, 5.0) for size in sizes] + [
+        ("weights", 1, size, 1.0, size**2.0) for size in sizes
+    ]
+    table = pd.DataFrame(rows, columns=["grows", "models", "weights", "seconds", "multiply_adds"])
+    found = growth_rates(table).set_index("grows")
+    assert found["time"].tolist() == pytest.approx([2, 1]) and found["work"].tolist() == pytest.approx([1, 4])
+    assert found.loc["models", ["from", "to"]].tolist() == [1, 8]

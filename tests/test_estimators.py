@@ -13,7 +13,7 @@ from sklearn.model_selection import GroupKFold, cross_val_score
 from sklearn.pipeline import Pipeline
 from toys import some_images
 
-from hyperlib.representations.baselines import Hyperparameters, LayerStatistics, RawWeights
+from hyperlib.representations.baselines import Clock, Hyperparameters, LayerStatistics, RawWeights
 from hyperlib.representations.behaviour import Probing
 from hyperlib.representations.estimator import Representation
 from hyperlib.representations.hyper_rep import HyperRep
@@ -24,8 +24,10 @@ from hyperlib.zoos.zoo import Samples
 
 ESTIMATORS = [
     RawWeights(),
+    Clock(),
     LayerStatistics(),
     LayerStatistics(products=True),
+    LayerStatistics(reading="quintiles"),
     Hyperparameters(columns=("init", "activation", "lr", "weight_decay")),
     PrincipalComponents(dimensions=3),
     PrincipalComponents(dimensions=3, kernel="rbf", rows=50),
@@ -170,6 +172,19 @@ def test_layer_statistics_are_those_of_the_layout(samples):
     found = LayerStatistics().fit_transform(samples)
 
     np.testing.assert_array_equal(found, layer_statistics(samples.weights, tetris_mlp().layout).numpy())
+
+
+def test_quintiles_are_another_reading_of_layer_statistics_which_products_can_follow(samples):
+    layout = tetris_mlp().layout
+    borders = LayerStatistics(reading="quintiles").fit(samples)
+
+    np.testing.assert_array_equal(
+        borders.embed(samples), layer_statistics(samples.weights, layout, reading="quintiles").numpy()
+    )
+    assert borders.get_feature_names_out()[:2].tolist() == ["fc1.weight.percentile_0", "fc1.weight.percentile_20"]
+    assert LayerStatistics(products=True, reading="quintiles").fit_transform(samples).shape[1] == 12 + 12 * 13 // 2
+    with pytest.raises(ValueError, match="no reading 'deciles'"):
+        LayerStatistics(reading="deciles").fit(samples)
 
 
 def test_products_of_statistics_are_all_pairs_of_standardised_ones(samples):

@@ -9,7 +9,6 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402
 
 from hyperlib.figures import interactive, plots, style  # noqa: E402
-from hyperlib.figures.tables import show_table  # noqa: E402
 from hyperlib.weightspace.spectral_laws import MarchenkoPastur  # noqa: E402
 
 
@@ -59,17 +58,6 @@ def test_bars_have_the_tables_values_and_mark_what_lies_outside(ax):
     assert [text.get_text() for text in ax.get_yticklabels()] == ["x", "y"]
 
 
-def test_a_table_is_shown_the_same_every_time_with_a_dash_for_nothing():
-    table = pd.DataFrame({"zoo": ["a", "b"], "value": [1 / 3, np.nan], "why": ["short", "long words " * 9]})
-
-    html = show_table(table).to_html()
-
-    assert html == show_table(table.copy()).to_html()
-    assert "0.333" in html
-    assert "–" in html
-    assert html.count("min-width: 16rem") == 1
-
-
 def test_lines_are_means_over_models_with_their_deviation(ax):
     table = pd.DataFrame({"layer": ["fc"] * 4 + ["mean"] * 2, "epoch": [0, 0, 1, 1, 0, 1], "value": [1, 3, 2, 2, 5, 6]})
 
@@ -90,6 +78,29 @@ def test_a_branch_of_one_model_has_its_colour_and_one_of_several_is_grey(ax):
     assert drawn == {own[0]: 1, own[1]: 1, style.INK: 1}
 
 
+def test_models_side_by_side_in_a_tree_differ_and_there_are_no_more_than_six_hues(ax):
+    from scipy.cluster.hierarchy import linkage
+
+    models = np.repeat(np.arange(14), 2)
+    plots.tree(linkage((10.0 * models + np.tile([0, 1], 14))[:, None], "average"), models, ax)
+
+    pairs = {}  # colour of the branch over each model's two leaves, by its place
+    for part in ax.collections:
+        for branch in part.get_segments():
+            if branch[:, 1].max() <= 1:
+                pairs[branch[:, 0].mean()] = mpl.colors.to_hex(part.get_color()[0])
+    in_order = [pairs[place] for place in sorted(pairs)]
+    assert len(in_order) == 14 and set(in_order) == set(style.HUES)
+    assert all(one != other for one, other in zip(in_order, in_order[1:], strict=False))
+
+
+def test_more_layers_than_hues_are_refused(ax):
+    table = pd.DataFrame({"layer": [f"fc{number}" for number in range(7)], "epoch": 0, "value": 1.0})
+
+    with pytest.raises(ValueError, match="six hues, and here are 7"):
+        plots.lines_over_epochs(table, "value", ax, by="layer")
+
+
 def test_a_spectrum_is_drawn_with_its_law_and_edge(ax):
     law = MarchenkoPastur(1.0, 4.0)
     values = np.linspace(law.low, 3 * law.high, 500)
@@ -99,7 +110,8 @@ def test_a_spectrum_is_drawn_with_its_law_and_edge(ax):
     curve, edge = ax.lines
     assert curve.get_ydata().tolist() == law.density(curve.get_xdata()).tolist()
     assert edge.get_xdata()[0] == law.high
-    area = sum(bar.get_height() * bar.get_width() for bar in ax.patches)
+    x, y = ax.patches[0].get_xy().T
+    area = abs(x @ np.roll(y, 1) - y @ np.roll(x, 1)) / 2
     assert area == pytest.approx(1)
 
 
@@ -113,8 +125,9 @@ def test_every_run_is_one_line_in_both_forms_of_the_map():
 
     assert len(ax.lines) == 2
     np.testing.assert_allclose(ax.lines[1].get_data_3d(), points[3:].T)
-    np.testing.assert_allclose([trace.x for trace in turning.data], points[:, 0].reshape(2, 3).round(3))
-    assert turning.data[1].text[2] == "model 4, epoch 2"
+    together = [trace for trace in turning.data if trace.scene in (None, "scene")]
+    np.testing.assert_allclose([trace.x for trace in together], points[:, 0].reshape(2, 3).round(3))
+    assert together[1].text[2] == "model 4, epoch 2"
     plt.close(fig)
 
 
@@ -141,3 +154,46 @@ def test_learning_curves_show_training_and_validation_of_both_losses():
         drawn = [line.get_ydata().tolist() for line in ax.lines]
         assert drawn == 2 * [history[part].tolist(), history[f"val_{part}"].tolist()]
         assert [line.get_label() for line in ax.lines if not line.get_label().startswith("_")] == ["one", "two"]
+
+
+def test_of_many_learning_curves_three_are_raised_and_named():
+    steps = {"step": [1, 10], "contrast": [2.0, 1.0], "reconstruction": [1.0, 0.5]}
+    runs = {}
+    for number in range(13):
+        runs[f"run {number}"] = pd.DataFrame(
+            steps | {"val_contrast": [3.0, 1 + number], "val_reconstruction": [1.0, 2.0]}
+        )
+    figure, axes = plt.subplots(1, 2)
+    plots.learning_curves(runs, axes, raised=["run 4", "run 2"])
+
+    for ax in axes:
+        colours = [mpl.colors.to_hex(line.get_color()) for line in ax.lines]
+        assert colours.count(style.INK) == 11 and len(set(colours)) == 3
+        assert [text.get_text() for text in ax.texts] == ["run 4", "run 2"]
+    assert {line.get_label(): line.get_ydata()[-1] for line in axes[0].lines[-2:]} == {"run 4": 5, "run 2": 3}
+    plt.close(figure)
+
+
+def test_marks_are_opaque_and_words_are_large_enough(ax):
+    table = pd.DataFrame(
+        {"m": ["a", "b"], "target": ["x"] * 2, "value": [0.5, 0.2], "low": [0.4, 0.1], "high": [0.6, 0.3]}
+    )
+    plots.intervals(table, ax, by="m", label="target")
+    for bar in ax.patches:
+        assert mpl.colors.to_hex(bar.get_edgecolor()) in style.HUES and bar.get_edgecolor()[3] == 1
+    assert all(lines.get_alpha() is None for lines in ax.collections)
+
+    points = np.random.default_rng(0).normal(size=(30, 2))
+    plots.map_points(points, points[:, 0], ax, "map", "x")
+    assert ax.collections[-1].get_alpha() is None
+    assert min(text.get_fontsize() for text in ax.figure.findobj(mpl.text.Text) if text.get_text()) >= 8
+
+
+def test_growth_is_drawn_as_multiples_of_the_first_job():
+    table = pd.DataFrame({"grows": ["models"] * 2 + ["epochs"] * 2, "models": [10, 20, 10, 10],
+                          "epochs": [3, 3, 3, 12], "seconds": [1.0, 2.5, 1.0, 4.5]})  # fmt: skip
+    figure = plots.growth(table)
+    lines = {line.get_label(): line.get_xydata().tolist() for line in figure.axes[0].lines}
+    plt.close(figure)
+    assert lines["models"] == [[1, 1.0], [2, 2.5]] and lines["epochs"] == [[1, 1.0], [4, 4.5]]
+    assert lines["in proportion"] == [[1, 1.0], [4, 4.0]]

@@ -1,4 +1,4 @@
-"""A figure that moves has a still, words and live data, which are plain, the same at every run, and need no network."""
+"""A figure that moves has a still and live data, which are plain, the same at every run, and need no network."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ import matplotlib.pyplot as plt  # noqa: E402
 import plotly.graph_objects as go  # noqa: E402
 from IPython.core.formatters import DisplayFormatter  # noqa: E402
 
-from hyperlib.figures.movable import HEIGHT, LIVE, MAPS, STYLE, WORDS, live_html, movable  # noqa: E402
-from hyperlib.figures.plots import CYCLE  # noqa: E402
+from hyperlib.figures.movable import ALT, HEIGHT, LIVE, MAPS, STYLE, live_html, movable  # noqa: E402
+from hyperlib.figures.style import CYCLE  # noqa: E402
 
 HEIGHTS = np.linspace(0, 1, 200) ** 2
 LABEL = 'height </script><!-- "<b>m</b>" — µ'
@@ -37,22 +37,19 @@ def still() -> mpl.figure.Figure:
     return fig
 
 
-def moved(figure=None, image=None, **words):
-    """A movable figure with words that are in order, but for those given."""
-    words = {"name": "fig-curve", "alt": "A curve that rises.", "caption": "A curve."} | words
-    return movable(wave() if figure is None else figure, still() if image is None else image, **words)
+def moved(figure=None, image=None):
+    """A movable figure of parts that are in order, but for those given."""
+    return movable(wave() if figure is None else figure, still() if image is None else image)
 
 
-def test_a_notebook_gets_all_forms_and_the_words():
-    data, metadata = DisplayFormatter().format(moved(alt=' A "curve"\n that <rises>. ', caption="Is $a < b$?"))
+def test_a_notebook_gets_all_forms():
+    data, metadata = DisplayFormatter().format(moved())
 
-    page = BeautifulSoup(data["text/html"], "html.parser")
-    assert page.figure["id"] == "fig-curve" and page.figcaption.get_text() == "Is $a < b$?"
-    assert page.img["alt"] == data["text/plain"] == 'A "curve" that <rises>.'
-    assert page.img["src"] == "data:image/png;base64," + data["image/png"]
+    image = BeautifulSoup(data["text/html"], "html.parser").img
+    assert image["alt"] == data["text/plain"] == ALT
+    assert image["src"] == "data:image/png;base64," + data["image/png"]
     assert base64.b64decode(data["image/png"]).startswith(b"\x89PNG")
-    assert metadata[WORDS] == {"name": "fig-curve", "alt": data["text/plain"], "caption": "Is $a < b$?"}
-    assert set(data) == {LIVE, "text/html", "image/png", "text/plain"}
+    assert set(data) == {LIVE, "text/html", "image/png", "text/plain"} and metadata == {}
     output = nbformat.v4.new_output("display_data", data, metadata=metadata)
     nbformat.validate(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(outputs=[output])]))
 
@@ -82,7 +79,7 @@ def test_same_figure_gives_the_same_bytes():
 
 def test_live_data_are_compact():
     numbers = len(HEIGHTS) * 8 * 4 / 3  # in base64
-    assert len(live_html(moved().live)) < numbers + 4000, "the numbers once, and the style"
+    assert len(live_html(moved().live)) < numbers + 6000, "the numbers once, and the style"
 
 
 def test_figure_is_as_wide_as_the_page_and_in_the_books_style():
@@ -118,18 +115,6 @@ def test_buttons_and_frames_come_along():
     assert live["frames"][0]["name"] == live["layout"]["updatemenus"][0]["buttons"][0]["label"] == "end"
 
 
-@pytest.mark.parametrize("name", ["fig landscape", "", "Fig-a", "fig_a", "-fig", "fig--a", 'fig"', "1-fig"])
-def test_name_that_is_no_anchor_is_refused(name):
-    with pytest.raises(ValueError, match="A figure's name is like fig-landscape"):
-        moved(name=name)
-
-
-@pytest.mark.parametrize("what", ["alt", "caption"])
-def test_missing_words_are_refused(what):
-    with pytest.raises(ValueError, match=f"fig-curve needs words for `{what}`"):
-        moved(**{what: " \n"})
-
-
 def test_other_kinds_of_figures_are_refused():
     with pytest.raises(TypeError, match="a plotly Figure, and this is Figure"):
         moved(figure=still())
@@ -142,7 +127,7 @@ def test_other_kinds_of_figures_are_refused():
 def test_map_is_refused_because_a_page_would_need_the_network(trace):
     assert trace.type in MAPS
     image = still()
-    with pytest.raises(ValueError, match=f"fig-curve has a map \\({trace.type}\\)"):
+    with pytest.raises(ValueError, match=f"has a map \\({trace.type}\\)"):
         moved(go.Figure([go.Scatter(), trace]), image)
 
 

@@ -6,6 +6,7 @@ import math
 import re
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 
@@ -17,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT / "book" / "thesis"
 KNOWN_FIGURES = {"1.0.1", "1.0.2", "2.3.1", "2.6.1", "2.6.2"}
 CHAPTERS = {"intro": 1, "ws": 2, "zoo": 3, "hr": 4, "ghr": 5, "sane": 6, "disc": 7}
+RESULTS = {"published_results.yml": 1053, "companion_results.yml": 316}  # records of the thesis, of later papers
 
 
 def in_file(name: str) -> dict:
@@ -37,7 +39,7 @@ def test_there_are_sixty_artefacts_each_under_its_chapter():
 
 
 def test_every_artefact_says_what_it_is_and_how_we_know():
-    table, meta = thesis.artefacts(), in_file("artefacts.yml")["meta"]
+    table, meta = thesis.artefacts(companions=True), in_file("artefacts.yml")["meta"]
 
     assert table[["title", "what", "protocol"]].notna().all(axis=None)
     assert set(table["status"]) <= set(meta["statuses"])
@@ -46,8 +48,22 @@ def test_every_artefact_says_what_it_is_and_how_we_know():
     assert table["source"].map(len).min() > 0
 
 
+def test_experiments_of_later_papers_are_companions_and_no_artefacts_of_the_thesis():
+    table = thesis.artefacts(companions=True)
+    companions = table[table["companion"]]
+
+    assert table.index.is_unique and len(companions) == 10
+    assert table[~table["companion"]].equals(thesis.artefacts())
+    assert all(name.startswith("beh-") or name == "ghr-memorisation-audit" for name in companions.index)
+    assert set(companions.index) == set(in_file("companion_results.yml")["meta"]["counts"])
+    assert thesis.check_artefact("beh-max-accuracy") == "beh-max-accuracy"
+    assert (
+        thesis.artefact("ghr-memorisation-audit")["published"] == len(thesis.published("ghr-memorisation-audit")) == 74
+    )
+
+
 def test_only_the_five_known_figures_carry_a_thesis_number():
-    numbers = thesis.artefacts()["thesis_ref"].dropna().str.removeprefix("Fig ")
+    numbers = thesis.artefacts(companions=True)["thesis_ref"].dropna().str.removeprefix("Fig ")
 
     assert numbers.is_unique and set(numbers) == KNOWN_FIGURES
 
@@ -78,13 +94,18 @@ def test_no_other_thesis_figure_number_stands_anywhere():
 # ---- published numbers
 
 
-def test_all_648_records_are_there_and_counted_per_artefact():
-    table, meta = thesis.published(), in_file("published_results.yml")["meta"]
+def test_all_1369_records_are_there_and_counted_per_artefact():
+    table, metas = thesis.published(), {name: in_file(name)["meta"] for name in RESULTS}
 
-    assert len(table) == meta["total"] == 648
-    assert table["artefact"].value_counts().to_dict() == meta["counts"]
-    assert set(table["artefact"]) <= set(thesis.artefacts().index)
-    assert thesis.artefacts()["published"].sum() == 648
+    assert {name: meta["total"] for name, meta in metas.items()} == RESULTS
+    assert len(table) == sum(RESULTS.values()) == 1369
+    assert table["artefact"].value_counts().to_dict() == {
+        k: n for meta in metas.values() for k, n in meta["counts"].items()
+    }
+    assert thesis.artefacts()["published"].sum() == RESULTS["published_results.yml"]
+    assert thesis.artefacts(companions=True)["published"].sum() == len(table)
+    readme = (DATA / "README.md").read_text(encoding="utf-8")
+    assert all(f"| `{name}` | {count:,} published numbers" in readme for name, count in RESULTS.items())
 
 
 def test_every_value_is_a_number_with_source_and_confidence():
@@ -97,6 +118,16 @@ def test_every_value_is_a_number_with_source_and_confidence():
     assert set(unnumbered["artefact"]) == {"sane-arch-table", "ghr-lwln-accuracy"} and len(unnumbered) == 4
     assert (unnumbered["printed"].notna() | unnumbered["note"].notna()).all()
     assert table["printed"].notna().sum() == 3
+
+
+def test_a_unit_is_one_of_four_and_the_one_that_the_metric_names():
+    table = thesis.published()
+    named = table["metric"].map(thesis.unit_of) == "percent"
+
+    assert set(table["unit"]) == {"percent", "1", "hours", "million"}
+    assert (table.loc[named, "unit"] == "percent").all() and named.sum() > 200
+    assert set(table["kind"]) == {"printed", "digitised"}
+    assert not table["source"].str.contains(r"papers/|index id|misnamed").any()  # the source, not where we found a copy
 
 
 def test_no_number_is_recorded_twice():
@@ -133,15 +164,68 @@ def test_published_numbers_can_be_selected():
     assert len(thesis.published("disc-scorecard")) == 0
 
 
+# ---- the tables of the Model Zoos paper
+
+
+def of_paper(artefact: str) -> pd.DataFrame:
+    """One row per zoo and method of a published table, one column per metric, in fractions."""
+    table = thesis.as_fractions(thesis.published(artefact))
+    return table.pivot(index=["dataset", "method"], columns="metric", values="value")
+
+
+def test_the_tables_of_the_model_zoos_paper_have_a_row_for_each_of_the_27_zoos():
+    zoos = {zoo["id"] for zoo in dense_zoos()}
+
+    for artefact in ("zoo-stats-diversity", "zoo-property-benchmark"):
+        assert set(thesis.published(artefact)["dataset"]) == zoos and len(zoos) == 27
+    assert thesis.published("zoo-stats-diversity")["std"].notna().all()
+    whole = of_paper("zoo-stats-diversity").notna().all(axis=1).droplevel("method")
+    assert whole[whole].index.tolist() == [name for name in whole.index if "resnet" not in name]  # those have no CKA
+    assert set(thesis.published("zoo-property-benchmark")["table_or_figure"]) == {"Table 3"}
+
+
+def test_weights_of_published_seed_zoos_stand_as_far_apart_as_their_angles_say():
+    """Vectors of one length have l2 = sqrt(2 x cosine distance); the paper prints percent with one digit."""
+    table = of_paper("zoo-stats-diversity").droplevel("method")
+    predicted = (2 * table["pairwise cosine distance"]) ** 0.5
+    apart = (table["normalised pairwise l2 distance"] - predicted).abs()
+    cnn_seeds = apart[apart.index.str.endswith("-seed")]
+
+    assert len(cnn_seeds) == 8 and cnn_seeds.max() < 0.003
+    assert apart[apart.index.str.startswith("resnet18")].between(0.01, 0.02).all()
+    assert apart[apart.index.str.contains("-hyp-")].between(0.08, 0.42).all()  # lengths vary there
+
+
+def test_recorded_settings_of_seed_zoos_are_those_of_the_papers_table():
+    settings = thesis.published("zoo-generating-factors", method="zoo description").query(
+        "table_or_figure == 'Table 1'"
+    )
+    names = {"learning rate": "lr", "weight decay": "wd"}
+
+    assert len(settings) == 16
+    for row in settings.itertuples():
+        assert thesis.zoo_record(row.dataset)["fixed"][names[row.metric]] == row.value
+
+
+def test_ids_of_published_zoos_are_those_of_the_zoo_records():
+    described = thesis.published("zoo-generating-factors", method="zoo description")
+    epochs = described[(described["metric"] == "epochs") & (described["dataset"] != "all CNN zoos")]
+
+    assert len(epochs) == 2
+    assert all(thesis.zoo_record(row.dataset)["epochs"] == row.value for row in epochs.itertuples())
+    assert set(described["dataset"]) - set(thesis.zoos()["id"]) == {"all zoos", "all CNN zoos"}
+
+
 # ---- discrepancies
 
 
-def test_seventeen_discrepancies_name_artefacts_and_what_to_do():
+def test_29_discrepancies_name_artefacts_and_what_to_do():
     table = thesis.discrepancies()
 
-    assert len(table) == 17 and table.index.is_unique
+    assert len(table) == 29 and table.index.is_unique
+    assert "the 29 places where sources disagree (26 and 3)" in (DATA / "README.md").read_text(encoding="utf-8")
     assert table[["what", "values", "advice"]].notna().all(axis=None)
-    assert {name for names in table["artefacts"] for name in names} <= set(thesis.artefacts().index)
+    assert {name for names in table["artefacts"] for name in names} <= set(thesis.artefacts(companions=True).index)
     assert thesis.discrepancies("ws-entropy").index.tolist() == ["cnn-12k"]
 
 
@@ -153,6 +237,13 @@ def test_seventeen_discrepancies_name_artefacts_and_what_to_do():
         "cifar10-zoo": {"ghr-finetune": 48.7, "sane-cnn-sampling": 61.5},
         "fig5-table16": {"sane-arch-sweep": 0.569, "sane-fewshot-task-arch": 50.6},
         "sparsity-readme": {"zoo-sparse-vd": 80},
+        "mnist-seed-acc-std": {"zoo-stats-diversity": 91.1, "ghr-finetune": 91.1, "ghr-transfer": 91.1},
+        "svhn-seed-acc": {"zoo-stats-diversity": 71.1, "sane-cnn-sampling": 70.7},
+        "tiny-imagenet-std": {"zoo-stats-diversity": 63.9, "sane-resnet-finetune": 63.9},
+        "sW-vs-sane": {"zoo-property-benchmark": 68.8, "sane-cnn-property": 0.393, "sane-resnet-property": 0.49},
+        "sane-resnet-columns": {"sane-resnet-property": 0.923},
+        "beh-baseline-lr": {"beh-property-prediction": 0.742, "beh-ablation-cycle": 0.672},
+        "beh-generated-rerun": {"beh-max-accuracy": 61.3},
         "sW-seed": {"hr-seed-property-prediction": 0.662, "sane-cnn-property": 0.393},
     }.items(),
 )
@@ -343,8 +434,8 @@ def test_a_lost_or_damaged_file_is_refused_with_a_remedy(tmp_path, monkeypatch, 
     [
         (thesis.zoos, {"zoos.yml"}),
         (lambda: thesis.zoo_record("mnist-seed"), {"zoos.yml"}),
-        (thesis.discrepancies, {"published_results.yml"}),
-        (thesis.artefacts, {"artefacts.yml", "published_results.yml"}),  # which counts the results
+        (thesis.discrepancies, set(RESULTS)),
+        (thesis.artefacts, {"artefacts.yml", *RESULTS}),  # which counts the results
         (lambda: zoo_recipe("fmnist-seed", "paper"), {"zoos.yml"}),
         (lambda: zoo_recipe("mnist_seed", "laptop"), set()),  # the book's own
     ],

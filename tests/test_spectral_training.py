@@ -9,9 +9,11 @@ from hyperlib import Samples, small_cnn, tetris_mlp
 from hyperlib.tasks.spectral_training import (
     against_random,
     change_over_training,
+    changes_of_models,
     eigenvalues_of,
     entropy_over_training,
     random_law,
+    shuffled_exponents,
     since_start,
 )
 from hyperlib.weightspace.architecture import Architecture
@@ -23,9 +25,7 @@ WIDE = Architecture("wide", (1, 8, 20), (Flatten(), Linear("fc", units="classes"
 
 
 def drawn(architecture: Architecture, models: int, epochs: int, scale: float = 1.0) -> Samples:
-    weights = scale * torch.randn(
-        models * epochs, architecture.layout.size, generator=torch.Generator().manual_seed(1)
-    )
+    weights = scale * torch.randn(models * epochs, architecture.layout.size, generator=torch.Generator().manual_seed(1))
     table = pd.DataFrame({"model": np.repeat(range(models), epochs), "epoch": np.tile(range(epochs), models)})
     return Samples(weights, table, architecture)
 
@@ -96,6 +96,15 @@ def test_a_model_that_diverged_is_left_out_of_the_change():
     assert (row.models, row.first) == (1, 0.5)
 
 
+def test_the_changes_of_models_are_those_behind_the_mean():
+    table = changing({0: [0.5, 0.9, 0.4], 1: [0.9, np.nan, np.nan], 2: [0.6, 0.9, 0.3]})
+
+    changes = changes_of_models(table, "matrix", "fc")
+
+    assert changes.to_dict() == pytest.approx({0: -0.1, 2: -0.3})
+    assert changes.mean() == pytest.approx(change_over_training(table, "matrix")["change"].iloc[0])
+
+
 def test_eigenvalues_come_with_their_checkpoint():
     samples = drawn(tetris_mlp(), models=2, epochs=2)
     matrix = samples.architecture.layout.unflatten(samples.weights[3])["fc1.weight"].double().numpy()
@@ -127,6 +136,27 @@ def test_the_tail_is_that_of_the_power_law():
     law = power_law(eigenvalues_of(samples, "fc").query("model == 1")["eigenvalue"].to_numpy())
     assert (row["alpha"], row["alpha_error"], row["tail"], row["ks"]) == (law.alpha, law.error, law.tail, law.ks)
     assert row["refused"] == ""
+
+
+def test_shuffled_weights_lose_a_planted_tail_and_nothing_else():
+    samples = drawn(WIDE, models=2, epochs=1)
+    directions = torch.randn(2, 80, 3, generator=torch.Generator().manual_seed(2))
+    planted = samples.weights + (directions @ directions.mT).repeat(1, 1, 2).flatten(1)
+    before = planted.clone()
+
+    null = shuffled_exponents(Samples(planted, samples.table, WIDE), "fc", draws=5)
+
+    assert len(null) == 10 and torch.equal(planted, before)
+    assert np.isfinite(null).all() and (null > 1).all()
+    assert (null == shuffled_exponents(Samples(planted, samples.table, WIDE), "fc", draws=5)).all()
+    assert against_random(Samples(planted, samples.table, WIDE), "fc")["alpha"].max() < null.min()
+
+
+def test_a_null_without_draws_or_eigenvalues_is_refused():
+    with pytest.raises(ValueError, match="one draw at least, not 0"):
+        shuffled_exponents(drawn(WIDE, models=1, epochs=1), "fc", draws=0)
+    with pytest.raises(ValueError, match="needs 50 positive eigenvalues"):
+        shuffled_exponents(drawn(tetris_mlp(), models=1, epochs=1), "fc2", draws=1)
 
 
 def test_a_layer_that_is_too_small_for_a_power_law_says_so():

@@ -1,4 +1,4 @@
-"""Layer statistics against a plain numpy loop."""
+"""Layer statistics, in both readings, against a plain numpy loop."""
 
 import numpy as np
 import pytest
@@ -11,34 +11,78 @@ from toys import TOYS, network
 
 from hyperlib.weightspace.architectures import ARCHITECTURES
 from hyperlib.weightspace.layout import Layout
-from hyperlib.weightspace.statistics import layer_statistics, layer_statistics_names
+from hyperlib.weightspace.statistics import READINGS, layer_statistics, layer_statistics_names
+from hyperlib.weightspace.symmetry import permutation_index, random_permutations
+
+every_reading = pytest.mark.parametrize("reading", READINGS)
 
 
-def by_numpy(vector: torch.Tensor, layout: Layout) -> np.ndarray:
+def by_numpy(vector: torch.Tensor, layout: Layout, reading: str = "percentiles") -> np.ndarray:
     features = []
     for layer in layout.layers:
         for slot in (slot for slot in layout.slots if slot.layer == layer):
             values = vector[slot.start : slot.stop].double().numpy()
-            features += [np.mean(values), np.var(values), *np.percentile(values, [1, 25, 50, 75, 99])]
+            if reading == "quintiles":
+                features += np.quantile(values, [0, 0.2, 0.4, 0.6, 0.8, 1]).tolist()
+            else:
+                features += [np.mean(values), np.var(values), *np.percentile(values, [1, 25, 50, 75, 99])]
     return np.array(features)
 
 
+@every_reading
 @pytest.mark.parametrize("name", [*ARCHITECTURES, *TOYS])
-def test_statistics_equal_a_plain_loop(name, generator):
+def test_statistics_equal_a_plain_loop(name, reading, generator):
     layout = network(name).layout
     weights = torch.randn(4, layout.size, generator=generator)
+    expected = np.stack([by_numpy(row, layout, reading) for row in weights])
 
-    found = layer_statistics(weights, layout)
+    found = layer_statistics(weights, layout, reading=reading)
 
     assert found.dtype == torch.float32
-    assert_close(found.double().numpy(), np.stack([by_numpy(row, layout) for row in weights]), rtol=1e-6, atol=1e-6)
+    assert found.shape[1] == len(layer_statistics_names(layout, reading))
+    assert_close(found.double().numpy(), expected, rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize(
-    ("name", "features"), [("tetris_mlp", 14), ("small_cnn_1ch", 70), ("unterthiner_cnn_1ch_28", 56)]
+    ("name", "features", "borders"),
+    [("tetris_mlp", 14, 12), ("small_cnn_1ch", 70, 60), ("unterthiner_cnn_1ch_28", 56, 48)],
 )
-def test_number_of_features_is_the_thesis_s(name, features):
+def test_number_of_features_is_the_thesis_s_and_six_per_part_for_quintiles(name, features, borders):
     assert len(layer_statistics_names(network(name).layout)) == features
+    assert len(layer_statistics_names(network(name).layout, "quintiles")) == borders
+
+
+@every_reading
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_statistics_of_permuted_networks_are_the_same(name, reading, generator):
+    architecture = network(name)
+    weights = torch.randn(3, architecture.layout.size, generator=generator)
+    moved = weights.gather(-1, permutation_index(architecture, random_permutations(architecture, 3, generator)))
+
+    found, expected = (layer_statistics(one, architecture.layout, reading=reading) for one in (moved, weights))
+
+    assert not torch.equal(moved, weights)
+    assert_close(found, expected)
+
+
+def test_quintiles_are_in_order_from_the_smallest_weight_to_the_largest(generator):
+    layout = network("tetris_mlp").layout
+    weights = torch.randn(5, layout.size, generator=generator)
+
+    borders = layer_statistics(weights, layout, reading="quintiles").unflatten(1, (-1, 6))
+
+    assert (borders.diff(dim=-1) >= 0).all()
+    for part, slot in enumerate(layout.slots):
+        values = weights[:, slot.start : slot.stop]
+        assert_close(borders[:, part, [0, -1]], torch.stack([values.amin(1), values.amax(1)], 1))
+
+
+def test_an_unknown_reading_is_refused_with_what_there_is():
+    layout = network("tetris_mlp").layout
+    with pytest.raises(ValueError, match="no reading 'deciles'.*percentiles, quintiles"):
+        layer_statistics(torch.zeros(1, 100), layout, reading="deciles")
+    with pytest.raises(ValueError, match="no reading 'deciles'"):
+        layer_statistics_names(layout, "deciles")
 
 
 @given(size=st.integers(1, 40), seed=st.integers(0, 2**16), scale=st.sampled_from([1e-12, 1.0, 1e6]))
@@ -90,19 +134,6 @@ def test_leading_axes_and_chunks_do_not_matter(generator):
     assert torch.equal(layer_statistics(weights, layout, budget=1), whole)
     assert torch.equal(layer_statistics(weights[1, 2], layout), whole[1, 2])
     assert layer_statistics(weights[:0], layout).shape == (0, 5, 14)
-
-
-def test_order_of_hidden_units_does_not_matter(generator):
-    architecture = network("tetris_mlp")
-    weights = torch.randn(architecture.num_weights, generator=generator)
-    state = architecture.layout.unflatten(weights)
-    order = torch.tensor([3, 0, 4, 1, 2])
-    moved = architecture.layout.flatten(
-        {"fc1.weight": state["fc1.weight"][order], "fc2.weight": state["fc2.weight"][:, order]}
-    )
-
-    assert not torch.equal(moved, weights)
-    assert_close(layer_statistics(moved, architecture.layout), layer_statistics(weights, architecture.layout))
 
 
 def test_half_precision_weights_have_statistics():

@@ -19,6 +19,7 @@ from hyperlib.tasks.trajectories import (
     order_by_path,
     order_by_radius,
     path_distances,
+    reach,
     recovered_models,
     recovered_order,
     step_lengths,
@@ -77,6 +78,27 @@ def test_distances_within_and_between_are_over_all_pairs(generator):
         assert np.isclose(table.loc[name, "high"], np.percentile(values, 95))
 
 
+def test_how_far_runs_reach_is_told_by_plain_loops(generator):
+    weights = torch.randn(3, 4, 5, generator=generator, dtype=torch.float64)
+
+    table = reach(weights)
+
+    for model, row in table.set_index("model").iterrows():
+        own, others = weights[model], weights[[other for other in range(3) if other != model]].flatten(0, 1)
+        between = [float((a - b).norm()) for a in own for b in others]
+        inside = [float((own[a] - own[b]).norm()) for a in range(4) for b in range(a)]
+        assert np.isclose(row["length"], sum(float((own[e + 1] - own[e]).norm()) for e in range(3)))
+        assert np.allclose(row[["stray", "apart", "nearest"]], [np.mean(inside), np.mean(between), min(between)])
+    within, between = path_distances(weights)["mean"]
+    assert np.allclose(table[["stray", "apart"]].mean(), [within, between])
+
+
+def test_a_run_is_at_least_as_long_as_it_reaches_and_a_model_alone_has_no_others(generator):
+    (row,) = reach(torch.randn(1, 9, 5, generator=generator)).itertuples()
+
+    assert row.length >= row.stray and np.isnan([row.apart, row.nearest]).all()
+
+
 @pytest.mark.parametrize("method", LINKAGES)
 def test_the_tree_is_scipys_on_the_vectors_themselves(method, generator):
     weights = torch.randn(4, 5, 6, generator=generator, dtype=torch.float64)
@@ -128,6 +150,7 @@ def test_wrong_input_is_refused(generator):
     for action, message in (
         (lambda: step_lengths(weights[0]), r"Paths are \[models, epochs, params\]"),
         (lambda: curvature(weights[:, :2]), "with 3 epochs or more"),
+        (lambda: reach(weights[:, :1]), "with 2 epochs or more"),
         (lambda: recovered_order(weights * torch.nan), "leave out diverged models"),
         (lambda: checkpoint_tree(weights, "single"), "no linkage 'single' here; choose one of ward, average"),
         (lambda: checkpoint_tree(weights[:1, :1]), "two checkpoints at least"),

@@ -1,9 +1,10 @@
 """Figures that move: a Plotly figure for the page, and a still of the same for everywhere else.
 
-A reader moves a slider on the built site and, where Plotly's own extension is there, in JupyterLab and VS Code. In
-print, without JavaScript, in a notebook viewer and for a screen reader the still and its words stand in. Nothing is
-loaded from another address: the site brings the script along (`hyperlib.press.sphinxext`), and maps, for which it would
-fetch something, are refused. The look is that of `hyperlib.figures.style`, legible on a light and on a dark page.
+Name, alt text and caption stand in the cell's metadata, as for every other figure. In print, without JavaScript and in
+a notebook viewer the still stands. JupyterLab and VS Code, where Plotly's extension is there, draw its menus and
+sliders; the site makes ordinary buttons, lists and sliders of them (`movable.js`). Nothing is loaded from another
+address: the site brings the script along (`hyperlib.press.pages.figures`), and maps, for which it would fetch
+something, are refused. The look is that of `hyperlib.figures.style`, legible on a light and on a dark page.
 """
 
 from __future__ import annotations
@@ -11,23 +12,20 @@ from __future__ import annotations
 import base64
 import io
 import json
-import re
 from dataclasses import dataclass, field
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 import matplotlib.figure
 import matplotlib.pyplot as plt
 
-from hyperlib.figures.style import CYCLE, INK
+from hyperlib.figures.style import CYCLE, INK, RAMP
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 LIVE = "application/vnd.plotly.v1+json"  # what Plotly's own extensions of JupyterLab and VS Code draw
-WORDS = "hyperlib_movable"  # name, alt and caption in the metadata of a notebook's output
-HEIGHT = 440  # pixels; with buttons above and a slider below it fits on a phone
-NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+ALT = "A still of a figure that moves on the pages of the book."  # in a notebook, which knows no alt texts of cells
+HEIGHT = 440  # pixels
 MAPS = {  # they fetch tiles and outlines of countries from elsewhere
     *("choropleth", "scattergeo", "choroplethmap", "densitymap", "scattermap"),
     *("choroplethmapbox", "densitymapbox", "scattermapbox"),
@@ -37,7 +35,8 @@ _FAINT, _CLEAR = "rgba(118,118,118,0.25)", "rgba(0,0,0,0)"
 _AXIS = {"automargin": True, "gridcolor": _FAINT, "linecolor": INK, "zeroline": False, "title": {"standoff": 6}}
 _DEPTH = {"showbackground": False, "gridcolor": INK, "linecolor": INK, "zeroline": False}
 _BAR = {"outlinewidth": 0, "thickness": 14}
-_SCALED = {"colorscale": "Viridis", "colorbar": _BAR}
+_SCALE = [[step / (len(RAMP) - 1), colour] for step, colour in enumerate(RAMP)]
+_SCALED = {"colorscale": _SCALE, "colorbar": _BAR}
 STYLE = {  # a template: what the figure says itself goes first
     "data": {
         **{kind: [{"type": kind, **_SCALED}] for kind in ("heatmap", "contour", "surface", "histogram2d")},
@@ -48,12 +47,12 @@ STYLE = {  # a template: what the figure says itself goes first
         "plot_bgcolor": _CLEAR,
         "font": {"color": INK, "size": 12},
         "colorway": CYCLE,
-        "colorscale": {"sequential": "Viridis", "sequentialminus": "Viridis", "diverging": "RdBu"},
+        "colorscale": {"sequential": _SCALE, "sequentialminus": _SCALE},
         "coloraxis": {"colorbar": _BAR},
         "margin": {"l": 48, "r": 12, "t": 30, "b": 40},
         "xaxis": _AXIS,
         "yaxis": _AXIS,
-        "scene": {"xaxis": _DEPTH, "yaxis": _DEPTH, "zaxis": _DEPTH, "camera": {"eye": {"x": 1.6, "y": 1.6, "z": 1.2}}},
+        "scene": {"xaxis": _DEPTH, "yaxis": _DEPTH, "zaxis": _DEPTH, "camera": {"eye": {"x": 1.3, "y": 1.3, "z": 1}}},
         "hovermode": "closest",
         "dragmode": False,  # or a finger that scrolls the page would draw a box
         "legend": {"orientation": "h", "x": 0, "xanchor": "left", "y": 1, "yanchor": "bottom", "bgcolor": _CLEAR},
@@ -70,47 +69,38 @@ STYLE = {  # a template: what the figure says itself goes first
 CONFIG = {"responsive": True, "displaylogo": False, "displayModeBar": False, "scrollZoom": False}
 
 
-def movable(figure: Figure, still: matplotlib.figure.Figure, *, name: str, alt: str, caption: str) -> MovableFigure:
+def movable(live: Figure, still: matplotlib.figure.Figure) -> MovableFigure:
     """What a cell ends with to show a Plotly figure that moves, and a matplotlib figure of the same that doesn't.
 
-    `name` is what the text refers to it by (``{numref}`fig-landscape` ``), `alt` says in words what the still shows,
-    `caption` is a paragraph of MyST. `still` is drawn now and closed. One such figure per cell.
+    The live figure shows all that the still shows; its menus and sliders change what is stressed or coloured. Their
+    `name` is the label that a reader sees. What differs between screens stands in `layout.meta`, as `panels` writes
+    it: `{"wide": {"xaxis2.domain": [0.5, 1]}, "narrow": {"xaxis2.domain": [0, 1], "height": 800}}`.
+    `still` is drawn now, and closed. One such figure a cell.
 
-    Raises TypeError for other kinds of figures and ValueError for words that are missing, a name with other signs than
-    a-z, 0-9 and single hyphens, and a figure with a map.
+    Raises TypeError for other kinds of figures and ValueError for one with a map.
     """
     from plotly.basedatatypes import BaseFigure
 
-    if not isinstance(figure, BaseFigure):
-        raise TypeError(f"A figure that moves is a plotly Figure, and this is {type(figure).__name__}.")
+    if not isinstance(live, BaseFigure):
+        raise TypeError(f"A figure that moves is a plotly Figure, and this is {type(live).__name__}.")
     if not isinstance(still, matplotlib.figure.Figure):
         raise TypeError(f"The still is a matplotlib Figure (as of plt.subplots), and this is {type(still).__name__}.")
-    if not NAME.fullmatch(name):
-        raise ValueError(f"A figure's name is like fig-landscape: a-z, 0-9 and single hyphens; this is {name!r}.")
-    for what, words in {"alt": alt, "caption": caption}.items():
-        if not words.strip():
-            raise ValueError(f"{name} needs words for `{what}`: {_WANTED[what]}.")
-    return MovableFigure(figure, name, " ".join(alt.split()), caption.strip(), _drawn(still), _live(figure, name))
+    return MovableFigure(live, _drawn(still), _plain(live))
 
 
 @dataclass(frozen=True, eq=False)
 class MovableFigure:
-    """A figure in three forms: live, as an image, in words. `figure` is the Plotly figure as it was given."""
+    """A figure live and as an image. `figure` is the Plotly figure as it was given."""
 
     figure: Figure = field(repr=False)
-    name: str
-    alt: str
-    caption: str
     still: bytes = field(repr=False)
     live: dict[str, Any] = field(repr=False)
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, Any], dict[str, Any]]:
-        """All forms at once, from which a viewer takes the richest that it can show; and the words, as metadata."""
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        """All forms at once, from which a viewer takes the richest that it can show."""
         image = base64.b64encode(self.still).decode()
-        picture = f'<img alt="{escape(self.alt)}" style="max-width: 100%" src="data:image/png;base64,{image}">'
-        page = f'<figure id="{self.name}">{picture}<figcaption>{escape(self.caption)}</figcaption></figure>'
-        words = {WORDS: {"name": self.name, "alt": self.alt, "caption": self.caption}}
-        return {LIVE: self.live, "text/html": page, "image/png": image, "text/plain": self.alt}, words
+        page = f'<img alt="{ALT}" style="max-width: 100%" src="data:image/png;base64,{image}">'
+        return {LIVE: self.live, "text/html": page, "image/png": image, "text/plain": ALT}
 
 
 def live_html(live: dict[str, Any]) -> str:
@@ -120,7 +110,6 @@ def live_html(live: dict[str, Any]) -> str:
 
 
 _LESS_THAN = r"\u003c"  # so that no text in the figure can end the script element
-_WANTED = {"alt": "what one who doesn't see the figure should know", "caption": "what the figure shows"}
 
 
 def _drawn(still: matplotlib.figure.Figure) -> bytes:
@@ -131,14 +120,14 @@ def _drawn(still: matplotlib.figure.Figure) -> bytes:
     return file.getvalue()
 
 
-def _live(figure: Figure, name: str) -> dict[str, Any]:
+def _plain(figure: Figure) -> dict[str, Any]:
     """The figure as plain data, as wide as the page, in the book's style."""
     from plotly.io import to_json
 
     live = json.loads(to_json(figure, remove_uids=True, engine="json"))  # uids differ from run to run
     fetching = sorted({trace.get("type", "") for trace in live["data"]} & MAPS)
     if fetching:
-        raise ValueError(f"{name} has a map ({', '.join(fetching)}), for which a page would need the network.")
+        raise ValueError(f"The figure has a map ({', '.join(fetching)}), for which a page would need the network.")
     layout = {"height": HEIGHT, **live["layout"], "template": STYLE, "autosize": True}
     layout.pop("width", None)
     return {**live, "layout": layout, "config": CONFIG}

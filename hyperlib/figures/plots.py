@@ -1,7 +1,12 @@
-"""The book's plots: each takes a table and an axis, and computes nothing."""
+"""The book's plots: each takes a table and an axis, and computes nothing.
+
+Lines, points and the edges of bars are opaque, so that they keep the contrast of their colour; bands may be faint.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import cycle
 from typing import TYPE_CHECKING
 
 import matplotlib as mpl
@@ -12,7 +17,8 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from hyperlib.figures.style import COLOURS, CYCLE, INK, ZOO, model_colours
+from hyperlib.figures.pictures import raised_lines
+from hyperlib.figures.style import CYCLE, HUES, INK, RAMP_MAP, ZOO, method_colours, model_colours
 
 if TYPE_CHECKING:
     from hyperlib.weightspace.spectral_laws import MarchenkoPastur
@@ -43,7 +49,7 @@ def map_points(points: np.ndarray, values: np.ndarray, ax: Axes, title: str, lab
     At most `POINTS` of them, drawn in a random order (always the same), so that none hides the others of its place.
     """
     rows = np.random.default_rng(0).permutation(len(points))[:POINTS]
-    drawn = ax.scatter(*points[rows].T, c=values[rows], s=4, linewidths=0, alpha=0.8)
+    drawn = ax.scatter(*points[rows].T, c=values[rows], cmap=RAMP_MAP, s=4, linewidths=0)
     bar = ax.figure.colorbar(drawn, ax=ax, shrink=0.85, label=label)
     bar.outline.set_visible(False)
     ax.set_title(title, fontsize=10)
@@ -54,23 +60,22 @@ def map_points(points: np.ndarray, values: np.ndarray, ax: Axes, title: str, lab
 def intervals(table: pd.DataFrame, ax: Axes, by: str, label: str, left: float = -0.3) -> None:
     """Values with their intervals as horizontal bars: one row per entry of `label`, one colour per entry of `by`.
 
-    `table` has the columns `value`, `low` and `high`; the axis goes from `left` to 1. An arrow marks a bar or an
-    interval that goes on beyond the axis's left end.
+    `table` has the columns `value`, `low` and `high`; the axis goes from `left` to 1. Bars are outlines with a faint
+    inside, on which the interval can be seen. An arrow marks a bar or an interval that goes on beyond the left end.
     """
     rows = list(dict.fromkeys(table[label]))
-    groups = list(dict.fromkeys(table[by]))
+    groups, colours = list(dict.fromkeys(table[by])), method_colours(table[by])
     for number, group in enumerate(groups):
         part = table[table[by] == group]
         offset = (number - (len(groups) - 1) / 2) * 0.8 / len(groups)
         places = np.array([rows.index(name) for name in part[label]]) + offset
-        colour = COLOURS.get(group, CYCLE[number % len(CYCLE)])
-        ax.barh(
-            places, part["value"].clip(lower=left), height=0.75 / len(groups), color=colour, alpha=0.75, label=group
-        )
-        ax.hlines(places, part["low"].clip(lower=left), part["high"].clip(lower=left), color=INK, linewidth=1)
+        colour, values = colours[group], part["value"].clip(lower=left)
+        look = {"facecolor": (colour, 0.25), "edgecolor": colour, "linewidth": 1.2}
+        ax.barh(places, values, height=0.66 / len(groups), label=group, **look)
+        ax.hlines(places, part["low"].clip(lower=left), part["high"].clip(lower=left), color=colour, linewidth=2)
         cut = (part[["value", "low"]].min(axis=1) < left).to_numpy()
         if cut.any():
-            arrows = {"marker": "<", "color": INK, "s": 14, "clip_on": False, "zorder": 3}
+            arrows = {"marker": "<", "color": colour, "s": 14, "clip_on": False, "zorder": 3}
             ax.scatter(np.full(cut.sum(), left), places[cut], **arrows).set_in_layout(False)
     ax.set_yticks(range(len(rows)), rows)
     ax.set_ylim(len(rows) - 0.5, -0.5)  # first row on top, also where axes are shared
@@ -80,10 +85,16 @@ def intervals(table: pd.DataFrame, ax: Axes, by: str, label: str, left: float = 
 
 
 def lines_over_epochs(table: pd.DataFrame, column: str, ax: Axes, by: str) -> None:
-    """Mean over models per epoch, one line per entry of `by`, with bands of one standard deviation."""
-    for number, (name, part) in enumerate(table.groupby(by, sort=False)):
+    """Mean over models per epoch, one line per entry of `by`, with bands of one standard deviation.
+
+    A line called `mean` is grey and dashed. Raises ValueError for more than six others: a figure has six hues.
+    """
+    names = [name for name in dict.fromkeys(table[by]) if name != "mean"]
+    if len(names) > len(HUES):
+        raise ValueError(f"A figure has six hues, and here are {len(names)} lines: show fewer, or use raised_lines.")
+    for name, part in table.groupby(by, sort=False):
         moments = part.groupby("epoch")[column].agg(["mean", "std"])
-        style = {"color": INK, "linestyle": "--"} if name == "mean" else {"color": CYCLE[number % len(CYCLE)]}
+        style = {"color": INK, "linestyle": "--"} if name == "mean" else {"color": HUES[names.index(name)]}
         ax.plot(moments.index, moments["mean"], label=name, linewidth=1.5, **style)
         low, high = moments["mean"] - moments["std"], moments["mean"] + moments["std"]
         ax.fill_between(moments.index, low, high, color=style["color"], alpha=0.15, linewidth=0)
@@ -91,13 +102,17 @@ def lines_over_epochs(table: pd.DataFrame, column: str, ax: Axes, by: str) -> No
 
 
 def tree(linkage: np.ndarray, models: np.ndarray, ax: Axes) -> None:
-    """Dendrogram of checkpoints (rows of scipy's `linkage`); a branch has the colour of its model, if it is of one."""
-    from scipy.cluster.hierarchy import dendrogram
+    """Dendrogram of checkpoints (rows of scipy's `linkage`); a branch of one model has a hue, others are grey.
 
-    colours = {model: mpl.colors.to_hex(colour) for model, colour in model_colours(models).items()}
-    branch = [colours[model] for model in models.tolist()]
+    The six hues are given in turn, in the order of the leaves, so that models side by side differ.
+    """
+    from scipy.cluster.hierarchy import dendrogram, leaves_list
+
+    owners = list(dict.fromkeys(models[leaves_list(linkage)].tolist()))
+    owner = models.tolist()
     for left, right in linkage[:, :2].astype(int):
-        branch.append(branch[left] if branch[left] == branch[right] else INK)
+        owner.append(owner[left] if owner[left] == owner[right] else None)
+    branch = [INK if one is None else HUES[owners.index(one) % len(HUES)] for one in owner]
     dendrogram(linkage, ax=ax, no_labels=True, link_color_func=branch.__getitem__)
     ax.set_xticks([])
     ax.grid(axis="x", visible=False)
@@ -106,15 +121,16 @@ def tree(linkage: np.ndarray, models: np.ndarray, ax: Axes) -> None:
 def trajectories(points: np.ndarray, models: np.ndarray, values: np.ndarray | None, ax: Axes, title: str) -> None:
     """Lines through the checkpoints of each model, in order, on a three-dimensional axis.
 
-    One colour per model, or, with `values` (a property of every checkpoint), grey lines with coloured points.
+    One colour per model (of more than six all but three are grey), or, with `values` (a property of every
+    checkpoint), grey lines with coloured points.
     """
     colours = model_colours(models)
     for model, colour in colours.items():
         own = points[models == model]
-        style = {"color": INK, "alpha": 0.3} if values is not None else {"color": colour}
-        ax.plot(*own.T, linewidth=1.2, **style)
+        grey = values is not None or colour == mpl.colors.to_rgb(INK)
+        ax.plot(*own.T, linewidth=0.8 if grey else 1.8, color=INK if grey else colour)
     if values is not None:
-        drawn = ax.scatter(*points.T, c=values, s=10, linewidths=0, depthshade=False)
+        drawn = ax.scatter(*points.T, c=values, cmap=RAMP_MAP, s=10, linewidths=0, depthshade=False)
         ax.figure.colorbar(drawn, ax=ax, shrink=0.6, pad=0.02, label="epoch").outline.set_visible(False)
     ax.set_title(title, fontsize=10)
     for axis in (ax.xaxis, ax.yaxis, ax.zaxis):
@@ -130,12 +146,20 @@ def spectrum_against(values: np.ndarray, law: MarchenkoPastur, ax: Axes, title: 
     """
     shown = values[values > 1e-3 * law.high]
     bins = np.geomspace(shown.min(), shown.max() * 1.001, 41)
-    ax.hist(shown, bins, density=True, color=ZOO, alpha=0.5, label="eigenvalues")
+    outlined_histogram(shown, bins, ax, "eigenvalues", ZOO, density=True)
     places = np.geomspace(max(law.low, shown.min()), law.high, 400)[1:-1]
     ax.plot(places, law.density(places), color=INK, linewidth=1.5, label="independent weights")
     ax.axvline(law.high, color=INK, linewidth=0.8, linestyle=":")
     ax.set(xscale="log", yscale="log")
     ax.set_title(title, fontsize=9)
+
+
+def outlined_histogram(
+    values: np.ndarray, bins: np.ndarray | int, ax: Axes, label: str, colour: str, *, density: bool = False
+) -> None:
+    """A histogram as an outline with a faint inside, so that several can lie over each other and all be seen."""
+    look = {"histtype": "stepfilled", "facecolor": (colour, 0.25), "edgecolor": colour, "linewidth": 1.2}
+    ax.hist(values, bins, density=density, label=label, **look)
 
 
 def bands(table: pd.DataFrame, x: str, column: str, ax: Axes, label: str, colour: str) -> None:
@@ -187,15 +211,42 @@ def panels_of_lines(lines: pd.DataFrame, settings: list[str]) -> Figure:
     return figure
 
 
-def learning_curves(histories: dict[str, pd.DataFrame], axes: list[Axes]) -> None:
+def learning_curves(
+    histories: dict[str, pd.DataFrame], axes: Sequence[Axes], raised: Sequence[str] | None = None
+) -> None:
     """Loss over steps on logarithmic axes, contrast on the first axis and reconstruction on the second.
 
-    One colour per entry; training (thin, means between two rows) and validation (thick) where there is one.
+    Up to six entries have a colour each: training (thin, means between two rows) and validation (thick). More are grey,
+    and only validation is drawn; three are `raised` in colour with their names at the ends, the first three unless said
+    otherwise.
     """
     for ax, part in zip(axes, ("contrast", "reconstruction"), strict=True):
-        colours = sns.husl_palette(len(histories), s=0.9, l=0.55)
-        for (name, history), colour in zip(histories.items(), colours, strict=True):
-            ax.plot(history["step"], history[part], color=colour, linewidth=0.7, alpha=0.7)
-            ax.plot(history["step"], history[f"val_{part}"], color=colour, linewidth=1.6, label=name)
         ax.set(xlabel="step", xscale="log", yscale="log")
         ax.set_title(part, fontsize=10)
+        if raised is None and len(histories) <= len(HUES):
+            for (name, history), colour in zip(histories.items(), HUES, strict=False):
+                ax.plot(history["step"], history[part], color=colour, linewidth=0.8)
+                ax.plot(history["step"], history[f"val_{part}"], color=colour, linewidth=2, label=name)
+            continue
+        lines = {name: history.set_index("step")[f"val_{part}"] for name, history in histories.items()}
+        raised_lines(lines, list(histories)[:3] if raised is None else raised, ax)
+
+
+def growth(table: pd.DataFrame) -> Figure:
+    """Seconds of a job against how many times larger one quantity is than at first, a line per quantity.
+
+    `table` has the columns `grows` (the name of the column that grows) and `seconds`; both axes are logarithmic.
+    """
+    figure, ax = plt.subplots(figsize=(6, 3.4))
+    for marker, (what, part) in zip(cycle("os^D"), table.groupby("grows", sort=False), strict=False):
+        ax.plot(part[what] / part[what].iloc[0], part["seconds"], marker=marker, label=what)
+    base = table["seconds"].iloc[0]
+    widest = max(part[what].max() / part[what].min() for what, part in table.groupby("grows"))
+    ax.plot([1, widest], [base, widest * base], "--", color=INK, label="in proportion")
+    ax.set_xscale("log", base=2)
+    ax.set_yscale("log", base=2)
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_formatter("{x:g}")
+    ax.set(xlabel="times the base setting", ylabel="seconds of the job")
+    ax.legend()
+    return figure

@@ -1,16 +1,133 @@
-"""How a page shows a table."""
+"""How a page shows a table: a few rows that can be read, the whole of it folded, and where it lies as CSV.
+
+Name and caption of a table stand in its cell's metadata, as those of figures do: `table={"name": "tab-orbits",
+"caption": "..."}`. The site numbers it and makes the name of its CSV a link (`hyperlib.press.pages.tables`); a notebook
+viewer shows the same without them.
+"""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
+from html import escape
+from typing import Any
 
+import numpy as np
 import pandas as pd
 from pandas.io.formats.style import Styler
 
+from hyperlib.files.paths import CSV
 
-def show_table(table: pd.DataFrame, precision: int = 3) -> Styler:
-    """A table as a page shows it: without row numbers, so many decimals, a dash where there is no value."""
-    name = hashlib.sha256(table.to_csv().encode()).hexdigest()[:8]  # pandas would draw another one at every run
-    prose = [column for column in table if table[column].astype(str).str.len().max() > 40]
-    shown = table.style.hide(axis="index").set_uuid(name).format(precision=precision, na_rep="–")
-    return shown.set_properties(subset=prose, **{"min-width": "16rem"})  # else a phone makes it one word wide
+ABOUT = "hyperlib_table"  # in the metadata of a notebook's output: which CSV holds the table
+VISIBLE = 8  # rows that a page shows unasked
+PROSE = 30  # characters; cells of a column with longer ones may break into lines
+
+
+def show_table(
+    table: pd.DataFrame,
+    precision: int = 3,
+    *,
+    digits: int | None = None,
+    rows: int | Sequence = VISIBLE,
+    of: pd.DataFrame | None = None,
+) -> ShownTable:
+    """What a cell ends with to show a table: no row numbers, numbers to the right, a dash where there is no value.
+
+    precision: decimals of what is no whole number; a value that would round to nothing is shown as a power of ten.
+    digits: significant digits instead, for columns whose numbers differ by orders of magnitude.
+    rows: how many rows from the top are visible, or the labels (of the table's index) of those that decide; the whole
+    table is folded below them. of: the table that `Study.publish` returned, where this one was made from it by more
+    than picking rows and columns; its CSV is named below. Underscores in column names are shown as spaces.
+
+    Raises TypeError for what is no table and ValueError for labels that are no rows.
+    """
+    if not isinstance(table, pd.DataFrame):
+        raise TypeError(f"A page shows a DataFrame as a table, and this is {type(table).__name__}.")
+    if isinstance(rows, int):
+        few = table.iloc[: max(rows, 1)]
+    elif missing := [row for row in rows if row not in table.index]:
+        raise ValueError(f"The table has no row {missing[0]!r} to be shown; its rows are {list(table.index[:8])} ...")
+    else:
+        few = table.loc[list(rows)]
+    return ShownTable(table, few, (precision, digits), (table if of is None else of).attrs.get(CSV))
+
+
+class ShownTable:
+    """A table on a page: `table` whole, `few` of its rows visible, `csv` the file that holds it, if one does."""
+
+    def __init__(
+        self, table: pd.DataFrame, few: pd.DataFrame, rounding: tuple[int, int | None], csv: str | None
+    ) -> None:
+        self.table, self.few, self.rounding, self.csv = table, few, rounding, csv
+
+    def __repr__(self) -> str:
+        return self.few.to_string(index=False)
+
+    def to_html(self) -> str:
+        """The visible rows, then the whole table in a fold if it has more, and the name of its CSV."""
+        parts = [_html(self.few, *self.rounding)]
+        if len(self.few) < len(self.table):
+            whole = _html(self.table, *self.rounding)
+            parts.append(f"<details><summary>All {len(self.table)} rows</summary>{whole}</details>")
+        if self.csv:
+            parts.append(f'<span class="csv">{escape(self.csv)}</span>')
+        return "\n".join(parts)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, Any], dict[str, Any]]:
+        return {"text/html": self.to_html(), "text/plain": repr(self)}, {ABOUT: {"csv": self.csv}}
+
+
+def _html(table: pd.DataFrame, precision: int, digits: int | None) -> str:
+    """A table of words: pandas draws it, from what `_words` made of every cell."""
+    whole = [_is_whole(table[column]) for column in table]
+    words = pd.DataFrame(
+        {
+            place: [_words(value, 0 if whole[place] else precision, digits) for value in table.iloc[:, place]]
+            for place in range(table.shape[1])
+        },
+        columns=range(table.shape[1]),
+    )
+    numbers = [place for place in words if all(_is_number(value) for value in table.iloc[:, place])]
+    prose = [place for place in words if words[place].str.len().max() > PROSE]
+    looks = {place: [{"selector": "", "props": "text-align: right"}] for place in numbers}
+    looks |= {place: [{"selector": "", "props": "white-space: normal; min-width: 9rem"}] for place in prose}
+    names = [str(column).replace("_", " ") for column in table]
+    # pandas would draw another id at every run
+    name = hashlib.sha256(f"{names}{words.to_csv()}".encode()).hexdigest()[:8]
+    shown = Styler(words, uuid=name, cell_ids=False).hide(axis="index").format(escape="html")
+    shown = shown.format_index(lambda place: escape(names[place]), axis=1)
+    return shown.set_table_styles(looks, axis=0).to_html()
+
+
+def _words(value: Any, precision: int, digits: int | None) -> str:
+    """One cell: a number with so many decimals or digits and no sign before nothing, a dash for a missing value."""
+    if not isinstance(value, str) and pd.api.types.is_scalar(value) and pd.isna(value):
+        return "–"
+    if isinstance(value, bool | np.bool_):
+        return "yes" if value else "no"
+    if isinstance(value, int | np.integer):
+        return f"{value:,}"
+    if not isinstance(value, float | np.floating):
+        return str(value)
+    if digits is not None and np.isfinite(value):
+        return np.format_float_positional(float(value) + 0.0, digits, unique=False, fractional=False, trim="-")
+    text = f"{value:,.{precision}f}"
+    return text if float(text.replace(",", "")) else ("0" if precision == 0 else _small(value, precision))
+
+
+def _small(value: float, precision: int) -> str:
+    """A number that so many decimals cannot show."""
+    return f"{value:.0e}" if value else f"{0:.{precision}f}"
+
+
+def _is_number(value: Any) -> bool:
+    missing = not isinstance(value, str) and pd.api.types.is_scalar(value) and pd.isna(value)
+    return missing or (isinstance(value, int | float | np.number) and not isinstance(value, bool | np.bool_))
+
+
+def _is_whole(column: pd.Series | pd.DataFrame) -> bool:
+    """Whether a column of floats holds whole numbers that say how many, and no fractions that happen to be 0 or 1."""
+    if not isinstance(column, pd.Series) or not pd.api.types.is_float_dtype(column):
+        return False
+    known = column.dropna()
+    return bool(len(known)) and bool((known % 1 == 0).all()) and float(known.abs().max()) > 1

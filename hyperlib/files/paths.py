@@ -13,6 +13,7 @@ import os
 from pathlib import Path
 
 VARIABLES = ("HYPERLIB_DATA", "HYPERLIB_STORE", "HYPERLIB_RESULTS")
+CSV = "csv"  # in a table's attributes: which file of results holds it, as "laptop/ws-entropy.csv"
 
 
 def folder_named(variable: str, default: Path | str) -> Path:

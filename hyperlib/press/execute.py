@@ -213,6 +213,7 @@ def _keep(run: Execution, output: Path, record: Path, ingredients: Ingredients) 
         seconds=round(run.seconds or 0.0, 1),
         date=datetime.now(UTC).isoformat(timespec="seconds"),
         seeds=notes.seeds,
+        models=notes.models,
         results=_files({file: text_checksum(file) for file in notes.results}, results),
         sources=_files(notes.sources, root),
     )

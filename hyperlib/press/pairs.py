@@ -2,7 +2,8 @@
 
 Edit the `.py`; `make sync` (or `python -m hyperlib.press.pairs`) writes the notebook that Jupyter, Colab and
 Binder open, and `--check` only compares. The notebook is a function of its source, cell ids included, so a
-change of one cell is a change of one cell in the commit. Time stamps play no part: they can undo an edit.
+change of one cell is a change of one cell in the commit. Time stamps play no part: they can undo an edit. One cell of
+the source is written, too: the one for Colab, which has the address of the repository.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from hyperlib.files import paths
 from hyperlib.files.console import speak_plainly
 from hyperlib.files.writing import write_whole
 from hyperlib.press import kernel
+from hyperlib.press.colab import address_of, with_address
 
 METADATA = {**kernel.METADATA, "language_info": {"name": "python"}, "jupytext": {"formats": "ipynb,py:percent"}}
 
@@ -34,9 +36,13 @@ def paired_text(source: Path) -> str:
 
 
 def outdated(folder: Path) -> list[Path]:
-    """Sources whose notebook is missing or differs, and notebooks without a source."""
+    """Sources whose notebook is missing or differs or that have another address, and notebooks without a source."""
     sources = sorted(folder.glob("*.py"))
-    differ = [source for source in sources if _text(source.with_suffix(".ipynb")) != paired_text(source)]
+    differ = [
+        source
+        for source in sources
+        if _text(source.with_suffix(".ipynb")) != paired_text(source) or _text(source) != _addressed(source)
+    ]
     lone = [file for file in sorted(folder.glob("*.ipynb")) if file.with_suffix(".py") not in sources]
     return differ + lone
 
@@ -45,8 +51,16 @@ def synchronise(folder: Path) -> list[Path]:
     """Write the notebooks that differ from their sources; which ones. Notebooks without a source stay."""
     written = [file for file in outdated(folder) if file.suffix == ".py"]
     for source in written:
+        if (text := _addressed(source)) != _text(source):
+            write_whole(source, text)
         write_whole(source.with_suffix(".ipynb"), paired_text(source))
     return written
+
+
+def _addressed(source: Path) -> str:
+    """A source with the address that the configuration of its clone has, if there is one."""
+    text, root = source.read_text(encoding="utf-8"), source.parents[1]
+    return with_address(text, address_of(root)) if (root / "_config.yml").is_file() else text
 
 
 def _name_cells(notebook: NotebookNode) -> None:

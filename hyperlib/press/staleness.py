@@ -39,7 +39,7 @@ class File:
 
 @dataclass(frozen=True)
 class Facts:
-    """What is written down of a whole execution: `date` in UTC, the hash of its notebook, seeds in words."""
+    """What is written down of a whole execution: `date` in UTC, hash of its notebook, seeds in words, sizes of zoos."""
 
     chapter: str
     profile: str
@@ -48,6 +48,7 @@ class Facts:
     seconds: float
     date: str
     seeds: dict[str, str]
+    models: dict[str, int]
     results: list[File]
     sources: list[File]
 

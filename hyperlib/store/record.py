@@ -21,11 +21,12 @@ VARIABLE = "HYPERLIB_RUN_RECORD"
 
 @dataclass(frozen=True)
 class Record:
-    """The notes of one execution: files written, files read and their checksums then, and seeds of things, in words."""
+    """The notes of one execution: files written, files read and their checksums then, seeds in words, sizes of zoos."""
 
     results: list[Path]
     sources: dict[Path, str | None]
     seeds: dict[str, str]
+    models: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class _Note:
     result: str | None = None
     source: tuple[str, str | None] | None = None
     seeds: tuple[str, str] | None = None
+    models: tuple[str, int] | None = None
     progress: tuple[str, int, int] | None = None
 
 
@@ -52,6 +54,11 @@ def record_source(file: Path) -> None:
 def record_seeds(what: str, seeds: str) -> None:
     """Note which seeds the running chapter used for one thing, such as ("tetris-seed", "1 to 100")."""
     _note({"seeds": [what, seeds]})
+
+
+def record_models(zoo: str, models: int) -> None:
+    """Note that the running chapter looks at so many models of a zoo."""
+    _note({"models": [zoo, models]})
 
 
 def record_progress(what: str, done: int, total: int) -> None:
@@ -87,7 +94,8 @@ def read_record(file: Path) -> Record:
         seeds[what] = f"{seeds[what]}, {said}" if what in seeds else said
     results = list(dict.fromkeys(Path(note.result) for note in notes if note.result))
     sources = {Path(path): checksum for path, checksum in reversed([note.source for note in notes if note.source])}
-    return Record(results, sources, seeds)
+    models = dict(note.models for note in notes if note.models)
+    return Record(results, sources, seeds, models)
 
 
 def _note(fact: dict[str, object]) -> None:

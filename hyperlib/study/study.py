@@ -21,7 +21,7 @@ import torch
 from hyperlib.figures.style import use_house_style
 from hyperlib.files import paths
 from hyperlib.files.writing import write_whole
-from hyperlib.store.record import heard, record_progress, record_result, record_seeds, record_source
+from hyperlib.store.record import heard, record_models, record_progress, record_result, record_seeds, record_source
 from hyperlib.store.store import Store
 from hyperlib.study.parameters import check_parameters
 from hyperlib.thesis import published
@@ -81,6 +81,7 @@ class Study:
                 raise ValueError(f"models is a whole number from 1 on, or None for all of {name}, not {models!r}.")
             recipe = replace(recipe, models=min(int(models), len(recipe.design)))
         record_seeds(recipe.name, recipe.seeds)
+        record_models(recipe.name, len(recipe.design))
         images = recipe.images.load()
         ingredients = recipe.ingredients | {"images": images.checksum}
         engine = resolve_engine(self.engine, recipe.architecture, self.device)
@@ -121,6 +122,7 @@ class Study:
         with _writable(folder):
             write_whole(file, text)
         record_result(file)
+        table.attrs[paths.CSV] = f"{self.profile}/{file.name}"
         return table
 
     def committed(self, artefact_id: str, part: str | None = None, *, profile: str) -> pd.DataFrame:
@@ -136,7 +138,9 @@ class Study:
                 f"There is no {file.name} in book/results/{profile}; run the page with profile {profile} and then "
                 f"`make results PROFILE={profile}`."
             )
-        return pd.read_csv(file)
+        table = pd.read_csv(file)
+        table.attrs[paths.CSV] = f"{profile}/{file.name}"
+        return table
 
     def beside_thesis(self, artefact_id: str, ours: pd.DataFrame, on: list[str], value: str = "value") -> pd.DataFrame:
         """Our numbers beside the published ones of the same artefact, joined by the columns `on`.

@@ -12,7 +12,10 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import torch
+from jaxtyping import Float
 
+from hyperlib.weightspace.layout import Slot
 from hyperlib.weightspace.spectra import Spectrum, matrix_slots, spectra, spectrum
 from hyperlib.weightspace.spectral_laws import MarchenkoPastur, power_law
 from hyperlib.zoos.zoo import Samples
@@ -76,6 +79,13 @@ def change_over_training(table: pd.DataFrame, column: str) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def changes_of_models(table: pd.DataFrame, column: str, layer: str = MEAN) -> pd.Series:
+    """By how much a column of `entropy_over_training` changes from first to last epoch, by model that has both."""
+    ends = table["epoch"].isin([table["epoch"].min(), table["epoch"].max()]) & (table["layer"] == layer)
+    wide = table[ends].pivot(index="model", columns="epoch", values=column).sort_index(axis=1)
+    return (wide.iloc[:, -1] - wide.iloc[:, 0]).dropna()
+
+
 def eigenvalues_of(samples: Samples, layer: str) -> pd.DataFrame:
     """Every eigenvalue of X = WᵀW / N of one layer, one row each: `model`, `epoch`, `eigenvalue`, descending.
 
@@ -111,6 +121,26 @@ def against_random(samples: Samples, layer: str) -> pd.DataFrame:
     return pd.concat([samples.table[["model", "epoch"]].reset_index(drop=True), pd.DataFrame(rows)], axis=1)
 
 
+def shuffled_exponents(samples: Samples, layer: str, draws: int = 25, seed: int = 0) -> Float[np.ndarray, " exponents"]:
+    """Exponents of `power_law` where there is no structure: this layer's matrices with all their entries shuffled.
+
+    A fit always gives an exponent; this is the null that says which ones mean something. The entries stay, heavy or
+    not, and their order goes (our choice of null). `draws` shuffles of every sample's matrix.
+
+    Raises ValueError for a layer without a matrix, for one too small for a power law, and for no draws.
+    """
+    if draws < 1:
+        raise ValueError(f"A null needs one draw at least, not {draws}.")
+    slot, generator = _slot(samples, layer), torch.Generator().manual_seed(seed)
+    exponents = []
+    for _ in range(draws):
+        shuffled = samples.weights.clone()
+        for row in shuffled[:, slot.start : slot.stop]:
+            row.copy_(row[torch.randperm(slot.size, generator=generator)])
+        exponents += [power_law(values).alpha for values in spectrum(shuffled, slot).eigenvalues.numpy()]
+    return np.array(exponents)
+
+
 def _tail(values: np.ndarray) -> dict[str, float | str]:
     try:
         law = power_law(values)
@@ -120,8 +150,12 @@ def _tail(values: np.ndarray) -> dict[str, float | str]:
 
 
 def _of_layer(samples: Samples, layer: str) -> Spectrum:
+    return spectrum(samples.weights, _slot(samples, layer))
+
+
+def _slot(samples: Samples, layer: str) -> Slot:
     slots = {slot.name.removesuffix(".weight"): slot for slot in matrix_slots(samples.architecture.layout)}
     if layer not in slots:
         name = samples.architecture.name
         raise ValueError(f"{name} has no weight matrix in a layer {layer!r}; choose one of {', '.join(slots)}.")
-    return spectrum(samples.weights, slots[layer])
+    return slots[layer]

@@ -74,6 +74,25 @@ def path_distances(weights: Float[Tensor, "models epochs params"]) -> pd.DataFra
     return pd.DataFrame(rows, columns=["distances", "pairs", "mean", "median", "low", "high"])
 
 
+def reach(weights: Float[Tensor, "models epochs params"]) -> pd.DataFrame:
+    """How long each model's path is and how far off the others are, one row per model.
+
+    `length` is the sum of its steps, `stray` the mean distance of two of its checkpoints, `apart` the mean distance of
+    its checkpoints to those of all other models, `nearest` the smallest such distance. NaN for a model alone.
+    """
+    _check(weights, epochs=2)
+    models, epochs = weights.shape[:2]
+    # [own model, other model, own checkpoints, other checkpoints]
+    distances = l2(weights.flatten(0, 1)).numpy().reshape(models, epochs, models, epochs).swapaxes(1, 2)
+    lengths, (first, second) = step_lengths(weights).sum(1).tolist(), np.triu_indices(epochs, k=1)
+    rows = []
+    for model in range(models):
+        others = np.delete(distances[model], model, axis=0)
+        apart = (others.mean(), others.min()) if len(others) else (np.nan, np.nan)
+        rows.append((model, lengths[model], distances[model, model][first, second].mean(), *apart))
+    return pd.DataFrame(rows, columns=["model", "length", "stray", "apart", "nearest"])
+
+
 def checkpoint_tree(weights: Float[Tensor, "models epochs params"], method: str = "ward") -> np.ndarray:
     """Hierarchical clustering of all checkpoints by Euclidean distance, as scipy's linkage matrix.
 

@@ -23,25 +23,30 @@ def beside(ours: pd.DataFrame, published: pd.DataFrame, on: list[str], value: st
     one, and what the published table says of its source. Our rows come first, in their order. A table without
     a `unit` column is taken to be in plain numbers, the companion's own unit.
 
-    Raises ValueError for missing columns, keys missing or given twice, and matched rows in different units.
+    Raises ValueError for missing columns, missing keys, a key of ours that either table has twice, and matched rows in
+    different units.
     """
     left, right = _keyed(ours, on, value, "our"), _keyed(published, on, value, "published")
     _check_keys_can_meet(left.index, right.index)
-    order = left.index.append(right.index[~right.index.isin(left.index)])
-    left, right = left.reindex(order), right.reindex(order)
+    matched = right.index.isin(left.index)
+    asked, rest = right[matched], right[~matched]
+    _check_once(left.index, "our")
+    _check_once(asked.index, "published")
+    right = pd.concat([asked.reindex(left.index), rest])
+    left = left.reindex(right.index)
     _check_same_unit(left, right, value)
     columns = {"ours": left[value], "published": right[value], "difference": left[value] - right[value]}
     for side, table in (("ours", left), ("published", right)):
         if "std" in table and value != "std":
             columns[f"{side}_std"] = table["std"]
     columns |= {name: right[name] for name in _SAID_OF_A_RECORD if name in right}
-    return pd.DataFrame(columns, index=order).reset_index()
+    return pd.DataFrame(columns).reset_index()
 
 
 def as_fractions(table: pd.DataFrame) -> pd.DataFrame:
     """A copy of a published table with percentages as fractions, the companion's own unit.
 
-    A `metric` loses its percent mark ("R2 x100: epoch" becomes "R2: epoch"); other rows stay as they are.
+    A `metric` loses its percent mark ("R2 x100: epoch" becomes "R2: epoch"); rows in other units stay as they are.
     """
     table = table.copy()
     percent = table["unit"] == "percent"
@@ -49,11 +54,11 @@ def as_fractions(table: pd.DataFrame) -> pd.DataFrame:
     table.loc[percent, measured] = table.loc[percent, measured] / 100
     if "metric" in table:
         table["metric"] = [_PERCENT_MARK.sub("", metric) for metric in table["metric"]]
-    return table.assign(unit="1")
+    return table.assign(unit=table["unit"].mask(percent, "1"))
 
 
 def unit_of(metric: str) -> str:
-    """The unit that a published metric names: "percent", or "1" for a plain number."""
+    """The unit that a published metric names, where its record has none: "percent", or "1" for a plain number."""
     return "percent" if _PERCENT_MARK.search(metric) else "1"
 
 
@@ -64,11 +69,13 @@ def _keyed(table: pd.DataFrame, on: list[str], value: str, whose: str) -> pd.Dat
         raise ValueError(f"The {whose} table has {lack}; it has {', '.join(map(str, table.columns))}.")
     if table[on].isna().any(axis=None):
         raise ValueError(f"The {whose} table has rows without {' or '.join(on)}; fill or drop them first.")
-    keys = pd.MultiIndex.from_arrays([table[name].astype(object) for name in on], names=on)
+    return table.set_axis(pd.MultiIndex.from_arrays([table[name].astype(object) for name in on], names=on))
+
+
+def _check_once(keys: pd.MultiIndex, whose: str) -> None:
     if keys.has_duplicates:
-        twice = dict(zip(on, keys[keys.duplicated()][0], strict=True))
+        twice = dict(zip(keys.names, keys[keys.duplicated()][0], strict=True))
         raise ValueError(f"The {whose} table has {twice} twice; select rows first or match on more columns.")
-    return table.set_axis(keys)
 
 
 def _check_keys_can_meet(ours: pd.MultiIndex, theirs: pd.MultiIndex) -> None:

@@ -14,6 +14,7 @@ import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from hyperlib.files import paths
@@ -47,7 +48,22 @@ def benchmark(table: str, folder: Path | None = None) -> pd.DataFrame:
         raise FileNotFoundError(
             f"{file} is missing; `make bench` measures it in minutes and `make results` puts it there."
         )
-    return pd.read_csv(file)
+    measured = pd.read_csv(file)
+    measured.attrs[paths.CSV] = f"benchmarks/{file.name}"
+    return measured
+
+
+def growth_rates(growth: pd.DataFrame) -> pd.DataFrame:
+    """By what factor `time` and counted `work` per image grow where one quantity doubles, from the benchmark `growth`.
+
+    The slope of a line through the logarithms of all its sizes; `from` and `to` are the smallest and the largest.
+    """
+    rows = []
+    for what, part in growth.groupby("grows", sort=False):
+        logs = np.log2(part[[what, "seconds", "multiply_adds"]].to_numpy(dtype=float))
+        time, work = 2 ** np.polyfit(logs[:, 0], logs[:, 1:], 1)[0]
+        rows.append({"grows": what, "from": part[what].iloc[0], "to": part[what].iloc[-1], "time": time, "work": work})
+    return pd.DataFrame(rows)
 
 
 def estimate(recipe: ZooRecipe, rates: pd.DataFrame, cores: int = 1) -> float:

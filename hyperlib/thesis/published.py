@@ -24,7 +24,7 @@ from hyperlib.store.record import record_source
 from hyperlib.thesis.comparison import as_fractions, beside, unit_of  # noqa: F401 (all of it is found here)
 
 _ARTEFACT_COLUMNS = """
-    chapter thesis_ref paper_ref title what protocol expected scale stand_in status source note published
+    companion chapter thesis_ref paper_ref title what protocol expected scale stand_in status source note published
 """
 _RECORD_COLUMNS = """
     artefact paper table_or_figure dataset method metric epoch schedule_epochs value printed std q1 q3 n unit
@@ -32,46 +32,48 @@ _RECORD_COLUMNS = """
 """
 _ZOO_COLUMNS = "id chapter dataset architecture weights models epochs varied fixed scale confidence source"
 _STATISTICS_COLUMNS = "zoo epoch mean std median q1 q3 max unit error source kind"
+_RESULTS = ("published_results.yml", "companion_results.yml")
 _WHOLE_NUMBERS = """
     epoch schedule_epochs n models epochs weights inputs outputs kernel stride units
     tokens token_len max_token_len
 """
 
 
-def artefacts() -> pd.DataFrame:
+def artefacts(companions: bool = False) -> pd.DataFrame:
     """The figures, tables and experiments of the thesis that the companion rebuilds, indexed by id.
 
+    companions=True adds those of later papers, which are no part of the thesis; the column `companion` marks them.
     `status` tells how we know of one (seen, inferred, choice, recalled), `source` lists labels explained in
     the file, `published` counts the published numbers. `thesis_ref` is missing where no number is known.
     """
-    table = pd.DataFrame(copy.deepcopy(_read("artefacts.yml")["artefacts"])).set_index("id")
+    table = pd.DataFrame(copy.deepcopy(_artefact_records())).set_index("id")
     counts = pd.Series([record["artefact"] for record in _records()]).value_counts()
     table["published"] = counts.reindex(table.index, fill_value=0)
-    return table.reindex(columns=_ARTEFACT_COLUMNS.split())
+    return table[companions | ~table["companion"]].reindex(columns=_ARTEFACT_COLUMNS.split())
 
 
 def check_artefact(artefact_id: str) -> str:
-    """The id itself if the thesis data have such an artefact; else ValueError with the closest ids."""
-    return known(artefact_id, [record["id"] for record in _read("artefacts.yml")["artefacts"]], "artefact")
+    """The id itself if the thesis data have such an artefact or companion; else ValueError with the closest ids."""
+    return known(artefact_id, [record["id"] for record in _artefact_records()], "artefact")
 
 
 def artefact(artefact_id: str) -> pd.Series:
-    """One row of `artefacts()`. Raises ValueError, with the closest ids, if there is no such artefact."""
-    return artefacts().loc[check_artefact(artefact_id)]
+    """One artefact or companion. Raises ValueError, with the closest ids, if there is none of that id."""
+    return artefacts(companions=True).loc[check_artefact(artefact_id)]
 
 
 def published(artefact: str | None = None, *, dataset: str | None = None, method: str | None = None) -> pd.DataFrame:
-    """Published numbers in the order of the file; those of one artefact, dataset or method if named.
+    """Published numbers in the order of the files; those of one artefact, dataset or method if named.
 
-    `value`, `std`, `q1` and `q3` are in `unit`: "percent", or "1" for a plain number (a fraction, a count, a
-    distance). Where a source gives no single number, `value` is missing and `printed` or `note` says what it
-    gives. An artefact without published numbers gives an empty table.
+    `value`, `std`, `q1` and `q3` are in `unit`: "percent", "1" for a plain number (a fraction, a count, a
+    distance), "hours" or "million". Where a source gives no single number, `value` is missing and `printed` or `note`
+    says what it gives. An artefact without published numbers gives an empty table.
 
     Raises ValueError, with the closest names, for an unknown artefact, dataset or method.
     """
     table = _record_table()
     if artefact is not None:
-        table = table[table["artefact"] == known(artefact, artefacts().index, "artefact")]
+        table = table[table["artefact"] == check_artefact(artefact)]
     for column, wanted in (("dataset", dataset), ("method", method)):
         if wanted is not None:
             table = table[table[column] == known(wanted, table[column].unique(), f"published {column}")]
@@ -83,10 +85,10 @@ def discrepancies(artefact: str | None = None) -> pd.DataFrame:
 
     Raises ValueError, with the closest ids, for an unknown artefact.
     """
-    records = copy.deepcopy(_read("published_results.yml")["discrepancies"])
+    records = [record for name in _RESULTS for record in copy.deepcopy(_read(name)["discrepancies"])]
     table = pd.DataFrame(records).set_index("id")
     if artefact is not None:
-        known(artefact, artefacts().index, "artefact")
+        check_artefact(artefact)
         table = table[[artefact in concerned for concerned in table["artefacts"]]]
     return table
 
@@ -158,7 +160,7 @@ def _record_table() -> pd.DataFrame:
     table["printed"] = table["value"].where(table["value"].map(lambda value: isinstance(value, str)))
     for name in ("value", "std", "q1", "q3"):
         table[name] = pd.to_numeric(table[name], errors="coerce")
-    table["unit"] = table["metric"].map(unit_of)
+    table["unit"] = table["unit"].fillna(table["metric"].map(unit_of))
     table["kind"] = table["kind"].fillna("printed")
     table["third_party"] = table["third_party"].eq(True)
     return _typed(table, _RECORD_COLUMNS)
@@ -189,8 +191,15 @@ def _factors(record: dict, part: str) -> str | None:
     return "; ".join(texts) or None
 
 
+def _artefact_records() -> list[dict]:
+    parts = _read("artefacts.yml")
+    return [
+        {"companion": part == "companions"} | record for part in ("artefacts", "companions") for record in parts[part]
+    ]
+
+
 def _records() -> list[dict]:
-    return _read("published_results.yml")["results"]
+    return [record for name in _RESULTS for record in _read(name)["results"]]
 
 
 def _read(name: str) -> dict:

@@ -1,10 +1,14 @@
-"""Seven numbers per layer part: the baseline that every learned representation has to beat.
+"""A few numbers per layer part: the baseline that every learned representation has to beat.
 
 Mean, variance and five percentiles of each layer's weights, and of its biases apart, say a lot about a
 network and do not change when its hidden units change places. Each part is sorted once: percentiles are then
 look-ups, and a whole zoo is summarised in a second.
 
-Source: Unterthiner et al. (2020); s(W) of Schürholt et al. (2021), who keep the same seven numbers.
+A second reading takes the borders of five equal parts instead, smallest and largest weight included.
+
+Source: Unterthiner et al. (2020); s(W) of Schürholt et al. (2021), whose code keeps the same seven numbers. The Model
+Zoos paper speaks of quintiles; whether it means other numbers than its group's code, and whether the ends and the mean
+belong to them, we don't know: `quintiles` is our reading of the word.
 """
 
 from __future__ import annotations
@@ -19,39 +23,51 @@ from torch import Tensor
 
 from hyperlib.weightspace.layout import Layout, Slot
 
-PERCENTILES = (1, 25, 50, 75, 99)
-STATISTICS = ("mean", "variance", *(f"percentile_{q}" for q in PERCENTILES))
+READINGS = {  # moments and percentiles of each part
+    "percentiles": (("mean", "variance"), (1, 25, 50, 75, 99)),
+    "quintiles": ((), (0, 20, 40, 60, 80, 100)),
+}
 
 
 def layer_statistics(
-    weights: Float[Tensor, "*samples params"], layout: Layout, *, budget: int = 2**26
+    weights: Float[Tensor, "*samples params"], layout: Layout, *, reading: str = "percentiles", budget: int = 2**26
 ) -> Float[Tensor, "*samples features"]:
     """Mean, variance and percentiles 1, 25, 50, 75, 99 of every layer part, in the order of the names.
 
     14 numbers for a layer with weight and bias, 7 without bias; further parts (a norm's running statistics)
-    are summarised apart in the same way. The variance is that of the population (divided by the number of
+    are summarised apart in the same way. With reading="quintiles" percentiles 0, 20, 40, 60, 80, 100 alone: 12 and 6
+    numbers. The variance is that of the population (divided by the number of
     weights, as `numpy.var`), so a part with one weight has variance 0; percentiles are interpolated linearly,
     as `numpy.percentile`. Sums run in float64, the result has the dtype of the weights. `budget` bounds the
     working memory in bytes, unless one sample alone needs more.
 
-    Raises ValueError when the weights do not fit the layout or are not all finite.
+    Raises ValueError for an unknown reading, and when the weights do not fit the layout or are not all finite.
     """
     layout.check(weights)
+    size = len(_statistics(reading))
     rows = weights.detach().reshape(-1, layout.size)
     slots = list(_by_layer(layout))
-    features = rows.new_empty(len(rows), len(slots) * len(STATISTICS))
+    features = rows.new_empty(len(rows), len(slots) * size)
     for first in range(0, len(rows), step := _rows_within(budget, slots)):
         chunk = rows[first : first + step]
         _require_finite(chunk, layout, first)
         for place, slot in enumerate(slots):
-            columns = slice(place * len(STATISTICS), (place + 1) * len(STATISTICS))
-            features[first : first + step, columns] = _summary(chunk[:, slot.start : slot.stop])
+            columns = slice(place * size, (place + 1) * size)
+            features[first : first + step, columns] = _summary(chunk[:, slot.start : slot.stop], reading)
     return features.reshape(*weights.shape[:-1], features.shape[-1])
 
 
-def layer_statistics_names(layout: Layout) -> list[str]:
+def layer_statistics_names(layout: Layout, reading: str = "percentiles") -> list[str]:
     """Names of the features of `layer_statistics`, such as `conv1.weight.percentile_25`."""
-    return [f"{slot.name}.{statistic}" for slot in _by_layer(layout) for statistic in STATISTICS]
+    return [f"{slot.name}.{statistic}" for slot in _by_layer(layout) for statistic in _statistics(reading)]
+
+
+def _statistics(reading: str) -> list[str]:
+    """Names of the numbers of one part."""
+    if reading not in READINGS:
+        raise ValueError(f"There is no reading {reading!r} of layer statistics; choose one of {', '.join(READINGS)}.")
+    moments, percentiles = READINGS[reading]
+    return [*moments, *(f"percentile_{q}" for q in percentiles)]
 
 
 def _by_layer(layout: Layout) -> Iterator[Slot]:
@@ -60,13 +76,16 @@ def _by_layer(layout: Layout) -> Iterator[Slot]:
     return iter(sorted((slot for slot in layout.slots if slot.size), key=lambda slot: places[slot.layer]))
 
 
-def _summary(values: Float[Tensor, "samples weights"]) -> Float[Tensor, "samples statistics"]:
-    """The seven statistics of each row, in float64."""
+def _summary(values: Float[Tensor, "samples weights"], reading: str) -> Float[Tensor, "samples statistics"]:
+    """The statistics of each row, in float64."""
+    moments, percentiles = READINGS[reading]
     ordered = _sorted(values)
-    exact = values.double()
-    mean = exact.mean(-1)
-    variance = (exact - mean[:, None]).square().mean(-1)
-    return torch.stack([mean, variance, *(_percentile(ordered, q) for q in PERCENTILES)], -1)
+    found = [_percentile(ordered, q) for q in percentiles]
+    if moments:
+        exact = values.double()
+        mean = exact.mean(-1)
+        found = [mean, (exact - mean[:, None]).square().mean(-1), *found]
+    return torch.stack(found, -1)
 
 
 def _percentile(ordered: Float[Tensor, "samples weights"], q: float) -> Float[Tensor, " samples"]:
