@@ -11,15 +11,15 @@
 # %% [markdown]
 # # Which weights are the same network?
 #
-# **Overview**
+# Two lists of weights can look nothing alike and still be the same function. Who wants to learn from weights must know when that is so. The
+# full text of the thesis's chapter 2 was not open to us: what it shows is *inferred* where we say so, and no numbers are published for
+# the figures of this page.
 #
-# - Hidden units can change places, and some can change sign or scale, and the function stays. We check every such move on every small
-#   network of the book, and say which ones are refused and why.
-# - Between two trained networks lies a barrier of loss. We measure how much of it is only the order of the units, by laying one network on
-#   the other before we walk.
-# - Does the distance of two weight vectors tell whether two networks do the same? The captions of two figures of the thesis pose
-#   the question; we measure the answer. The full text of this chapter was not open to us, so for every claim we say where it
-#   was *seen*, what is *inferred*, and what is *our choice*. No numbers are published for the figures of this page.
+# **You will see**
+#
+# - which moves of the weights leave a network's answers alone, and a playground to try one;
+# - the hill of loss between two trained networks, and how much of it is only the order of their units;
+# - whether the distance of two weight vectors tells if two networks do the same.
 
 # %% tags=["parameters"]
 profile = "quick"  # minutes; "laptop" is what the book publishes
@@ -37,7 +37,7 @@ if "google.colab" in sys.modules and not Path("companion").exists():
     subprocess.run([*pip, "plotly>=6.1,<8"], check=True)
     sys.path.insert(0, str(Path("companion").resolve()))
 
-# %%
+# %% tags=["hide-input"]
 from math import log10
 
 import matplotlib.pyplot as plt
@@ -49,42 +49,55 @@ import hyperlib
 from hyperlib.figures import interactive, plots, style
 from hyperlib.figures.movable import movable
 from hyperlib.figures.tables import show_table
-from hyperlib.tasks import barriers, connectivity, playground, recovery, similarity_curves
+from hyperlib.figures.words import say
+from hyperlib.tasks import barriers, connectivity, playground, recovery, similarity_curves, verdicts
+from hyperlib.tasks.intervals import median_interval
 from hyperlib.weightspace import architectures, layers
 
 study = hyperlib.Study(profile)
+quick = profile == "quick"
+names = ["tetris_seed", "mnist_seed", "resnet_seed", "wide_middle_batch"]
+zoos = {name: study.zoo(name) for name in names}
+images = {name: study.recipe(name).images.load() for name in names}
 
 # %% [markdown]
 # ## Which moves leave the function where it is?
 #
 # > The units of a hidden layer can be put in any order, if every layer that reads them follows: other weights, same function.
-# > — in our words, after {cite}`hechtnielsen1990` (that the thesis shows it in this chapter is *inferred*)
+# > — in our words, after {cite}`hechtnielsen1990` *(that the thesis shows it in this chapter is inferred)*
 #
-# In code a reordering is one integer index into the whole weight vector, for a whole population at once. Here every model of a zoo
-# of small CNNs gets an order of its own:
+# ```{figure} ../book/figures/unit-swap.svg
+# :name: fig-unit-swap
+# :alt: Two weight matrices of a small network before and after two hidden units change places: two rows of the first matrix, two entries of its bias and two columns of the second matrix move, all else stays.
+#
+# Two hidden units change places: their rows and biases in the layer that makes them, and their columns in the layer that reads them.
+# The weight vector is another one, and the network answers as before.
+# ```
+#
+# Such a reordering is a {term}`permutation of units`. In code it is one integer index into the whole weight vector, for a whole
+# population at once. Here every model of a {term}`zoo` of small CNNs gets an order of its own:
 
 # %%
-names, quick = ["tetris_seed", "mnist_seed", "resnet_seed", "wide_middle_batch"], profile == "quick"
-zoos = {name: study.zoo(name) for name in names}
-images = {name: study.recipe(name).images.load() for name in names}
 zoo, generator = zoos["mnist_seed"], torch.Generator().manual_seed(0)
 weights = zoo.samples(zoo.epochs[-1]).weights
 orders = hyperlib.random_permutations(zoo.architecture, len(weights), generator)
 moved = weights.gather(-1, hyperlib.permutation_index(zoo.architecture, orders))
+
+# %% tags=["remove-input"]
 some = images["mnist_seed"].test_x[:100]
 before, after = (hyperlib.class_scores(zoo.architecture, vectors[:20], some) for vectors in (weights, moved))
-print(f"weights moved by {(moved - weights).norm(dim=1).mean():.1f}, vectors are {weights.norm(dim=1).mean():.1f} long,")
-print(f"largest change of a class score: {(after - before).abs().max():.0e}")
+say(
+    f"The weight vectors are {weights.norm(dim=1).mean():.1f} long and moved by {(moved - weights).norm(dim=1).mean():.1f}, farther than they are long. "
+    f"The largest change of a class score is {(after - before).abs().max():.0e}, which is rounding."
+)
 
 # %% [markdown]
-# Two more kinds of moves are our addition (whether the thesis has them we do not know): where the activation is odd, as tanh is, a
-# unit may change its sign together with all that reads it {cite}`chen1993`; where it is positively homogeneous, as ReLU is, it may be
-# multiplied by a positive number and what reads it divided {cite}`neyshabur2015`. The library derives from the list of layers which
-# moves a network has, and `verify_symmetry` makes every one of them, offered or refused, on random weights in float64. All small
-# networks of the book, with both activations (`2 of 4`: two of four moves that were tried are offered; `held` counts those that left
-# the function alone):
+# Two more kinds of moves are our addition *(our choice)*. Where the activation is odd, as tanh is, a unit may change its *sign* together with
+# all that reads it {cite}`chen1993`. Where it is positively homogeneous, as ReLU is, a unit may be *scaled* by a positive number and
+# what reads it divided {cite}`neyshabur2015`. The library derives from the list of layers which moves a network has, and
+# `verify_symmetry` makes every one of them, offered or refused, on random weights in double precision.
 
-# %% tags=["output_scroll"]
+# %% tags=["hide-input"]
 found = []
 for make in architectures.ARCHITECTURES.values():
     for activation in ("tanh", "relu"):
@@ -97,43 +110,56 @@ shares = moves.groupby([*by, "symmetry"])["offered"].agg(lambda tried: f"{tried.
 offered = moves[moves["offered"]].groupby(by)
 held = offered.agg(offered=("holds", "size"), held=("holds", "sum"), difference=("difference", "max"))
 checked = study.publish("ws-permutation-symmetry-check", shares.join(held).reset_index())
-show_table(checked.assign(difference=checked["difference"].map("{:.0e}".format)))
+
+# %% table={"name": "tab-moves", "caption": "Moves of some networks of the book: how many are offered of those that were tried, how many of the offered ones left the answers alone, and the largest relative change of an answer."}
+networks = ["tetris_mlp", "small_cnn_1ch", "small_resnet_1ch", "wide_mlp"]
+show_table(checked, rows=checked.index[checked["network"].isin(networks)])
 
 # %% [markdown]
-# And the refused ones. They were made all the same, and `smallest change` is how much the answers changed at least (relative to
-# the largest answer):
+# And the refused ones. They were made all the same:
 
-# %%
+# %% tags=["hide-input"] table={"name": "tab-refused", "caption": "Refused moves by reason, and by how much the answers changed at least, relative to the largest answer."}
 refused = moves[~moves["offered"]].groupby(["symmetry", "reason"])["difference"].agg(["size", "min"]).reset_index()
 study.publish("ws-permutation-symmetry-check", refused, "refused")
-show_table(refused.rename(columns={"size": "moves", "min": "smallest change"}))
+labels = {"size": "moves", "min": "smallest change"}
+show_table(refused.rename(columns=labels), of=refused)
 
 # %% [markdown]
-# **Reading.** Every offered move leaves the answers alone to the last digits of float64, every refused one changes them. A maximum does
-# not commute with a sign. Scaling before a norm is refused for another reason: the norm has already divided the factor out, so what
-# reads it must *not* be divided, and what then remains is the norm's $\varepsilon$ (the first exercise below measures it).
+# A maximum does not commute with a sign. Scaling before a norm is refused for another reason: the norm has already divided the factor out, so
+# what reads it must *not* be divided, and what then remains is the norm's $\varepsilon$ (the first exercise measures it).
 #
-# One kind of network has units that cannot even change places. A shortcut that pads channels with zeros has no weights that
-# could follow {cite}`he2016`; it ties unit $k$ before to unit $k$ behind:
+# One kind of network has units that cannot even change places. A shortcut that pads channels with zeros has no weights that could follow
+# {cite}`he2016`: it ties unit $k$ before to unit $k$ behind.
+#
+# ```{figure} ../book/figures/padding-shortcut.svg
+# :name: fig-padding-shortcut
+# :alt: A residual block whose shortcut copies the units of a narrow layer into the first units of a wide one and pads the rest with zeros; the copies have no weights.
+#
+# A shortcut that pads. Each of the first units behind it gets the unit of the same number before it, so neither can move alone.
+# ```
 
-# %%
+# %% tags=["hide-input"]
 stem = (layers.Conv("conv1", width=4), layers.Activation("before"))
 block = (layers.Conv("conv2", units="wide", width=6, padding=1), layers.PadChannels("pad", "before", units="wide", width=6))
-head = (layers.Add(other="conv2"), layers.Activation(), layers.GlobalAveragePool())
+readout = (layers.Add(other="conv2"), layers.Activation(), layers.GlobalAveragePool())
 classes = layers.Linear("fc", units="classes", width=3)
-padded = hyperlib.Architecture("padded", (1, 8, 8), (*stem, *block, *head, classes), "relu")
+padded = hyperlib.Architecture("padded", (1, 8, 8), (*stem, *block, *readout, classes), "relu")
+
+# %% tags=["remove-input"]
 try:
     hyperlib.random_permutations(padded, 1, generator)
-except ValueError as refusal:
-    print(refusal)
+    refusal = "nothing"
+except ValueError as error:
+    refusal = error
 tried = hyperlib.verify_symmetry(padded, torch.randn(4, 1, 8, 8, generator=generator))
-show_table(tried[tried["symmetry"] == "permutation"][["units", "width", "offered", "holds", "difference"]])
+largest = tried[tried["symmetry"] == "permutation"]["difference"].max()
+say(f"Asked for such an order the library says: *{refusal}* Made all the same, it changes the answers by {largest:.2f} of the largest one.")
 
 # %% [markdown]
-# How many copies does a network have, and how far away are they? The orbit is the product of the factorials of the widths; distances
-# are euclidean, means over eight models (or all there are) at the last epoch.
+# How many copies does a network have, and how far away are they? All of them together are its {term}`orbit`; their number is the product of the
+# factorials of the widths.
 
-# %%
+# %% tags=["hide-input"]
 rows = []
 for name, zoo in zoos.items():
     network, weights = zoo.architecture, zoo.weights[:8, -1]
@@ -145,35 +171,41 @@ for name, zoo in zoos.items():
     others = hyperlib.l2(weights)[*torch.triu_indices(len(weights), len(weights), 1)]
     rows.append(row | {"to own copy": float((copies - weights).norm(dim=1).mean()), "to another seed": float(others.mean())})
 orbits = study.publish("ws-permutation-symmetry-check", pd.DataFrame(rows), "orbits")
+
+# %% table={"name": "tab-orbits", "caption": "Size of the orbit, and euclidean distances to a copy in random order and to a network from another seed (means over eight models, or all there are, at the last epoch)."}
 show_table(orbits, precision=1)
 
 # %% [markdown]
-# **Reading.** The Tetris network has $5! = 120$ copies, the small CNN $8! \cdot 6! \cdot 4! \cdot 20!$, and the wide network a number
-# with a thousand digits. A copy is about as far away as a network that was trained from another seed: by its distance alone, a network
-# with the very same function cannot be told from a stranger.
+# :::{admonition} Published run (laptop)
+# :class: published-run
+#
+# **Every move that the library offers leaves the answers alone, and every one that it refuses changes them.**
+#
+# - The Tetris network has 120 copies, the wide one a number of them with 1,014 digits.
+# - A copy is about as far away as a network from another seed (12.9 against 13.6 in `tetris_seed`, 46.8 against 46.8 in the wide
+#   MLP). By distance alone, a network with the very same function cannot be told from a stranger.
+# :::
 #
 # ## A playground
 #
 # The smallest case that one can see: two inputs, four hidden ReLU units, two classes (inside or outside of a circle). Every unit
-# switches along a line. We train twenty of them and take the best.
+# switches along a line.
 
-# %%
+# %% tags=["hide-input"]
 spots = torch.rand(600, 2, 1, 1, generator=torch.Generator().manual_seed(1)) * 3 - 1.5
 inside = (spots.flatten(1).norm(dim=1) < 1).long()
 disc = hyperlib.Images("disc", spots[:500], inside[:500], spots[500:], inside[500:], ("outside", "inside"), "drawn here")
+
+# %%
 hidden = (layers.Flatten(), layers.Linear("fc1", width=4), layers.Activation())
-tiny = hyperlib.Architecture("playground", (2, 1, 1), (*hidden, layers.Linear("fc2", units="classes", width=2)), "relu")
+readout = layers.Linear("fc2", units="classes", width=2)
+tiny = hyperlib.Architecture("playground", (2, 1, 1), (*hidden, readout), "relu")
 design = hyperlib.grid(seeds=20, activation="relu", lr=1e-2)
 trained = hyperlib.train_population(tiny, disc, design, epochs=120, progress=False)
 best = trained.samples(120).table["train_accuracy_clean"].argmax()
 one = trained.samples(120).weights[best]
-print(f"accuracy of the best: {trained.samples(120).table['test_accuracy'][best]:.2f} on 100 unseen points")
 
-# %% [markdown]
-# All 24 orders of its units, each from the one before by exchanging two neighbours; the answers of every copy on a grid of points;
-# and one row per order and place of the weight vector, with the unit whose weight stands there.
-
-# %%
+# %% tags=["hide-input"]
 side, ticks = 1.5, torch.linspace(-1.5, 1.5, 61)
 order_names, copies, strips = playground.copies_in_all_orders(tiny, one)
 answers = hyperlib.class_scores(tiny, copies, playground.points_of_the_plane(ticks))
@@ -181,39 +213,45 @@ margins = (answers[0, :, 1] - answers[0, :, 0]).view(61, 61).numpy()
 strips["change"] = (answers - answers[0]).abs().amax((1, 2)).repeat_interleave(len(one)).numpy()
 unit_lines = playground.switching_lines(tiny, one)
 largest = pd.DataFrame({"orders": [len(order_names)], **strips[["distance", "change"]].max()})
-show_table(study.publish("ws-permutation-symmetry-check", largest, "playground"), precision=8)
+study.publish("ws-permutation-symmetry-check", largest, "playground");
 
-# %%
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Left: a plane with four coloured lines, on each of which a unit switches, and the closed decision boundary that bends where it meets them. Right: the weights as rows of coloured bars, for some orders of the units: the same bars stand at other places in every row."}, "figure": {"name": "fig-playground", "caption": "Four ReLU units change places. In the plane: the line on which each unit switches and the decision boundary (grey). As bars: the weight vector, each weight in the colour of its unit (grey: biases of the classes). Move the slider: the boundary stays, the vector does not."}}
 still, axes = plt.subplots(1, 2, figsize=(8, 3.6), width_ratios=[1, 1.3])
 plots.unit_lines(ticks.numpy(), margins, unit_lines, axes[0])
 plots.weight_strips(strips, order_names[::4], axes[1])
-movable(
-    interactive.playground(ticks.numpy(), margins, unit_lines, strips), still, name="fig-playground",
-    alt="Left: a plane with four coloured lines, on each of which a unit switches, and the closed decision boundary that "
-    "bends where it meets them. Right: the 22 weights as rows of coloured bars, for six of the 24 orders of the units: the "
-    "same bars stand at other places in every row.",
-    caption="Four ReLU units change places. In the plane: the line on which each unit switches and the decision boundary "
-    "(grey). As bars: the weight vector, each weight in the colour of its unit (grey: biases of the classes); hollow "
-    "bars show the first order. Move the slider: the boundary stays, the vector does not.",
+movable(interactive.playground(ticks.numpy(), margins, unit_lines, strips), still)
+
+# %% tags=["remove-input"]
+say(
+    f"The network is the best of {len(trained)} ({trained.samples(120).table['test_accuracy'][best]:.2f} of unseen points right). In its {len(order_names)} "
+    f"orders the weights move by up to {largest['distance'][0]:.1f}, and no answer by more than {largest['change'][0]:.0e}. So there are "
+    f"{len(order_names)} points of weight space and one picture in the plane. What a learner should know about this network is the picture; "
+    "what it is given is one of the vectors."
 )
 
 # %% [markdown]
-# **Reading.** Twenty-four points of weight space, and one picture in the plane. What a learner that reads weights should know about this
-# network is the picture; what it is given is one of the vectors.
-#
 # ## Is there a barrier between two networks?
 #
-# > Loss along $\theta_\alpha = (1 - \alpha)\,\theta_A + \alpha\,\theta_B$: between two checkpoints of one run, two seeds, a network and
-# > its permuted copy, and two seeds after alignment.
-# > — in our words; that the thesis shows these four is *inferred*. Barriers after {cite}`frankle2020`, the idea that they are mostly
+# Walk on the straight line from one weight vector to another and watch the loss. Where it rises above the line between its ends, there is a
+# {term}`barrier`.
+#
+# ```{figure} ../book/figures/barrier-hill.svg
+# :name: fig-barrier-hill
+# :alt: A curve of loss over the way from one network to another that rises above the straight chord between its ends; an arrow marks the largest excess, the barrier; a lower curve stands for an aligned network.
+#
+# The barrier is the largest excess of the loss over the chord: the loss on the way minus what the two ends would give in proportion.
+# ```
+#
+# > Between two checkpoints of one run, two seeds, a network and its permuted copy, and two seeds after alignment.
+# > — in our words *(that the thesis shows these four is inferred)*; barriers after {cite}`frankle2020`, the idea that they are mostly
 # > permutation after {cite}`entezari2022`
 #
-# The barrier is the largest excess of the loss over the straight line between the losses at the ends; we measure it on test images, at
-# eleven points of each line. Alignment is by the weights {cite}`ainsworth2023` (best of five starts), with signs where the
-# activation allows them, or by matching the activations of units on 256 training images {cite}`li2016`. The same pairs of models
-# are asked in every setting. `one run` goes from the last epoch back to the first.
+# {term}`Alignment <alignment>` puts the units of one network into the order in which it lies nearest to the other: by
+# {term}`weight matching` {cite}`ainsworth2023`, with signs where the activation allows them, or by {term}`activation matching`
+# {cite}`li2016`, which compares what units answer on training images. The same pairs of models are asked in every setting, on test images;
+# *one run* goes from the last epoch back to the first.
 
-# %%
+# %% tags=["hide-input"]
 lines, heights = {}, {}  # tables by label
 
 
@@ -231,15 +269,15 @@ def walk(name, label, pairs, settings=None, recalibrate=None):
 for name, label in (("tetris_seed", "Tetris MLP"), ("mnist_seed", "small CNN")):
     walk(name, label, 6 if quick else 20)
 walk("wide_middle_batch", "wide MLP", 6)
+walk("resnet_seed", "small ResNet", 4 if quick else 8)
 
 # %% [markdown]
-# Norms need care: their running statistics belong to the ends of the line, not to the networks between. We ask the small ResNet twice,
-# as it stands and with the statistics of every point measured anew on 256 training images {cite}`jordan2023`.
+# Norms need care: their running statistics belong to the ends of the line, not to the networks between. So we ask the small ResNet twice, as it
+# stands and with {term}`the statistics of every point measured anew <remeasured norm statistics>` {cite}`jordan2023`.
 
-# %%
-walk("resnet_seed", "small ResNet", 4 if quick else 8)
-again = ["two seeds", "aligned", "matched activations"]
-walk("resnet_seed", "small ResNet, remeasured", 4 if quick else 8, again, images["resnet_seed"].train_x[:256])
+# %% tags=["hide-input"]
+again, anew = ["two seeds", "aligned", "matched activations"], "small ResNet, remeasured"
+walk("resnet_seed", anew, 4 if quick else 8, again, images["resnet_seed"].train_x[:256])
 every_line, every_height = (
     pd.concat([table.assign(network=label) for label, table in tables.items()], ignore_index=True)
     for tables in (lines, heights)
@@ -247,40 +285,34 @@ every_line, every_height = (
 summary = barriers.quartiles(every_height, ["network", "setting"])
 study.publish("ws-interpolation-lmc", summary)
 study.publish("ws-interpolation-lmc", every_height, "pairs")
-middle = every_line[np.isclose(every_line["alpha"], 0.5)].groupby(["network", "setting"])["accuracy"].mean()
-summary = summary.merge(middle.rename("accuracy halfway").reset_index())
-show_table(summary.drop(columns=["accuracy_barrier", "loss"]))
+order = list(dict.fromkeys(summary["setting"]))
+medians = summary.pivot(index="network", columns="setting", values="median").loc[list(lines), order].reset_index()
 
-# %%
-still = plots.panels_of_lines(every_line, again)
-movable(
-    interactive.barrier_lines(every_line, again), still, name="fig-barrier-lines",
-    alt="Five panels of test loss on the way between two networks: Tetris MLP, small CNN, wide MLP, small ResNet as it "
-    "stands and remeasured. Between two seeds the loss rises everywhere; alignment lowers the hill, flattens it in the "
-    "wide MLP alone; by weights it does not help the ResNet before its norms are measured anew, by activations a little.",
-    caption="Test loss on the straight line between two networks, as trained and after alignment by weights or by "
-    "activations. Still: median over pairs, bands over the middle half and the middle nine tenths of them. Buttons choose "
-    "the setting, the slider the network; thin lines are pairs, the thick one is their median.",
-)
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Five panels of test loss on the way between two networks, for two seeds as trained and after alignment by weights and by activations: Tetris MLP, small CNN, wide MLP, small ResNet as it stands and remeasured."}, "figure": {"name": "fig-barrier-lines", "caption": "Test loss on the straight line between two networks, as trained and after alignment by weights or by activations: median over pairs, bands from the 5th to the 95th and from the 25th to the 75th percentile. Buttons raise one setting and its pairs."}}
+movable(interactive.barrier_lines(every_line, again), plots.panels_of_lines(every_line, again))
+
+# %% table={"name": "tab-barriers", "caption": "Median barrier over pairs, by network and setting; a dash where it was not asked. The CSV has quartiles, accuracies and distances."}
+show_table(medians, precision=2, of=summary)
 
 # %% [markdown]
-# **Reading.** Within one run there is no barrier to speak of, and to the *own copy* of a network, with the very same function, there is
-# one as high as to another seed. So the straight line does not measure how alike two functions are. At `laptop` alignment lowers the
-# barrier in the Tetris MLP and the small CNN by a third or more and removes it in neither; only in the wide MLP, with 256 units per
-# layer, it is gone (about a fiftieth of what it was, or less). That is what {cite}`entezari2022` expect of width, and a
-# warning for zoos of small networks: *their* seeds differ by more than an order of units. Signs help the Tetris MLP beyond permutations;
-# in the small CNN they bring the networks nearer and the barrier no lower, for nearer is not yet connected. Matching activations
-# does as well as matching weights or better, although it leaves the weights farther apart.
+# :::{admonition} Published run (laptop)
+# :class: published-run
 #
-# The small ResNet as it stands gets no better by matching weights (its median is a little higher than before), for the interpolated
-# running statistics fit no network on the way. Matching activations lowers its barrier by less than a third. With statistics measured
-# anew the order is as in the small CNN. (Its ends change too, since four epochs leave running statistics that lag behind.)
+# **Part of the barrier is the order of the units. Only in the wide network it is nearly all of it.**
 #
-# **Another way round.** A barrier on the straight line is no wall. A quadratic Bézier curve {cite}`garipov2018` between the same two
-# ends, whose bend is learned in 300 steps on training images, goes around it without any alignment (two pairs of small CNNs; steps
-# and rate are *our choice*):
+# - Within one run there is hardly a barrier; to the *own copy* of a network, with the very same function, there is one as high as to another
+#   seed. So the straight line does not measure how alike functions are.
+# - Weight matching lowers the barrier in the Tetris MLP (.81 to .49) and the small CNN (2.06 to 1.31) and removes it in neither. In the wide
+#   MLP it leaves a fiftieth (.47 to .01), as {cite}`entezari2022` expect of width: a warning for zoos of small networks.
+# - In the small ResNet as it stands weight matching does not help (3.57 to 3.76), for the running statistics fit no network on the way; measured
+#   anew, it does (2.19 to 1.49).
+# - Signs help the Tetris MLP beyond permutations (.29); in the small CNN they bring the networks nearer and the barrier no lower (1.35).
+# :::
+#
+# **Another way round.** A barrier on the straight line is no wall. A quadratic Bézier curve {cite}`garipov2018` between the same two ends,
+# whose bend is learned on training images, goes around it without any alignment *(steps and rate are our choice)*:
 
-# %%
+# %% tags=["hide-input"]
 zoo, data = zoos["mnist_seed"], images["mnist_seed"]
 network, ends = zoo.architecture, (zoo.weights[[0, 2], -1], zoo.weights[[1, 3], -1])
 bend = connectivity.bezier(network, *ends, data.train_x, data.train_y, steps=300)
@@ -289,22 +321,21 @@ straight = connectivity.along_line(network, *ends, *test, points=11)
 curved = connectivity.along_curve(network, ends[0], bend, ends[1], *test, points=11)
 detour = pd.DataFrame({"pair": [1, 2], "barrier of the line": straight.barrier, "barrier of the curve": curved.barrier})
 detour["accuracy halfway, line"], detour["accuracy halfway, curve"] = straight.accuracy[:, 5], curved.accuracy[:, 5]
-show_table(study.publish("ws-interpolation-lmc", detour, "bezier"))
+
+# %% table={"name": "tab-bezier", "caption": "Two pairs of small CNNs: the straight line and a learned curve between them."}
+show_table(study.publish("ws-interpolation-lmc", detour, "bezier"), precision=2)
 
 # %% [markdown]
-# **Reading.** The curve does not remove the barrier entirely either, but it is lower by a factor of ten and more than the line's, and the
-# network halfway is nearly as good as the ends. The two networks are connected; it is straightness that fails.
-#
 # ## What does alignment do to a population?
 #
 # > Models are aligned to one reference before anything is learned from them.
-# > — in our words, {cite}`schuerholt2024sane` does so with the method of {cite}`ainsworth2023` (*seen*); a figure of it in this
-# > chapter is *inferred*
+# > — in our words; {cite}`schuerholt2024sane` does so with the method of {cite}`ainsworth2023` *(seen)*; a figure of it in this chapter is
+# > *(inferred)*
 #
-# Two hundred small CNNs (or all there are), laid on the first of them. The mean of the weights, also called a *soup*
-# {cite}`wortsman2022`, shows whether they are then in one place.
+# The mean of several weight vectors is called a {term}`soup` {cite}`wortsman2022`. It shows whether networks lie in one place: if they do, their
+# mean is a good network too.
 
-# %%
+# %% tags=["hide-input"]
 zoo, network = zoos["mnist_seed"], zoos["mnist_seed"].architecture
 trained = zoo.samples(zoo.epochs[-1]).weights[:200]
 reference, rest, first = trained[0], trained[1:], images["mnist_seed"].train_x[:256]
@@ -315,7 +346,7 @@ populations = {"as trained": trained}
 for way, how in ways.items():
     populations[way] = torch.cat([trained[:1], hyperlib.align(network, reference, rest, **how).weights])
 
-# %%
+# %% tags=["hide-input"]
 test_x, test_y = images["mnist_seed"].test_x[:500], images["mnist_seed"].test_y[:500]
 above = torch.triu_indices(len(trained), len(trained), 1)
 distances = {way: hyperlib.l2(vectors)[*above] for way, vectors in populations.items()}
@@ -326,23 +357,28 @@ aligned["between all"] = [float(values.mean()) for values in distances.values()]
 aligned["cosine"] = [float(values.mean()) for values in angles.values()]
 soups = torch.stack([connectivity.soup(vectors) for vectors in populations.values()])
 aligned["soup loss"], aligned["soup accuracy"] = hyperlib.evaluate(network, soups, test_x, test_y)
-show_table(study.publish("ws-rebasin-alignment", aligned))
+study.publish("ws-rebasin-alignment", aligned);
 
-# %% mystnb={"image": {"alt": "Two histograms over pairs of models. Distances: as trained around the largest values, after alignment by weights smaller, with signs smaller still. Cosines: as trained around zero, after alignment above it, with signs highest."}, "figure": {"name": "fig-aligned-distances", "caption": "Distances and cosines of all pairs of up to 200 small CNNs (mnist_seed, last epoch): as trained, and after all were laid on the first one, without and with signs."}}
-fig, axes = plt.subplots(1, 2, figsize=(8, 2.8))
+# %% tags=["remove-input"]
+say(f"All {len(trained)} small CNNs, laid on the first of them in several ways (a *start* is one more try of the search):")
+
+# %% table={"name": "tab-aligned", "caption": "A population after alignment: mean distance to the reference and between all pairs, mean cosine, and the soup of all."}
+show_table(aligned, precision=2)
+
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Two histograms over pairs of models, of distances and of cosines: as trained, after alignment by weights, and after alignment with signs."}, "figure": {"name": "fig-aligned-distances", "caption": "Distances and cosines of all pairs of small CNNs (mnist_seed, last epoch): as trained, and after all were laid on the first one, without and with signs."}}
+fig, axes = plt.subplots(1, 2, figsize=(8, 2.6))
 shown = ["as trained", "weights, 10 starts", "weights and signs, 10 starts"]
 for ax, values, label in zip(axes, (distances, angles), ("distance of two models", "cosine of two models"), strict=True):
-    for way, colour in zip(shown, [style.COLOURS["W"], *style.PAIR], strict=True):
-        ax.hist(values[way], 60, color=colour, alpha=0.6, label=way)
+    for way, colour in zip(shown, [style.INK, *style.PAIR], strict=True):
+        plots.outlined_histogram(values[way], 60, ax, way, colour)
     ax.set(xlabel=label, yticks=[])
-fig.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=3, fontsize=8)
+fig.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=3, fontsize=9)
 plt.show()
 
 # %% [markdown]
-# How many can be put into one soup? From one model (the reference) on, in the order of the zoo; and the four wide MLPs beside them,
-# for which alignment left no barrier.
+# How many can be put into one soup? From one model (the reference) on, in the order of the zoo, and wide MLPs beside them.
 
-# %%
+# %% tags=["hide-input"]
 sizes = [size for size in (1, 2, 3, 5, 10, 20, 50, 100, 200) if size <= len(trained)]
 wide, (x, y) = zoos["wide_middle_batch"], (images["wide_middle_batch"].test_x[:500], images["wide_middle_batch"].test_y[:500])
 four = wide.samples(wide.epochs[-1]).weights
@@ -357,10 +393,10 @@ for (kind, way), (net, vectors, counts) in kinds.items():
     rows.append(pd.DataFrame({"network": kind, "way": way, "models": counts, "accuracy": accuracy}))
 soup_sizes = study.publish("ws-rebasin-alignment", pd.concat(rows, ignore_index=True), "soups")
 
-# %% mystnb={"image": {"alt": "Test accuracy of the mean of several models over their number, on a logarithmic axis. Small CNNs: it falls from the second model on, as trained to chance and after alignment to between a fifth and three fifths. Wide MLPs: it falls slowly after alignment and fast without."}, "figure": {"name": "fig-soups", "caption": "Test accuracy of the mean of the first so many models' weights, as trained and after alignment to the first. One population of small CNNs (solid) and four wide MLPs (dashed); no spread, since there is one order of models."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Test accuracy of the mean of several models over their number on a logarithmic axis: small CNNs as solid lines, wide MLPs as dashed ones, as trained and after several ways of alignment."}, "figure": {"name": "fig-soups", "caption": "Test accuracy of the mean of the first so many models' weights, as trained and after alignment to the first: small CNNs (solid) and wide MLPs (dashed). There is one order of models, so no spread is shown."}}
 fig, ax = plt.subplots(figsize=(7, 3))
-for (kind, way), part in soup_sizes.groupby(["network", "way"], sort=False):
-    marks = {"linestyle": "--" if kind == "wide MLP" else "-", "marker": "o", "markersize": 3}
+for ((kind, way), part), colour in zip(soup_sizes.groupby(["network", "way"], sort=False), style.HUES, strict=True):
+    marks = {"linestyle": "--" if kind == "wide MLP" else "-", "marker": "o", "markersize": 3, "color": colour}
     ax.plot(part["models"], 100 * part["accuracy"], label=f"{kind}, {way}", **marks)
 ax.set(xscale="log", xlabel="models in the mean", ylabel="test accuracy in %")
 ax.set_xticks(sizes, sizes, minor=False)
@@ -369,39 +405,42 @@ fig.legend(loc="outside right upper", fontsize=8)
 plt.show()
 
 # %% [markdown]
-# **Reading.** As trained, cosines scatter around zero and the mean of all models is at chance: it is nearly the zero vector.
-# Alignment moves all pairs nearer to each other, not only to the reference, and more starts find nearer places, by little after the
-# second. The mean then knows something, but stays far below any single small CNN. Of the wide MLPs, between two of which no barrier
-# was left, a mean of four loses eight points at `laptop`, and more than half of its accuracy without alignment. (One order of models,
-# 500 test images: wiggles of the curves are no finding.)
+# :::{admonition} Published run (laptop)
+# :class: published-run
+#
+# **Alignment moves all networks nearer to each other, and does not bring small ones into one place.**
+#
+# - The soup of all small CNNs is at chance as trained (8 %) and between 14 and 30 % after alignment, where one of them has 94 %.
+# - Of the wide MLPs, between two of which hardly a barrier is left, the soup of four loses 8 points after alignment, and 55 points without.
+# - After the second start of the search, more of them find nearer places by little.
+# :::
 #
 # **Does the search find what is there?** Between trained networks nobody knows the best order. So we hide one: networks of two residual
-# blocks in which only the blocks tell units apart (standard-normal weights, stream and inner widths as given, *our choice*), and
-# their copies in random order. `found` is the share of copies that are put back exactly.
+# blocks with random weights, and their copies in random order *(our choice)*.
 
-# %%
-planted = recovery.planted_recovery([(3, 5), (30, 50)], restarts=(1, 2, 10), trials=10 if quick else 50)
-show_table(study.publish("ws-rebasin-alignment", planted, "planted"))
+# %% table={"name": "tab-planted", "caption": "Share of copies whose order is found exactly, by widths of the stream and of the inner layers and by starts of the search."}
+trials = 10 if quick else 50
+sides = [(3, 5), (30, 50)]
+planted = recovery.planted_recovery(sides, restarts=(1, 2, 10), trials=trials)
+show_table(study.publish("ws-rebasin-alignment", planted, "planted"), precision=2)
 
 # %% [markdown]
-# **Reading.** One descent from the networks as given finds most of the small ones and few of the wide ones; stream and inner units have to
-# be found together, and the search stops at a wrong pair of orders. The second start, which puts each group into the best order that
-# it could have whatever the others do, finds them all. On trained networks that start helps only a little (the table of the
-# population; so does every further one), because there is no exact answer to be found.
+# One descent from the networks as given finds few of the wide ones, because stream and inner units have to be found together. The second
+# start, which puts each group into the best order that it could have whatever the others do, finds them all. On trained networks it helps
+# little, because there is no exact answer to be found.
 #
 # ## Does distance tell about function?
 #
 # > The absolute correlation between pairwise CKA and pairwise l2 similarity, over the number of permutations of 15 models: with more
 # > permutations there are more pairs, and they cover weight space more globally.
-# > — in our words, caption of Fig. 2.6.1 {cite}`thesis` (*seen*; the direction of the curve is *inferred*, no values are given)
+# > — in our words, caption of Fig. 2.6.1 {cite}`thesis` *(seen; the direction of the curve is inferred, no values are given)*
 #
-# *Linear CKA* {cite}`kornblith2019` compares the answers of two networks to the same images, and no permutation changes it. Per model
-# we take up to 64 vectors, the model itself and copies in random order, and correlate over all pairs of them: once with and once
-# without the pairs of a model and its own copy, whose CKA is 1 by construction. Answers are class scores on 500 test images; ten
-# draws of the orders; all *our choice*. Fifteen seeds at their last epoch, and, beside them, fifteen checkpoints of *one* run:
-# vectors that lie close together.
+# {term}`CKA` {cite}`kornblith2019` compares what two networks answer on the same images, and no permutation changes it. We take every model
+# and copies of it in random order, and correlate over all pairs: once with and once without the pairs of a model and its own copy, whose
+# CKA is one by construction. Beside the seeds stand checkpoints of *one* run: vectors that lie close together *(images, draws and
+# checkpoints are our choice)*.
 
-# %%
+# %% tags=["hide-input"]
 scored, counts = images["mnist_seed"].test_x[:500], [1, 2, 4, 8, 16] if quick else [1, 2, 4, 8, 16, 32, 64]
 latest = zoo.samples(zoo.epochs[-1]).weights
 run = zoo.take([0]).samples(sorted({round(e) for e in np.linspace(1, zoo.epochs[-1], 15)})).weights
@@ -412,8 +451,8 @@ by_copies = pd.concat(
 )
 study.publish("ws-cka-l2", by_copies);
 
-# %% mystnb={"image": {"alt": "Absolute correlation of CKA and l2 distance over the number of permuted copies, two panels. 15 seeds: near zero without own copies, and rising to about a quarter with them. Checkpoints of one run: above 0.9 without copies, near zero with two, and rising again to about one half."}, "figure": {"name": "fig-ws-cka-l2", "caption": "Absolute Pearson correlation of pairwise CKA and pairwise l2 distance over the number of copies per model (1: the model alone), for 15 seeds and for checkpoints of one run. Both readings: all pairs, and without pairs of a model and its own copy. Median over ten draws, bands from the 25th to the 75th and from the 5th to the 95th percentile. After Fig. 2.6.1 of the thesis."}}
-fig, axes = plt.subplots(1, 2, figsize=(8, 3.2), sharey=True)
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Absolute correlation of CKA and l2 distance over the number of permuted copies, two panels: seeds, and checkpoints of one run; each with and without pairs of a model and its own copy."}, "figure": {"name": "fig-ws-cka-l2", "caption": "Absolute Pearson correlation of pairwise CKA and pairwise l2 distance over the number of copies per model (one is the model alone). Median over draws, bands from the 25th to the 75th and from the 5th to the 95th percentile. After Fig. 2.6.1 of the thesis."}}
+fig, axes = plt.subplots(1, 2, figsize=(8, 3), sharey=True)
 for ax, kind in zip(axes, sources, strict=True):
     for (reading, part), colour in zip(by_copies[by_copies["models"] == kind].groupby("reading"), style.PAIR, strict=True):
         plots.bands(part.assign(absolute=part["pearson"].abs()), "permutations", "absolute", ax, reading, colour)
@@ -422,66 +461,69 @@ for ax, kind in zip(axes, sources, strict=True):
     ax.minorticks_off()
     ax.set_title(kind, fontsize=10)
 axes[0].set_ylabel("|correlation| of CKA and l2")
-axes[1].legend(fontsize=8)
+axes[1].legend(fontsize=9)
 plt.show()
 
-# %%
-signed = by_copies.groupby(["models", "reading", "permutations"], sort=False)[["pearson", "spearman"]].mean().reset_index()
-ends = signed[signed["permutations"].isin([1, 2, counts[-1]])]
-show_table(ends)
+# %% tags=["hide-input"] table={"name": "tab-cka-l2", "caption": "Mean correlation of CKA and l2 distance, with its sign, by number of copies."}
+signed = by_copies.groupby(["models", "reading", "permutations"], sort=False)["pearson"].mean().unstack()
+ends = signed[[1, 2, counts[-1]]].add_suffix(" copies").reset_index()
+show_table(ends, precision=2, of=by_copies)
 
 # %% [markdown]
-# **Reading.** What the caption suggests, that distance tells about function near by and less and less as pairs cover more of the
-# space, holds in our run for one kind of population: for checkpoints of *one* run the correlation is strong as long as there
-# are no copies, and collapses with the first one. For fifteen *seeds* there is nothing that could fall: the seeds are already everywhere,
-# and distance says next to nothing about CKA from the start.
+# :::{admonition} Published run (laptop)
+# :class: published-run
 #
-# And where copies of the seeds are added, the two readings part. With own copies the absolute correlation *rises*, against the
-# caption's direction, because every pair of own copies has a CKA of exactly 1 and is a little nearer than strangers are: the number
-# measures the construction. Without own copies it stays near zero. For the one run it rises again in both readings, and its sign
-# turns, which is construction, too: two random orders of long vectors are farther apart than those of short ones, and late checkpoints
-# are long and alike. So the direction depends on the population and on the reading, and a curve of this kind needs both to be named.
+# **Near by, distance tells about function; among independent seeds it says next to nothing.**
+#
+# - For checkpoints of one run the correlation is strong (.92 in size) until there is a copy of each (.01). With more copies it rises again
+#   (.44), with the other sign. That is construction: random orders of long vectors are farther apart, and late checkpoints are
+#   long and alike.
+# - For seeds there is nothing that could fall (.03). With own copies it rises (.23), against the caption's direction, because every pair of
+#   own copies has a CKA of one; without them it stays at .02.
+# - So the direction of the curve depends on the population and on the reading, and both need to be named.
+# :::
 #
 # > The correlation between pairwise CKA and cosine similarity, over the number of models: more models cover weight space more
 # > globally.
-# > — in our words, caption of Fig. 2.6.2 {cite}`thesis` (*seen*; direction *inferred*, no values given)
+# > — in our words, caption of Fig. 2.6.2 {cite}`thesis` *(seen; direction inferred, no values given)*
 #
-# Here nothing is permuted: random subsets of the zoo of growing size, twenty of each (*our choice*).
+# Here nothing is permuted: random subsets of the zoo of growing size *(our choice)*. Subsets of one zoo overlap, so the band narrows by itself
+# where they grow; for all models together the interval is from a bootstrap over models, not over pairs.
 
-# %%
+# %% tags=["hide-input"]
 sizes = sorted({size for size in (3, 5, 10, 20, 50, 100, 200) if size < len(latest)} | {len(latest)})
 by_models = similarity_curves.cosine_against_cka(network, latest, scored, sizes=sizes, subsets=20, seed=0)
-study.publish("ws-cka-cos", by_models);
+study.publish("ws-cka-cos", by_models)
+spread = by_models.groupby("models")["pearson"].quantile([0.05, 0.5, 0.95]).unstack()
+spread.columns = ["5th percentile", "median", "95th percentile"]
+study.publish("ws-cka-cos", spread.reset_index(), "percentiles")
+alike = hyperlib.cka(hyperlib.class_scores(network, latest, scored)).numpy()
+interval = similarity_curves.bootstrapped_correlation(hyperlib.cosine(latest).numpy(), alike, draws=200)
+study.publish("ws-cka-cos", interval, "bootstrap");
 
-# %% mystnb={"image": {"alt": "Correlation of CKA and cosine over the number of models on a logarithmic axis: a wide band around zero at three models narrows to a line at zero for the whole zoo."}, "figure": {"name": "fig-ws-cka-cos", "caption": "Correlation of pairwise CKA and pairwise cosine over the number of models, Pearson and Spearman: median over 20 random subsets, bands from the 25th to the 75th and from the 5th to the 95th percentile (all models are one subset). After Fig. 2.6.2 of the thesis."}}
-fig, ax = plt.subplots(figsize=(6, 3))
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Correlation of CKA and cosine over the number of models on a logarithmic axis, Pearson and Spearman, as median lines with bands."}, "figure": {"name": "fig-ws-cka-cos", "caption": "Correlation of pairwise CKA and pairwise cosine over the number of models, Pearson and Spearman: median over random subsets, bands from the 25th to the 75th and from the 5th to the 95th percentile (all models are one subset). After Fig. 2.6.2 of the thesis."}}
+fig, ax = plt.subplots(figsize=(6, 2.8))
 for column, colour in zip(("pearson", "spearman"), style.PAIR, strict=True):
     plots.bands(by_models, "models", column, ax, column.capitalize(), colour)
 ax.axhline(0, color=style.INK, linewidth=0.8)
 ax.set(xscale="log", xlabel="models", ylabel="correlation of CKA and cosine", ylim=(-1, 1))
 ax.set_xticks(sizes, sizes)
 ax.minorticks_off()
-ax.legend(fontsize=8)
+ax.legend(fontsize=9)
 plt.show()
 
-# %%
-spread = by_models.groupby("models")["pearson"].quantile([0.05, 0.5, 0.95]).unstack()
-spread.columns = ["5th percentile", "median", "95th percentile"]
-show_table(study.publish("ws-cka-cos", spread.reset_index(), "percentiles"))
+# %% table={"name": "tab-cka-cos", "caption": "Correlation of CKA and cosine among all models of the zoo, with 95 % intervals."}
+show_table(interval)
 
 # %% [markdown]
-# Subsets of one zoo overlap, so the band of the figure narrows by itself where they grow. An interval for all models together, from a
-# bootstrap over models and not over pairs (*our choice*):
-
-# %%
-near, alike = hyperlib.cosine(latest).numpy(), hyperlib.cka(hyperlib.class_scores(network, latest, scored)).numpy()
-interval = similarity_curves.bootstrapped_correlation(near, alike, draws=200)
-show_table(study.publish("ws-cka-cos", interval, "bootstrap"))
-
-# %% [markdown]
-# **Reading.** Three models can show any correlation, from nearly -1 to nearly 1; the more models, the nearer to zero it gets, and for the
-# whole zoo the interval says how near. A zoo whose seeds start independently covers weight space globally from the start, and there the
-# angle between two weight vectors says nothing about what the networks compute. At `quick` the models are less alike and fewer.
+# :::{admonition} Published run (laptop)
+# :class: published-run
+#
+# **The angle between two weight vectors says nothing about what the networks compute.**
+#
+# - Three models can show any correlation, from -.88 to .96; for the whole zoo it is 0.00, with an interval from -.02 to .01.
+# - A zoo whose seeds start independently covers weight space globally from the start.
+# :::
 #
 # ## Exercises
 #
@@ -504,8 +546,10 @@ weights = network.initialise([1])[0].double()
 images = hyperlib.load_images("mnist5k").test_x[:20].double()
 before, changes = network.logits(weights, images), {}
 for factor in (0.01, 3.0):
-    state = {name: values.clone() for name, values in network.layout.unflatten(weights).items()}
-    for name, power in {"conv1.weight": 1, "norm1.running_mean": 1, "norm1.running_var": 2}.items():
+    parts = network.layout.unflatten(weights).items()
+    state = {name: values.clone() for name, values in parts}
+    powers = {"conv1.weight": 1, "norm1.running_mean": 1, "norm1.running_var": 2}
+    for name, power in powers.items():
         state[name] *= factor**power
     change = network.logits(network.layout.flatten(state), images) - before
     changes[factor] = float(change.abs().max() / before.abs().max())
@@ -542,7 +586,8 @@ orders = torch.tensor(list(permutations(range(5))))
 copies = weights[hyperlib.permutation_index(network, {"fc1": orders})]
 mean = network.layout.unflatten(copies.mean(0))
 assert len(copies.unique(dim=0)) == 120
-assert torch.allclose(mean["fc1.weight"], mean["fc1.weight"][:1].expand(5, -1), atol=1e-6)
+units = mean["fc1.weight"]
+assert torch.allclose(units, units[:1].expand(5, -1), atol=1e-6)
 scores = network.logits(copies.mean(0), hyperlib.load_images("tetris").test_x)
 assert torch.linalg.matrix_rank(scores, rtol=1e-4) == 1
 
@@ -569,15 +614,19 @@ import hyperlib
 
 network, generator = hyperlib.small_cnn(), torch.Generator().manual_seed(0)
 images = hyperlib.load_images("mnist5k").subset(train=1000, test=100)
-zoo = hyperlib.train_population(network, images, hyperlib.grid(seeds=2, lr=1e-3), epochs=3, progress=False)
+design = hyperlib.grid(seeds=2, lr=1e-3)
+zoo = hyperlib.train_population(network, images, design, epochs=3, progress=False)
 pair, orders = zoo.weights[:, -1], hyperlib.random_permutations(network, 2, generator)
 copy = pair.gather(-1, hyperlib.permutation_index(network, orders))
-first, second = (vectors.gather(-1, hyperlib.canonical_index(network, vectors)) for vectors in (pair, copy))
+first, second = (
+    vectors.gather(-1, hyperlib.canonical_index(network, vectors))
+    for vectors in (pair, copy)
+)
 assert torch.equal(first, second)  # all copies of a network are sorted to one vector
 as_trained, sorted_ = (float(hyperlib.l2(*vectors)) for vectors in (pair, first))
 found = hyperlib.align(network, pair[0], pair[1:], restarts=10)
 assert found.distance[0] < min(as_trained, sorted_)
-print(f"as trained {as_trained:.2f}, sorted {sorted_:.2f}, aligned {float(found.distance[0]):.2f}")
+{"as trained": as_trained, "sorted": sorted_, "aligned": float(found.distance[0])}
 
 # %% [markdown]
 # Sorting removes the orbit of each network, but puts unit 3 of one beside unit 3 of the other for no better reason than their length.
@@ -586,63 +635,103 @@ print(f"as trained {as_trained:.2f}, sorted {sorted_:.2f}, aligned {float(found.
 # ```
 #
 # ## What held, what did not
-#
-# Every row is computed from the tables above. A barrier is *there* if three of four pairs have more than 0.05, and it *vanishes* if
-# its median falls below a twentieth of what it was between the same seeds before (*our choice*). `ch. 2 (inferred)`: we conclude
-# that the thesis says so; `caption`: its direction is inferred from a caption; years: the source that the idea is from. A correlation *falls* with
-# copies only if it begins above 0.1.
-
 
 # %% tags=["hide-input"]
-def row(claim, source, measured):
-    """A line of the scorecard; `measured` says of each case whether the claim held there."""
-    missed = [case for case, held in measured.items() if not held]
-    share = f"{len(measured) - len(missed)} of {len(measured)}"
-    return {"claim": claim, "source": source, "held in": share, "not in": ", ".join(missed) or "–"}
+plain = [label for label in lines if label != anew]
+sign = every_height.pivot(index=["network", "pair"], columns="setting", values="barrier")
+MARGIN = 0.05  # of loss: a lower hill is no barrier
 
 
-def barrier(holds, networks=tuple(lines)):
-    """A condition on the barriers of every network, by setting."""
-    rows = summary.set_index(["network", "setting"])
-    return {network: bool(holds(rows.loc[network])) for network in networks}
+def over_pairs(measured, labels=plain):
+    """Median over pairs of something measured on each of a network's pairs, with its interval."""
+    return {label: median_interval(measured(sign.loc[label]).to_numpy()) for label in labels}
 
+
+def lowered(way, labels):
+    """By how much a way of alignment lowers the barrier of the same pairs."""
+    return over_pairs(lambda t: t["two seeds"] - t[way], labels)
+
+
+def below(value, low, high):
+    """The room below the margin."""
+    return MARGIN - value, MARGIN - high, MARGIN - low
+
+
+one_run = {label: below(*found) for label, found in over_pairs(lambda t: t["one run"]).items()}
 
 # %% tags=["hide-input"]
-plain = [label for label in lines if label != "small ResNet, remeasured"]
 kept, broken = (moves[moves["offered"] == side].groupby("symmetry")["holds"] for side in (True, False))
-far = orbits.set_index("zoo").eval("`to own copy` > 0.8 * `to another seed`")
-rows = [
-    row("offered moves keep the function", "ch. 2 (inferred); signs, scales ours", kept.all()),
-    row("refused moves change it", "ours", ~broken.any()),
-    row("an own copy is nearly as far as another seed", "ch. 2 (inferred)", far),
-    row("no barrier within one run", "ch. 2 (inferred)", barrier(lambda t: t.q75["one run"] < 0.05, plain)),
-    row("a barrier between two seeds", "ch. 2 (inferred)", barrier(lambda t: t.q25["two seeds"] > 0.05)),
-    row("a barrier to the own copy", "ch. 2 (inferred)", barrier(lambda t: t.q25["own copy"] > 0.05, plain)),
-]
-for way in again[1:]:
-    for verb, part in (("lowers the barrier", 1), ("makes it vanish", 0.05)):
-        held = barrier(lambda t, way=way, part=part: t["median"][way] < part * t["median"]["two seeds"])
-        rows.append(row(f"{way}: {verb}", "ch. 2 (inferred), Entezari et al. 2022", held))
+stays = {kind: (bool(all_.all()), f"{all_.sum()} of {len(all_)} moves") for kind, all_ in kept}
+changes = {kind: (not all_.any(), f"{(~all_).sum()} of {len(all_)} moves") for kind, all_ in broken}
+far = {r["zoo"]: (r["to own copy"] > 0.8 * r["to another seed"], f"{r['to own copy']:.1f} against {r['to another seed']:.1f}")
+       for _, r in orbits.iterrows()}  # fmt: skip
+soup = aligned.set_index("way")["soup accuracy"]
+better = {way: (soup[way] > soup["as trained"], f"{soup[way]:.2f} against {soup['as trained']:.2f}") for way in ways}
+ends = soup_sizes[soup_sizes["way"] != "as trained"].groupby(["network", "way"], sort=False)["accuracy"].agg(["first", "last"])
+within = {", ".join(name): (last > first - 0.05, f"{last:.2f} after {first:.2f}") for name, first, last in ends.itertuples()}
+found = planted.set_index(["stream", "inner", "restarts"])["found"]
+twice = {f"widths {a}, {b}": (found[a, b, 2] >= 0.95, f"{found[a, b, 2]:.0%}") for a, b in sides}
 
 # %% tags=["hide-input"]
-soup, found = aligned.set_index("way")["soup accuracy"], planted.set_index(["stream", "inner", "restarts"])["found"]
-ends = soup_sizes[soup_sizes["way"] != "as trained"].groupby(["network", "way"], sort=False)["accuracy"].agg(["first", "last"])
-within = {", ".join(name): last > first - 0.05 for name, first, last in ends.itertuples()}
 moduli = by_copies.assign(size=by_copies["pearson"].abs()).groupby(["models", "reading", "permutations"])["size"].mean().unstack()
-falls = {f"{kind}, {reading}": 0.1 < size.iloc[0] > size.iloc[-1] for (kind, reading), size in moduli.iterrows()}
-tells = {kind: size[1] > 0.5 for (kind, reading), size in moduli.iterrows() if reading == "all pairs"}
-rows += [
-    row("the mean of aligned models beats that of models as trained", "ours", soup[list(ways)] > soup["as trained"]),
-    row("the mean of all is within 5 points of one model", "Wortsman et al. 2022, aligned: ours", within),
-    row("two starts find 95 % of planted orders", "ours", {f"({a}, {b})": found[a, b, 2] >= 0.95 for a, b in ((3, 5), (30, 50))}),
-    row("l2 tells CKA without copies (|r| > 0.5)", "ch. 2, caption", tells),
-    row("|r| of l2 and CKA falls with copies", "ch. 2, caption", falls),
-    row("cosine tells CKA among all models (|r| > 0.5)", "ch. 2, caption", {"small CNN": abs(spread["median"].iloc[-1]) > 0.5}),
-]
-show_table(study.publish("disc-scorecard", pd.DataFrame(rows), "02b"))
+strong = moduli[moduli[1] > 0.5]
+collapse = {f"{kind}, {reading}": (s[2] < 0.5 * s[1], f"{s[1]:.2f} to {s[2]:.2f}") for (kind, reading), s in strong.iterrows()}
+fall = {f"{kind}, {reading}": (s[counts[-1]] <= s[2], f"{s[2]:.2f} to {s[counts[-1]]:.2f}") for (kind, reading), s in strong.iterrows()}
+tells = {}
+for kind, vectors in sources.items():
+    near = -hyperlib.l2(vectors).numpy()
+    same = hyperlib.cka(hyperlib.class_scores(network, vectors, scored)).numpy()
+    r = similarity_curves.bootstrapped_correlation(near, same, draws=500).set_index("statistic").loc["pearson"]
+    tells[kind] = tuple(r[["value", "low", "high"]] - 0.5)
+angle = {"small CNN": tuple(interval.set_index("statistic").loc["pearson", ["value", "low", "high"]] - 0.5)}
+
+# %% tags=["hide-input"]
+inferred, idea = "ch. 2 (inferred)", "ch. 2 (inferred), Entezari et al. 2022"
+at, is_ours = {"shown": "tab-barriers"}, {"source": "ours", "shown": "tab-moves"}
+claims = [
+    verdicts.counted("offered moves keep the function", stays, source=f"{inferred}; signs, scales ours", shown="tab-moves",
+                     headline=True),
+    verdicts.tested("there is a barrier between two seeds", over_pairs(lambda t: t["two seeds"]), source=inferred, **at,
+                    margin=MARGIN, headline=True),
+    verdicts.tested("weight matching lowers it", lowered("aligned", plain), source=idea, **at, margin=MARGIN, headline=True),
+    verdicts.tested("weight matching makes it vanish (a twentieth is left)",
+                    over_pairs(lambda t: 0.05 * t["two seeds"] - t["aligned"]), source=idea, **at, headline=True),
+    verdicts.tested("l2 tells CKA without copies (r > 0.5)", tells, source="ch. 2, caption", shown="fig-ws-cka-l2",
+                    headline=True),
+    verdicts.tested("a barrier to the own copy", over_pairs(lambda t: t["own copy"]), source=inferred, **at, margin=MARGIN),
+    verdicts.tested("no barrier within one run", one_run, source=inferred, **at),
+    verdicts.tested("with norms remeasured, weight matching lowers it", lowered("aligned", [anew]), source="ours", **at,
+                    margin=MARGIN),
+    verdicts.tested("activation matching lowers it", lowered("matched activations", plain), source="ours", **at, margin=MARGIN),
+]  # fmt: skip
+
+# %% tags=["hide-input"]
+claims += [
+    verdicts.counted("|r| of l2 and CKA collapses at the first copy", collapse, source="ours", shown="tab-cka-l2"),
+    verdicts.counted("|r| of l2 and CKA falls further with copies", fall, source="ch. 2, caption (direction inferred)",
+                     shown="tab-cka-l2"),
+    verdicts.tested("cosine tells CKA among all models (r > 0.5)", angle, source="ch. 2, caption", shown="tab-cka-cos"),
+    verdicts.counted("refused moves change the function", changes, source="ours", shown="tab-refused"),
+    verdicts.counted("an own copy is nearly as far as another seed", far, source=inferred, shown="tab-orbits"),
+    verdicts.counted("the soup of aligned models beats that of models as trained", better, source="ours", shown="tab-aligned"),
+    verdicts.counted("the soup of all is within 5 points of one model", within, source="Wortsman et al. 2022, aligned: ours",
+                     shown="fig-soups"),
+    verdicts.counted("two starts find 95 % of planted orders", twice, source="ours", shown="tab-planted"),
+]  # fmt: skip
+card = study.publish("disc-scorecard", verdicts.scorecard(claims), "02b")
+
+# %% tags=["remove-input"]
+decided = card[card["holm"] != ""]
+say(
+    f"A barrier is one of more than {MARGIN} of loss, and one is lowered if it is so by more than that, in the median over pairs, beyond its 95 % "
+    f"interval *(our choice)*. There are {len(card)} verdicts on this page; of the {len(decided)} that an interval decides, "
+    f"{(decided['holm'] == 'stands').sum()} stand when all are judged together by {{term}}`Holm's method`."
+)
+
+# %% tags=["hide-input"] table={"name": "tab-symmetry-scorecard", "caption": "The page's claims and whether they held."}
+show_table(verdicts.summary(card), of=card)
 
 # %% [markdown]
-# **Back to the thesis.** Permutation is why a learner needs help with raw weights: chapter 4 shows it permuted copies of every network, and
-# chapter 6 aligns the networks first. This page says what alignment can and cannot do for small networks: it brings them nearer, and
-# leaves them apart. What the two captions mean by "global coverage" depends on the population: among independent seeds neither
-# distance nor angle tells about function, at any number of models or copies.
+# **Back to the thesis.** Permutation is why a learner needs help with raw weights: chapter 4 shows it permuted copies of every network
+# ({doc}`/notebooks/04a_hyper_representations`), and chapter 6 aligns the networks first. This page says what alignment can and cannot do for
+# small networks: it brings them nearer, and leaves them apart.

@@ -415,8 +415,9 @@ methods = {"W": "W", "s(W), quintiles": "s(W)"}
 beside_table_3 = zoo_tables.benchmark_beside(benchmark, ids, methods=methods)
 study.publish("zoo-property-benchmark", beside_table_3, "published");
 
-# %% table={"name": "tab-zoo-benchmark-published", "caption": "MNIST-seed: $R^2$ of linear probes, ours beside Table 3 of the Model Zoos paper."}
+# %% tags=["hide-input"] table={"name": "tab-zoo-benchmark-published", "caption": "MNIST-seed: $R^2$ of linear probes, ours beside Table 3 of the Model Zoos paper."}
 common = beside_table_3.dropna(subset=["ours", "published"])
+common = common.assign(measure=common["measure"].str.replace("_", " "))
 show_table(common[["method", "measure", "ours", "published", "difference"]], of=beside_table_3)
 
 # %% [markdown]
@@ -594,13 +595,13 @@ import hyperlib
 network = hyperlib.tetris_mlp()
 weights = network.initialise(seeds=[1])[0]
 state = network.layout.unflatten(weights)
-moved = network.layout.flatten(
-    {"fc1.weight": state["fc1.weight"].flip(0), "fc2.weight": state["fc2.weight"].flip(1)}
-)
+rows, columns = state["fc1.weight"].flip(0), state["fc2.weight"].flip(1)
+moved = network.layout.flatten({"fc1.weight": rows, "fc2.weight": columns})
 images = hyperlib.load_images("tetris").test_x
 statistics = [hyperlib.layer_statistics(one, network.layout) for one in (weights, moved)]
+answers = [network.logits(one, images) for one in (weights, moved)]
 assert (weights - moved).norm() > 1  # far away
-assert torch.allclose(network.logits(weights, images), network.logits(moved, images), atol=1e-5)
+assert torch.allclose(*answers, atol=1e-5)
 assert torch.allclose(*statistics, atol=1e-5)
 
 # %% [markdown]

@@ -38,7 +38,6 @@ if "google.colab" in sys.modules and not Path("companion").exists():
 
 # %% tags=["hide-input"]
 import matplotlib.pyplot as plt
-import pandas as pd
 
 import hyperlib
 from hyperlib.figures import plots

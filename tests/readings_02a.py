@@ -157,13 +157,13 @@ def _(t):
     return 32, 100 * tails(t).loc[("fc1", 32), "outside"], 8
 
 
-@says("into a tail (7.0 %) that reaches 3.5 times as far")
+@says("into a tail (7.0 %) 3.5 times as long")
 def _(t):
     row = tails(t).loc[("fc1", 8)]
     return 100 * row["outside"], row["largest"]
 
 
-@says("The exponent of that tail is 2.6, where shuffled weights give 4.4 or more; {cite}`martin2021` find 2 to 4")
+@says("The exponent of that tail is 2.6, and of shuffled weights 4.4 or more; {cite}`martin2021` find 2 to 4")
 def _(t):
     return *tails(t).loc[("fc1", 8), ["alpha", "null_low"]], 2, 4
 

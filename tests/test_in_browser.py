@@ -232,8 +232,8 @@ def test_three_dimensions_wait_for_a_button_and_do_not_hold_the_page(at):
     page.keyboard.press("ArrowRight")
     page.wait_for_function(f"(before) => {eye} !== before", arg=before)
     assert slider.get_attribute("aria-valuetext") == "60°"
-    assert scrolls(page, "#fig-curve .movable-live", lambda x, y: wheel(page, x, y))
-    assert scrolls(page, "#fig-curve .movable-live", lambda x, y: swipe(page, x, y, 200))
+    assert scrolls(page, "#fig-curve .gl-container canvas", lambda x, y: wheel(page, x, y))
+    assert scrolls(page, "#fig-curve .gl-container canvas", lambda x, y: swipe(page, x, y, 200))
 
     figure.get_by_role("button", name="Back to the still").click()
     assert figure.locator("> img").is_visible() and figure.get_by_role("slider").count() == 0

@@ -86,6 +86,16 @@ def test_zoos_of_the_three_batch_sizes_differ_in_nothing_else():
         assert other.images == middle.images
 
 
+@pytest.mark.parametrize("profile", ["quick", "laptop"])
+def test_large_networks_on_coloured_images_have_a_twin_with_the_recorded_weight_decay(profile):
+    plain, decayed = (zoo_recipe(name, profile) for name in ("rgb_large", "rgb_large_decay"))
+
+    assert set(decayed.design["weight_decay"]) == {published.zoo_record("cifar10-large-seed")["fixed"]["wd"]}
+    assert decayed.design.assign(weight_decay=0.0).equals(plain.design)
+    assert (plain.images, plain.epochs, plain.batch_size) == (decayed.images, decayed.epochs, decayed.batch_size)
+    assert zoo_recipe("rgb_large_decay", "paper").thesis == "cifar10-large-seed"
+
+
 # -- sets that stand in ----------------------------------------------------------------------------------------
 
 

@@ -89,6 +89,9 @@ def test_how_far_runs_reach_is_told_by_plain_loops(generator):
         inside = [float((own[a] - own[b]).norm()) for a in range(4) for b in range(a)]
         assert np.isclose(row["length"], sum(float((own[e + 1] - own[e]).norm()) for e in range(3)))
         assert np.allclose(row[["stray", "apart", "nearest"]], [np.mean(inside), np.mean(between), min(between)])
+        ends = [[float((own[end] - weights[m, end]).norm()) for m in range(3) if m != model] for end in (0, -1)]
+        assert np.allclose(row[["first_apart", "last_apart"]], np.mean(ends, axis=1))
+        assert np.isclose(row["moved"], float((own[-1] - own[0]).norm()))
     within, between = path_distances(weights)["mean"]
     assert np.allclose(table[["stray", "apart"]].mean(), [within, between])
 
@@ -96,7 +99,8 @@ def test_how_far_runs_reach_is_told_by_plain_loops(generator):
 def test_a_run_is_at_least_as_long_as_it_reaches_and_a_model_alone_has_no_others(generator):
     (row,) = reach(torch.randn(1, 9, 5, generator=generator)).itertuples()
 
-    assert row.length >= row.stray and np.isnan([row.apart, row.nearest]).all()
+    assert row.length >= row.moved and row.length >= row.stray
+    assert np.isnan([row.apart, row.nearest, row.first_apart, row.last_apart]).all()
 
 
 @pytest.mark.parametrize("method", LINKAGES)

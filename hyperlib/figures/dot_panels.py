@@ -29,8 +29,8 @@ def dot_panels(
     """A `dot_plot` for every entry of the column `panel`, which is its title; all have the same entries of `by`.
 
     `value`, `rows`, `by`, `low`, `high` and `left` are those of `dot_plot`. columns: panels side by side, of which the
-    first one names the rows if all have the same. height: of a row of panels, in inches. label: of the x-axes below. zero:
-    draw a line there, for differences. Raises ValueError for a table without rows.
+    first one names the rows if all have the same. height: of a row of panels, in inches. label: of the x-axes below.
+    zero: draw a line there, for differences. Raises ValueError for a table without rows.
     """
     names = list(dict.fromkeys(table[panel]))
     if not names:

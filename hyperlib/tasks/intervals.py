@@ -104,6 +104,23 @@ def paired_difference(
     return Difference(float(values[0] - values[1]), *draws.interval(drawn[0] - drawn[1]))
 
 
+def median_interval(
+    values: Shaped[np.ndarray, " things"], *, draws: int = 2000, seed: int = 0
+) -> tuple[float, float, float]:
+    """Median of independent values and its 95 % interval, a percentile bootstrap over them; NaN ends for one alone.
+
+    Raises ValueError for no values and for values that are not finite.
+    """
+    values = np.asarray(values, dtype=np.float64)
+    if not len(values) or not np.isfinite(values).all():
+        raise ValueError(f"A median needs finite values, and there are {np.isfinite(values).sum()} of {len(values)}.")
+    if len(values) < 2:
+        return float(values[0]), np.nan, np.nan
+    drawn = np.median(np.random.default_rng(seed).choice(values, (draws, len(values))), axis=1)
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return float(np.median(values)), float(low), float(high)
+
+
 def check_metric(metric: str) -> str:
     """The metric itself, if it exists; ValueError with the known ones if not."""
     if metric not in METRICS:

@@ -77,8 +77,10 @@ def path_distances(weights: Float[Tensor, "models epochs params"]) -> pd.DataFra
 def reach(weights: Float[Tensor, "models epochs params"]) -> pd.DataFrame:
     """How long each model's path is and how far off the others are, one row per model.
 
-    `length` is the sum of its steps, `stray` the mean distance of two of its checkpoints, `apart` the mean distance of
-    its checkpoints to those of all other models, `nearest` the smallest such distance. NaN for a model alone.
+    `length` is the sum of its steps, `moved` the distance from its first checkpoint to its last, `stray` the mean
+    distance of two of its checkpoints. To all other models: `apart` is the mean distance of checkpoints, `nearest` the
+    smallest one, `first_apart` and `last_apart` the mean distances of first and of last checkpoints. NaN for a model
+    alone.
     """
     _check(weights, epochs=2)
     models, epochs = weights.shape[:2]
@@ -86,11 +88,15 @@ def reach(weights: Float[Tensor, "models epochs params"]) -> pd.DataFrame:
     distances = l2(weights.flatten(0, 1)).numpy().reshape(models, epochs, models, epochs).swapaxes(1, 2)
     lengths, (first, second) = step_lengths(weights).sum(1).tolist(), np.triu_indices(epochs, k=1)
     rows = []
-    for model in range(models):
-        others = np.delete(distances[model], model, axis=0)
-        apart = (others.mean(), others.min()) if len(others) else (np.nan, np.nan)
-        rows.append((model, lengths[model], distances[model, model][first, second].mean(), *apart))
-    return pd.DataFrame(rows, columns=["model", "length", "stray", "apart", "nearest"])
+    for model, length in enumerate(lengths):
+        own, others = distances[model, model], np.delete(distances[model], model, axis=0)
+        row = {"model": model, "length": length, "moved": own[0, -1], "stray": own[first, second].mean()}
+        if len(others):
+            row |= {"apart": others.mean(), "nearest": others.min()}
+            row |= {"first_apart": others[:, 0, 0].mean(), "last_apart": others[:, -1, -1].mean()}
+        rows.append(row)
+    columns = ["model", "length", "moved", "stray", "apart", "nearest", "first_apart", "last_apart"]
+    return pd.DataFrame(rows).reindex(columns=columns)
 
 
 def checkpoint_tree(weights: Float[Tensor, "models epochs params"], method: str = "ward") -> np.ndarray:

@@ -1,0 +1,174 @@
+"""What page 02b says of the published run."""
+
+from __future__ import annotations
+
+from readings import says
+
+ANEW = "small ResNet, remeasured"
+
+
+def _median(t):
+    return t("ws-interpolation-lmc").pivot(index="network", columns="setting", values="median")
+
+
+def _sizes(t):
+    table = t("ws-cka-l2")
+    return (
+        table.assign(size=table["pearson"].abs())
+        .groupby(["models", "reading", "permutations"])["size"]
+        .mean()
+        .unstack()
+    )
+
+
+def _soups(t):
+    return t("ws-rebasin-alignment").set_index("way")["soup accuracy"]
+
+
+@says("02b", "Every move that the library offers leaves the answers alone, and every one that it refuses changes them.")
+def _(t):
+    moves = t("ws-permutation-symmetry-check.moves")
+    return (moves["offered"] == moves["holds"]).all()
+
+
+@says("02b", "The Tetris network has 120 copies, the wide one a number of them with 1,014 digits.")
+def _(t):
+    orbits = t("ws-permutation-symmetry-check.orbits").set_index("zoo")["log10 of the orbit"]
+    return 10 ** orbits["tetris_seed"], int(orbits["wide_middle_batch"]) + 1
+
+
+@says("02b", "(12.9 against 13.6 in `tetris_seed`, 46.8 against 46.8 in the wide MLP)")
+def _(t):
+    rows = t("ws-permutation-symmetry-check.orbits").set_index("zoo")[["to own copy", "to another seed"]]
+    return [*rows.loc["tetris_seed"], *rows.loc["wide_middle_batch"]]
+
+
+@says("02b", "Only in the wide network it is nearly all of it.")
+def _(t):
+    rest = (_median(t)["aligned"] / _median(t)["two seeds"]).drop(ANEW)
+    return rest["wide MLP"] < 0.05 and (rest.drop("wide MLP") > 0.5).all()
+
+
+@says(
+    "02b",
+    "Within one run there is hardly a barrier; to the *own copy* of a network, with the very same function, there is one",
+)
+def _(t):
+    rows = _median(t).drop(ANEW)
+    return (rows["one run"] < 0.05).all() and (rows["own copy"] > 0.8 * rows["two seeds"]).all()
+
+
+@says("02b", "the Tetris MLP (.81 to .49) and the small CNN (2.06 to 1.31) and removes it in neither")
+def _(t):
+    rows = _median(t)[["two seeds", "aligned"]]
+    return [*rows.loc["Tetris MLP"], *rows.loc["small CNN"]]
+
+
+@says("02b", "it leaves a fiftieth (.47 to .01)")
+def _(t):
+    before, after = _median(t).loc["wide MLP", ["two seeds", "aligned"]]
+    assert 0.015 < after / before < 0.025
+    return before, after
+
+
+@says("02b", "weight matching does not help (3.57 to 3.76)")
+def _(t):
+    return _median(t).loc["small ResNet", ["two seeds", "aligned"]]
+
+
+@says("02b", "measured anew, it does (2.19 to 1.49)")
+def _(t):
+    return _median(t).loc[ANEW, ["two seeds", "aligned"]]
+
+
+@says(
+    "02b",
+    "Signs help the Tetris MLP beyond permutations (.29); in the small CNN they bring the networks nearer and the barrier no lower (1.35)",
+)
+def _(t):
+    distance = t("ws-interpolation-lmc").pivot(index="network", columns="setting", values="distance").loc["small CNN"]
+    rows = _median(t)
+    assert distance["aligned with signs"] < distance["aligned"] and rows.loc["Tetris MLP", "aligned"] > 0.29
+    assert rows.loc["small CNN", "aligned with signs"] >= rows.loc["small CNN", "aligned"]
+    return rows.loc[["Tetris MLP", "small CNN"], "aligned with signs"]
+
+
+@says("02b", "Alignment moves all networks nearer to each other")
+def _(t):
+    apart = t("ws-rebasin-alignment").set_index("way")["between all"]
+    return (apart.drop("as trained") < apart["as trained"]).all()
+
+
+@says(
+    "02b",
+    "The soup of all small CNNs is at chance as trained (8 %) and between 14 and 30 % after alignment, where one of them has 94 %.",
+)
+def _(t):
+    soups, one = _soups(t), t("ws-rebasin-alignment.soups").query("network == 'small CNN' and models == 1")["accuracy"]
+    rest = soups.drop("as trained")
+    return 100 * soups["as trained"], 100 * rest.min(), 100 * rest.max(), 1, 100 * one.iloc[0]
+
+
+@says(
+    "02b",
+    "Of the wide MLPs, between two of which hardly a barrier is left, the soup of four loses 8 points after alignment, and 55 points without.",
+)
+def _(t):
+    rows = t("ws-rebasin-alignment.soups").query("network == 'wide MLP'")
+    ends = rows.groupby("way")["accuracy"].agg(["first", "last"])
+    loss = 100 * (ends["first"] - ends["last"])
+    return 2, rows["models"].max(), loss["weights, 2 starts"], loss["as trained"]
+
+
+@says("02b", "After the second start of the search, more of them find nearer places by little.")
+def _(t):
+    near = t("ws-rebasin-alignment").set_index("way")["to reference"]
+    return 0 < near["weights, 2 starts"] - near["weights, 10 starts"] < 0.1
+
+
+@says(
+    "02b",
+    "For checkpoints of one run the correlation is strong (.92 in size) until there is a copy of each (.01). With more copies it rises again (.44), with the other sign.",
+)
+def _(t):
+    one = _sizes(t).loc["15 checkpoints of one run", :].loc["all pairs"]
+    signs = t("ws-cka-l2").query("models == '15 checkpoints of one run'").groupby("permutations")["pearson"].mean()
+    assert signs[1] < 0 < signs[64]
+    return one[1], one[2], one[64]
+
+
+@says(
+    "02b",
+    "For seeds there is nothing that could fall (.03). With own copies it rises (.23), against the caption's direction, because every pair of own copies has a CKA of one; without them it stays at .02.",
+)
+def _(t):
+    seeds = _sizes(t).loc["15 seeds, last epoch"]
+    return seeds.loc["all pairs", 1], seeds.loc["all pairs", 64], seeds.loc["without own copies", 64]
+
+
+@says("02b", "says next to nothing.")
+def _(t):
+    return _sizes(t).loc["15 seeds, last epoch", 1].max() < 0.1
+
+
+@says("02b", "on the population and on the reading, and both need to be named")
+def _(t):
+    last = _sizes(t)[64]
+    seeds = last["15 seeds, last epoch"]
+    return seeds["all pairs"] > 5 * seeds["without own copies"] and last["15 checkpoints of one run"].min() > 0.4
+
+
+@says("02b", "The angle between two weight vectors says nothing about what the networks compute.")
+def _(t):
+    found = t("ws-cka-cos.bootstrap").set_index("statistic").loc["pearson"]
+    return found["low"] < 0 < found["high"] and found["high"] - found["low"] < 0.1
+
+
+@says(
+    "02b",
+    "Three models can show any correlation, from -.88 to .96; for the whole zoo it is 0.00, with an interval from -.02 to .01.",
+)
+def _(t):
+    few = t("ws-cka-cos.percentiles").set_index("models").loc[3]
+    every = t("ws-cka-cos.bootstrap").set_index("statistic").loc["pearson"]
+    return 3, few["5th percentile"], few["95th percentile"], every["value"], every["low"], every["high"]

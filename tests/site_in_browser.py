@@ -1,0 +1,75 @@
+"""The built site of this clone as readers meet it: `pytest tests/site_in_browser.py` after `make book`.
+
+Every page in Chromium, from its file: what axe-core finds on a desktop, on a phone and in the dark, how long it takes
+to load, how long it cannot answer, how high it is, and what is wider than its place. Not collected by `make test`;
+skipped where the extra `browser` or a Chromium is missing. `HYPERLIB_SLACK` (default 2) is how many times slower than
+aimed at a machine may be.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from in_browser import DESKTOP, PHONE, browser, cost, opened, violations
+
+from hyperlib.files.paths import root
+
+SITE = root() / "_build" / "html"
+PAGES = sorted(
+    file.relative_to(SITE).as_posix() for folder in ("book", "notebooks") for file in (SITE / folder).glob("*.html")
+)
+LOADED, BLOCKED, SCREENS = 1.2, 0.3, 14  # seconds, seconds, screens of 900 pixels with all folds closed
+SLACK = float(os.environ.get("HYPERLIB_SLACK", "2"))
+WIDE = """() => [...document.querySelectorAll("article.bd-article *")]
+  .filter((one) => one.scrollWidth > one.clientWidth + 1 && one.clientWidth > 0
+    && ["auto", "scroll"].includes(getComputedStyle(one).overflowX))
+  .map((one) => `${one.tagName} in ${one.closest("[id]")?.id}: ${one.scrollWidth} > ${one.clientWidth}`)"""
+FIRST = """() => [...document.querySelectorAll("figure.results-table > .output table, figure.results-table table")]
+  .filter((one) => one.offsetParent && one.querySelector("td"))
+  .map((one) => one.querySelector("td").getBoundingClientRect())
+  .filter((cell) => cell.left < 0 || cell.left > window.innerWidth - 20).length"""
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    with browser() as running:
+        yield running
+
+
+@pytest.fixture(params=PAGES)
+def file(request) -> Path:
+    return SITE / request.param
+
+
+def test_there_are_pages():
+    assert PAGES, "there is no site; run `make book` first"
+
+
+@pytest.mark.parametrize("how", ["desktop", "phone", "dark"])
+def test_nothing_hinders_a_reader(chromium, file, how):
+    options = {"viewport": PHONE} if how == "phone" else {"dark": how == "dark"}
+    with opened(chromium, file, **options) as page:
+        assert violations(page) == []
+
+
+def test_a_page_is_there_at_once_and_answers(chromium, file, record_property):
+    with opened(chromium, file) as page:
+        loaded, blocked = cost(page)
+    print(f"{file.stem}: loaded after {loaded:.2f} s, blocked for {1000 * blocked:.0f} ms")
+    assert loaded <= SLACK * LOADED and blocked <= SLACK * BLOCKED
+
+
+def test_a_page_is_of_a_readable_length_and_nothing_in_it_scrolls_sideways(chromium, file):
+    with opened(chromium, file, viewport=DESKTOP) as page:
+        height = page.evaluate("document.querySelector('article.bd-article').getBoundingClientRect().height")
+        print(f"{file.stem}: {height / 900:.1f} screens")
+        assert page.evaluate(WIDE) == []
+        assert height <= SCREENS * 900
+
+
+def test_a_phone_shows_the_first_column_of_every_table_and_no_page_is_wider_than_it(chromium, file):
+    with opened(chromium, file, viewport=PHONE) as page:
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"] + 1
+        assert page.evaluate(FIRST) == 0
