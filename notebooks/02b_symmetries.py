@@ -111,8 +111,8 @@ offered = moves[moves["offered"]].groupby(by)
 held = offered.agg(offered=("holds", "size"), held=("holds", "sum"), difference=("difference", "max"))
 checked = study.publish("ws-permutation-symmetry-check", shares.join(held).reset_index())
 
-# %% table={"name": "tab-moves", "caption": "Moves of some networks of the book: how many are offered of those that were tried, how many of the offered ones left the answers alone, and the largest relative change of an answer."}
-networks = ["tetris_mlp", "small_cnn_1ch", "small_resnet_1ch", "wide_mlp"]
+# %% tags=["hide-input"] table={"name": "tab-moves", "caption": "Moves of some networks of the book: how many are offered of those that were tried, how many of the offered ones left the answers alone, and the largest relative change of an answer."}
+networks = ["small_cnn_1ch", "small_resnet_1ch"]
 show_table(checked, rows=checked.index[checked["network"].isin(networks)])
 
 # %% [markdown]
@@ -172,7 +172,7 @@ for name, zoo in zoos.items():
     rows.append(row | {"to own copy": float((copies - weights).norm(dim=1).mean()), "to another seed": float(others.mean())})
 orbits = study.publish("ws-permutation-symmetry-check", pd.DataFrame(rows), "orbits")
 
-# %% table={"name": "tab-orbits", "caption": "Size of the orbit, and euclidean distances to a copy in random order and to a network from another seed (means over eight models, or all there are, at the last epoch)."}
+# %% tags=["hide-input"] table={"name": "tab-orbits", "caption": "Size of the orbit, and euclidean distances to a copy in random order and to a network from another seed (means over eight models, or all there are, at the last epoch)."}
 show_table(orbits, precision=1)
 
 # %% [markdown]
@@ -224,7 +224,7 @@ movable(interactive.playground(ticks.numpy(), margins, unit_lines, strips), stil
 # %% tags=["remove-input"]
 say(
     f"The network is the best of {len(trained)} ({trained.samples(120).table['test_accuracy'][best]:.2f} of unseen points right). In its {len(order_names)} "
-    f"orders the weights move by up to {largest['distance'][0]:.1f}, and no answer by more than {largest['change'][0]:.0e}. So there are "
+    f"orders the weights move by up to {largest['distance'][0]:.1f}, and no answer by more than {largest['change'][0]:.0g}. So there are "
     f"{len(order_names)} points of weight space and one picture in the plane. What a learner should know about this network is the picture; "
     "what it is given is one of the vectors."
 )
@@ -291,7 +291,7 @@ medians = summary.pivot(index="network", columns="setting", values="median").loc
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Five panels of test loss on the way between two networks, for two seeds as trained and after alignment by weights and by activations: Tetris MLP, small CNN, wide MLP, small ResNet as it stands and remeasured."}, "figure": {"name": "fig-barrier-lines", "caption": "Test loss on the straight line between two networks, as trained and after alignment by weights or by activations: median over pairs, bands from the 5th to the 95th and from the 25th to the 75th percentile. Buttons raise one setting and its pairs."}}
 movable(interactive.barrier_lines(every_line, again), plots.panels_of_lines(every_line, again))
 
-# %% table={"name": "tab-barriers", "caption": "Median barrier over pairs, by network and setting; a dash where it was not asked. The CSV has quartiles, accuracies and distances."}
+# %% tags=["hide-input"] table={"name": "tab-barriers", "caption": "Median barrier over pairs, by network and setting; a dash where it was not asked. The CSV has quartiles, accuracies and distances."}
 show_table(medians, precision=2, of=summary)
 
 # %% [markdown]
@@ -322,8 +322,14 @@ curved = connectivity.along_curve(network, ends[0], bend, ends[1], *test, points
 detour = pd.DataFrame({"pair": [1, 2], "barrier of the line": straight.barrier, "barrier of the curve": curved.barrier})
 detour["accuracy halfway, line"], detour["accuracy halfway, curve"] = straight.accuracy[:, 5], curved.accuracy[:, 5]
 
-# %% table={"name": "tab-bezier", "caption": "Two pairs of small CNNs: the straight line and a learned curve between them."}
-show_table(study.publish("ws-interpolation-lmc", detour, "bezier"), precision=2)
+# %% tags=["remove-input"]
+study.publish("ws-interpolation-lmc", detour, "bezier")
+over = {way: ", ".join(f"{value:.2f}" for value in detour[f"barrier of the {way}"]) for way in ("line", "curve")}
+half = {way: ", ".join(f"{value:.2f}" for value in detour[f"accuracy halfway, {way}"]) for way in ("line", "curve")}
+say(
+    f"In two pairs of small CNNs the barrier of the line is {over['line']}, that of the curve {over['curve']}. Halfway the accuracy is "
+    f"{half['line']} on the line and {half['curve']} on the curve. The networks are connected; it is straightness that fails."
+)
 
 # %% [markdown]
 # ## What does alignment do to a population?
@@ -362,23 +368,14 @@ study.publish("ws-rebasin-alignment", aligned);
 # %% tags=["remove-input"]
 say(f"All {len(trained)} small CNNs, laid on the first of them in several ways (a *start* is one more try of the search):")
 
-# %% table={"name": "tab-aligned", "caption": "A population after alignment: mean distance to the reference and between all pairs, mean cosine, and the soup of all."}
+# %% tags=["hide-input"] table={"name": "tab-aligned", "caption": "A population after alignment: mean distance to the reference and between all pairs, mean cosine, and the soup of all."}
 show_table(aligned, precision=2)
-
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Two histograms over pairs of models, of distances and of cosines: as trained, after alignment by weights, and after alignment with signs."}, "figure": {"name": "fig-aligned-distances", "caption": "Distances and cosines of all pairs of small CNNs (mnist_seed, last epoch): as trained, and after all were laid on the first one, without and with signs."}}
-fig, axes = plt.subplots(1, 2, figsize=(8, 2.6))
-shown = ["as trained", "weights, 10 starts", "weights and signs, 10 starts"]
-for ax, values, label in zip(axes, (distances, angles), ("distance of two models", "cosine of two models"), strict=True):
-    for way, colour in zip(shown, [style.INK, *style.PAIR], strict=True):
-        plots.outlined_histogram(values[way], 60, ax, way, colour)
-    ax.set(xlabel=label, yticks=[])
-fig.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=3, fontsize=9)
-plt.show()
 
 # %% [markdown]
 # How many can be put into one soup? From one model (the reference) on, in the order of the zoo, and wide MLPs beside them.
 
 # %% tags=["hide-input"]
+shown = ["as trained", "weights, 10 starts", "weights and signs, 10 starts"]
 sizes = [size for size in (1, 2, 3, 5, 10, 20, 50, 100, 200) if size <= len(trained)]
 wide, (x, y) = zoos["wide_middle_batch"], (images["wide_middle_batch"].test_x[:500], images["wide_middle_batch"].test_y[:500])
 four = wide.samples(wide.epochs[-1]).weights
@@ -394,7 +391,7 @@ for (kind, way), (net, vectors, counts) in kinds.items():
 soup_sizes = study.publish("ws-rebasin-alignment", pd.concat(rows, ignore_index=True), "soups")
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Test accuracy of the mean of several models over their number on a logarithmic axis: small CNNs as solid lines, wide MLPs as dashed ones, as trained and after several ways of alignment."}, "figure": {"name": "fig-soups", "caption": "Test accuracy of the mean of the first so many models' weights, as trained and after alignment to the first: small CNNs (solid) and wide MLPs (dashed). There is one order of models, so no spread is shown."}}
-fig, ax = plt.subplots(figsize=(7, 3))
+fig, ax = plt.subplots(figsize=(8, 2.5))
 for ((kind, way), part), colour in zip(soup_sizes.groupby(["network", "way"], sort=False), style.HUES, strict=True):
     marks = {"linestyle": "--" if kind == "wide MLP" else "-", "marker": "o", "markersize": 3, "color": colour}
     ax.plot(part["models"], 100 * part["accuracy"], label=f"{kind}, {way}", **marks)
@@ -452,7 +449,7 @@ by_copies = pd.concat(
 study.publish("ws-cka-l2", by_copies);
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Absolute correlation of CKA and l2 distance over the number of permuted copies, two panels: seeds, and checkpoints of one run; each with and without pairs of a model and its own copy."}, "figure": {"name": "fig-ws-cka-l2", "caption": "Absolute Pearson correlation of pairwise CKA and pairwise l2 distance over the number of copies per model (one is the model alone). Median over draws, bands from the 25th to the 75th and from the 5th to the 95th percentile. After Fig. 2.6.1 of the thesis."}}
-fig, axes = plt.subplots(1, 2, figsize=(8, 3), sharey=True)
+fig, axes = plt.subplots(1, 2, figsize=(8, 2.5), sharey=True)
 for ax, kind in zip(axes, sources, strict=True):
     for (reading, part), colour in zip(by_copies[by_copies["models"] == kind].groupby("reading"), style.PAIR, strict=True):
         plots.bands(part.assign(absolute=part["pearson"].abs()), "permutations", "absolute", ax, reading, colour)
@@ -502,7 +499,7 @@ interval = similarity_curves.bootstrapped_correlation(hyperlib.cosine(latest).nu
 study.publish("ws-cka-cos", interval, "bootstrap");
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Correlation of CKA and cosine over the number of models on a logarithmic axis, Pearson and Spearman, as median lines with bands."}, "figure": {"name": "fig-ws-cka-cos", "caption": "Correlation of pairwise CKA and pairwise cosine over the number of models, Pearson and Spearman: median over random subsets, bands from the 25th to the 75th and from the 5th to the 95th percentile (all models are one subset). After Fig. 2.6.2 of the thesis."}}
-fig, ax = plt.subplots(figsize=(6, 2.8))
+fig, ax = plt.subplots(figsize=(8, 2.3))
 for column, colour in zip(("pearson", "spearman"), style.PAIR, strict=True):
     plots.bands(by_models, "models", column, ax, column.capitalize(), colour)
 ax.axhline(0, color=style.INK, linewidth=0.8)
@@ -512,8 +509,11 @@ ax.minorticks_off()
 ax.legend(fontsize=9)
 plt.show()
 
-# %% table={"name": "tab-cka-cos", "caption": "Correlation of CKA and cosine among all models of the zoo, with 95 % intervals."}
-show_table(interval)
+# %% tags=["remove-input"]
+every = interval.set_index("statistic").loc["pearson"]
+say(
+    f"Among all {len(latest)} models the correlation is {every['value']:.3f}, with a 95 % interval from {every['low']:.3f} to {every['high']:.3f}."
+)
 
 # %% [markdown]
 # :::{admonition} Published run (laptop)
@@ -710,7 +710,7 @@ claims += [
     verdicts.counted("|r| of l2 and CKA collapses at the first copy", collapse, source="ours", shown="tab-cka-l2"),
     verdicts.counted("|r| of l2 and CKA falls further with copies", fall, source="ch. 2, caption (direction inferred)",
                      shown="tab-cka-l2"),
-    verdicts.tested("cosine tells CKA among all models (r > 0.5)", angle, source="ch. 2, caption", shown="tab-cka-cos"),
+    verdicts.tested("cosine tells CKA among all models (r > 0.5)", angle, source="ch. 2, caption", shown="fig-ws-cka-cos"),
     verdicts.counted("refused moves change the function", changes, source="ours", shown="tab-refused"),
     verdicts.counted("an own copy is nearly as far as another seed", far, source=inferred, shown="tab-orbits"),
     verdicts.counted("the soup of aligned models beats that of models as trained", better, source="ours", shown="tab-aligned"),
@@ -729,7 +729,7 @@ say(
 )
 
 # %% tags=["hide-input"] table={"name": "tab-symmetry-scorecard", "caption": "The page's claims and whether they held."}
-show_table(verdicts.summary(card), of=card)
+show_table(verdicts.summary(card), rows=6, of=card)
 
 # %% [markdown]
 # **Back to the thesis.** Permutation is why a learner needs help with raw weights: chapter 4 shows it permuted copies of every network

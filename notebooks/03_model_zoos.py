@@ -121,10 +121,10 @@ columns = ["id", "chapter", "dataset", "architecture", "weights", "models", "epo
 factors_of_all = study.publish("zoo-generating-factors", zoos[[*columns, "confidence"]])
 study.publish("zoo-generating-factors", totals, "totals");
 
-# %% table={"name": "tab-zoo-totals", "caption": "Totals that follow from the scripts, beside the published ones."}
+# %% tags=["hide-input"] table={"name": "tab-zoo-totals", "caption": "Totals that follow from the scripts, beside the published ones."}
 show_table(totals[["metric", "ours", "published"]], precision=0)
 
-# %% table={"name": "tab-zoo-all", "caption": "Zoos of the thesis. The confidence is our chance that a record is right: where it is low, models and epochs are recalled and not read in a source."}
+# %% tags=["hide-input"] table={"name": "tab-zoo-all", "caption": "Zoos of the thesis. The confidence is our chance that a record is right: where it is low, models and epochs are recalled and not read in a source."}
 shown = ["id", "dataset", "weights", "models", "epochs", "confidence", "recipe"]
 show_table(zoos[shown], precision=2, rows=5, of=factors_of_all)
 
@@ -154,7 +154,7 @@ grown = pd.DataFrame(
 )
 study.publish("zoo-generating-factors", grown, "grown");
 
-# %% table={"name": "tab-zoo-grown", "caption": "The zoos of this page."}
+# %% tags=["hide-input"] table={"name": "tab-zoo-grown", "caption": "The zoos of this page."}
 populations = {name: study.zoo(name) for name in names}
 show_table(grown.drop(columns="our choice"))
 
@@ -192,7 +192,7 @@ own = pd.DataFrame(
 both = published.beside(own, reported.drop(columns="unit"), on=["zoo", "epoch"], value="mean")
 study.publish("zoo-accuracy-over-epochs", both, "published");
 
-# %% table={"name": "tab-zoo-spread", "caption": "Test accuracy over models at the last epoch; the whole table has the first and the middle one too."}
+# %% tags=["hide-input"] table={"name": "tab-zoo-spread", "caption": "Test accuracy over models at the last epoch; the whole table has the first and the middle one too."}
 ends = spread.groupby("zoo", sort=False).tail(1).index
 show_table(spread.drop(columns="count"), rows=ends)
 
@@ -346,7 +346,7 @@ accuracy["reader"] = accuracy["features"].where(accuracy["probe"] == "linear", a
 readers = ["W", "s(W)", "s(W), trees", "settings, trees", "settings + epoch, trees", "clock"]
 wide = accuracy.pivot(index="zoo", columns="reader", values="value").loc[names, readers].reset_index()
 
-# %% table={"name": "tab-zoo-probes", "caption": "$R^2$ of test accuracy on unseen models, by what the probe sees; linear unless it says trees. The CSV has all targets and intervals."}
+# %% tags=["hide-input"] table={"name": "tab-zoo-probes", "caption": "$R^2$ of test accuracy on unseen models, by what the probe sees; linear unless it says trees. The CSV has all targets and intervals."}
 show_table(wide, precision=2, of=benchmark)
 
 # %% [markdown]
@@ -388,7 +388,7 @@ for name in seed_zoos:
     rows.append(row | {"clock": scores["clock"], "s(W)": scores["s(W)"], "s(W), trees": scores["s(W), trees"]})
 clocks = study.publish("zoo-property-benchmark", pd.DataFrame(rows), "clock")
 
-# %% table={"name": "tab-zoo-clock", "caption": "Seed zoos: the share of the variance of test accuracy that lies between epochs, and what readers reach ($R^2$)."}
+# %% tags=["hide-input"] table={"name": "tab-zoo-clock", "caption": "Seed zoos: the share of the variance of test accuracy that lies between epochs, and what readers reach ($R^2$)."}
 show_table(clocks)
 
 # %% [markdown]
@@ -434,7 +434,7 @@ for start, zoo in both_starts.items():
 starts = study.publish("zoo-property-benchmark", pd.concat(two_starts, ignore_index=True), "starts")
 by_start = starts.pivot(index=["start", "features"], columns="target", values="value")[targets[:3]].reset_index()
 
-# %% table={"name": "tab-zoo-starts", "caption": "$R^2$ of linear probes in Tetris zoos that differ in where their weights begin."}
+# %% tags=["hide-input"] table={"name": "tab-zoo-starts", "caption": "$R^2$ of linear probes in Tetris zoos that differ in where their weights begin."}
 show_table(by_start, precision=2, of=starts)
 
 # %% [markdown]
@@ -468,7 +468,7 @@ def beside_benchmark(zoo, parts, name):
     return both[["features", "target", "value above", f"value {name}"]]
 
 
-# %% table={"name": "tab-zoo-by-seed", "caption": "`tetris_hyp`: $R^2$ of linear probes, divided by model (above) and by seed."}
+# %% tags=["hide-input"] table={"name": "tab-zoo-by-seed", "caption": "`tetris_hyp`: $R^2$ of linear probes, divided by model (above) and by seed."}
 by_seed = [checkpoints(part) for part in populations["tetris_hyp"].split(by="seed")]
 show_table(beside_benchmark("tetris_hyp", by_seed, "by seed"), 2, rows=[0, 1, 4, 5])
 
@@ -481,7 +481,7 @@ parts = [checkpoints(part) for part in populations["digits_hyp"].split()]
 bounded = [part.take((part.weights.abs().amax(1) <= 5).numpy()) for part in parts]
 kept = ", ".join(f"{len(few)} of {len(all_)}" for few, all_ in zip(bounded, parts, strict=True))
 
-# %% table={"name": "tab-zoo-filtered", "caption": "`digits_hyp`: $R^2$ of linear probes, on all checkpoints (above) and without those that the published loader drops."}
+# %% tags=["hide-input"] table={"name": "tab-zoo-filtered", "caption": "`digits_hyp`: $R^2$ of linear probes, on all checkpoints (above) and without those that the published loader drops."}
 show_table(beside_benchmark("digits_hyp", bounded, "filtered"), 2, rows=[0, 1, 4, 5])
 
 # %% tags=["remove-input"]
@@ -515,7 +515,7 @@ shares = {(z, f): recipes[z].design[f].value_counts(normalize=True).max() for z 
 factor_table["guess"] = [shares.get(key) for key in zip(factor_table["zoo"], factor_table["target"], strict=True)]
 study.publish("zoo-property-benchmark", factor_table, "factors");
 
-# %% table={"name": "tab-zoo-factors", "caption": "Settings read off weights and statistics: $R^2$ of the learning rate, accuracy of names, with 95 % intervals. The first rows are from s(W)."}
+# %% tags=["hide-input"] table={"name": "tab-zoo-factors", "caption": "Settings read off weights and statistics: $R^2$ of the learning rate, accuracy of names, with 95 % intervals. The first rows are from s(W)."}
 shown = ["zoo", "features", "target", "metric", "value", "low", "high", "guess"]
 first = factor_table.query("features == 's(W)'").index
 show_table(factor_table[shown], precision=2, rows=first)
@@ -598,7 +598,8 @@ state = network.layout.unflatten(weights)
 rows, columns = state["fc1.weight"].flip(0), state["fc2.weight"].flip(1)
 moved = network.layout.flatten({"fc1.weight": rows, "fc2.weight": columns})
 images = hyperlib.load_images("tetris").test_x
-statistics = [hyperlib.layer_statistics(one, network.layout) for one in (weights, moved)]
+layout = network.layout
+statistics = [hyperlib.layer_statistics(one, layout) for one in (weights, moved)]
 answers = [network.logits(one, images) for one in (weights, moved)]
 assert (weights - moved).norm() > 1  # far away
 assert torch.allclose(*answers, atol=1e-5)
@@ -626,7 +627,8 @@ import numpy as np
 from sklearn.metrics import r2_score
 import hyperlib
 
-images, design = hyperlib.load_images("digits").subset(train=256), hyperlib.grid(seeds=30, lr=1e-2)
+images = hyperlib.load_images("digits").subset(train=256)
+design = hyperlib.grid(seeds=30, lr=1e-2)
 network = hyperlib.digits_cnn()
 zoo = hyperlib.train_population(network, images, design, epochs=8, progress=False)
 every, scores = zoo.samples(), {}

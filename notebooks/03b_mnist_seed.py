@@ -154,7 +154,7 @@ both["deviations"] = both["difference"] / both["published_std"]
 study.publish("ghr-finetune", both, "b_t")
 compared = both[both["epoch"] > 0]
 
-# %% table={"name": "tab-mnist-curve", "caption": "Test accuracy of our models beside the published numbers; the last column is the difference in published standard deviations."}
+# %% tags=["hide-input"] table={"name": "tab-mnist-curve", "caption": "Test accuracy of our models beside the published numbers; the last column is the difference in published standard deviations."}
 shown = ["epoch", "ours", "ours_std", "published", "published_std", "deviations"]
 show_table(both[shown], of=both)
 

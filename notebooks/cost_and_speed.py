@@ -84,10 +84,10 @@ def by_network(column):
     return training.pivot_table(column, "contestant", "network", sort=False)[networks].reset_index()
 
 
-# %% table={"name": "tab-cost-training", "caption": "Training as multiples of the plain loop, per second of *processor* time, which hardly moves when the machine has other things to do."}
+# %% tags=["hide-input"] table={"name": "tab-cost-training", "caption": "Training as multiples of the plain loop, per second of *processor* time, which hardly moves when the machine has other things to do."}
 show_table(by_network("per_cpu_s_ratio"), digits=3, of=training)
 
-# %% table={"name": "tab-cost-wall", "caption": "The same per second of wall time, where more cores count."}
+# %% tags=["hide-input"] table={"name": "tab-cost-wall", "caption": "The same per second of wall time, where more cores count."}
 show_table(by_network("per_s_ratio"), digits=3, of=training)
 
 # %% [markdown]
@@ -115,7 +115,7 @@ peak["multiply-adds per image"] = peak["network"].map(work)
 peak["% of peak"] = 100 * peak["fraction"]
 shown = ["network", "engine", "cores", "multiply-adds per image", "gflops", "% of peak"]
 
-# %% table={"name": "tab-cost-peak", "caption": "Counted work per second (billions of operations), and as a share of what products of large matrices reach on the same cores."}
+# %% tags=["hide-input"] table={"name": "tab-cost-peak", "caption": "Counted work per second (billions of operations), and as a share of what products of large matrices reach on the same cores."}
 show_table(peak[shown], precision=1)
 
 # %% [markdown]
@@ -129,7 +129,7 @@ show_table(peak[shown], precision=1)
 # Compiled code must be compiled once. The first job of two models, in a fresh process: with an empty cache, with the cache
 # that this left, and for another network with the same cache.
 
-# %% table={"name": "tab-cost-compile", "caption": "Seconds of the first job in a fresh process, and of the same job once more."}
+# %% tags=["hide-input"] table={"name": "tab-cost-compile", "caption": "Seconds of the first job in a fresh process, and of the same job once more."}
 compile_times = benchmark("compile")
 show_table(compile_times.rename(columns={"first_s": "first", "again_s": "again"}), 2)
 
@@ -149,7 +149,7 @@ growth = benchmark("growth")
 plots.growth(growth)
 plt.show()
 
-# %% table={"name": "tab-cost-growth", "caption": "By what factor the time grows where a quantity doubles (slope of the line in the figure), beside the factor of the counted work per image."}
+# %% tags=["hide-input"] table={"name": "tab-cost-growth", "caption": "By what factor the time grows where a quantity doubles (slope of the line in the figure), beside the factor of the counted work per image."}
 rates = growth_rates(growth)
 show_table(rates, precision=2, of=growth)
 
@@ -164,7 +164,7 @@ show_table(rates, precision=2, of=growth)
 # them, `torch.func.vmap` over one network, or unfolded images and batched matrix products. All three give the same gradients,
 # which is checked before they are timed. Their speed depends on the device.
 
-# %% table={"name": "tab-cost-forms", "caption": "One training step of many small CNNs in three forms: milliseconds, and the speed as a multiple of the grouped convolution's."}
+# %% tags=["hide-input"] table={"name": "tab-cost-forms", "caption": "One training step of many small CNNs in three forms: milliseconds, and the speed as a multiple of the grouped convolution's."}
 forms = benchmark("batched_forms")
 show_table(forms[["device", "models", "form", "step_ms", "speed_ratio"]], 2)
 
@@ -176,7 +176,7 @@ show_table(forms[["device", "models", "form", "step_ms", "speed_ratio"]], 2)
 #
 # A zoo is one file of weights and one table. The usual alternative is one `torch.save` per model and epoch.
 
-# %% table={"name": "tab-cost-files", "caption": "Seconds to write and read a zoo, and the same with one file per checkpoint."}
+# %% tags=["hide-input"] table={"name": "tab-cost-files", "caption": "Seconds to write and read a zoo, and the same with one file per checkpoint."}
 files = benchmark("files")
 labels = {"zoo_s": "one zoo", "one_file_per_checkpoint_s": "a file per checkpoint"}
 show_table(files.rename(columns=labels), digits=3)
@@ -185,7 +185,7 @@ show_table(files.rename(columns=labels), digits=3)
 # What the pages on weight space do to populations: reorder units, {term}`align <alignment>` to a reference, compare all pairs. The other
 # side is the same for one network or pair at a time, in a loop, timed on a part of them and counted up.
 
-# %% table={"name": "tab-cost-moves", "caption": "Seconds to move and compare whole populations, and one network or pair at a time."}
+# %% tags=["hide-input"] table={"name": "tab-cost-moves", "caption": "Seconds to move and compare whole populations, and one network or pair at a time."}
 moves = benchmark("weight_space")
 labels = {"ours_s": "whole population", "one_by_one_s": "one by one"}
 show_table(moves.rename(columns=labels), digits=3)
@@ -199,7 +199,7 @@ show_table(moves.rename(columns=labels), digits=3)
 # A {term}`hyper-representation` sees two {term}`views <view>` of every network in a batch, cut into {term}`tokens <token>`. We make them for
 # whole batches, in weight space. The other side does it to one network at a time. A network with its two views counts once.
 
-# %% table={"name": "tab-cost-tokens", "caption": "Networks per second on one core, views and tokens made for whole batches or one by one."}
+# %% tags=["hide-input"] table={"name": "tab-cost-tokens", "caption": "Networks per second on one core, views and tokens made for whole batches or one by one."}
 views = benchmark("tokens")
 labels = {"ours_per_cpu_s": "whole batches", "one_by_one_per_cpu_s": "one by one"}
 show_table(views.rename(columns=labels), digits=3)
@@ -210,7 +210,7 @@ show_table(views.rename(columns=labels), digits=3)
 # out, one view after the other, a {term}`contrast` over all pairs of vectors, plain Adam. Where the batch is smaller than the released one, a
 # step of the published size would take too long here.
 
-# %% table={"name": "tab-cost-step", "caption": "Seconds per training step, and how many times as long the released form takes."}
+# %% tags=["hide-input"] table={"name": "tab-cost-step", "caption": "Seconds per training step, and how many times as long the released form takes."}
 step = benchmark("training_step")
 show_table(step.rename(columns={"seconds_per_step": "seconds"}), digits=3)
 
@@ -244,11 +244,11 @@ shown = ["zoo", "profile", "models", "epochs", "train_images", "weights"]
 book = costs[own | costs["zoo"].isin(costs.loc[own, "zoo"])]
 rest = costs.drop(book.index)
 
-# %% table={"name": "tab-cost-book", "caption": "What the book's zoos cost at every profile: minutes of the machine above, and megabytes of weights."}
+# %% tags=["hide-input"] table={"name": "tab-cost-book", "caption": "What the book's zoos cost at every profile: minutes of the machine above, and megabytes of weights."}
 dearest = book[book["profile"] == "laptop"].nlargest(8, "minutes").index
 show_table(book[[*shown, "minutes", "MB"]], 1, rows=dearest, of=costs)
 
-# %% table={"name": "tab-cost-thesis", "caption": "What every other zoo of the thesis that has a recipe would cost at its published size, in hours and megabytes."}
+# %% tags=["hide-input"] table={"name": "tab-cost-thesis", "caption": "What every other zoo of the thesis that has a recipe would cost at its published size, in hours and megabytes."}
 dearest = rest.nlargest(8, "hours").index
 show_table(rest[["zoo", *shown[2:], "hours", "MB"]], 0, rows=dearest, of=costs)
 

@@ -92,6 +92,7 @@ def readings(page: str) -> str:
 def plain(text: str) -> str:
     """Text without roles, options, emphasis, line breaks and the numbers of figures and chapters."""
     text = re.sub(r"^:\w+:.*$", "", text, flags=re.MULTILINE)
+    text = re.sub(r"\{doc\}`/[^`<]*`", "", text)
     text = re.sub(r"\{(?:term|doc|ref)\}`([^`<]*?)\s*(?:<[^`]*>)?`", r"\1", text)
     text = re.sub(r"\{[\w:-]+\}`[^`]*`", "", text).replace("**", "").replace("$", "")
     text = re.sub(r"\b((?:[Ff]igs?|[Ee]q)\.|[Cc]hapters?|[Tt]ables?) [\d.]*\d", r"\1", text)

@@ -278,3 +278,11 @@ def test_hyperparameters_that_a_table_lacks_or_that_change_kind_are_refused(samp
     fitted = Hyperparameters(columns=["lr"]).fit(samples)
     with pytest.raises(ValueError, match="'lr' held numbers in fit and holds 'high' now"):
         fitted.embed(with_factors(samples, lr=["high", "low"]))
+
+
+def test_a_linear_probe_on_the_clock_predicts_the_mean_of_every_epoch(samples):
+    clock = Clock().fit(samples)
+    accuracy = samples.table["test_accuracy"].to_numpy()
+    predicted = Ridge(alpha=1e-8).fit(clock.transform(samples), accuracy).predict(clock.transform(samples))
+    means = samples.table.groupby("epoch")["test_accuracy"].transform("mean")
+    assert predicted == pytest.approx(means.to_numpy(), abs=1e-5)

@@ -137,7 +137,7 @@ def foot(chapter: Chapter, facts: Facts | None, stale: str | None = None) -> str
         "Out of date": stale or "",
     }
     lines = [f"{name}\n: {value}\n" for name, value in rows.items() if value]
-    return "\n".join(["```{admonition} How this page was made", ":class: provenance", "", *lines, "```"])
+    return "\n".join(["```{admonition} How this page was made", ":class: provenance dropdown", "", *lines, "```"])
 
 
 class best_figure(nodes.General, nodes.Element):  # noqa: N801 (nodes of docutils have small letters)
