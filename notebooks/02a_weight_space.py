@@ -444,6 +444,7 @@ show_table(by_pair.reset_index().rename(columns=human), of=equal)
 # ```
 
 # %% tags=["solution"]
+import torch
 import hyperlib
 from scipy.cluster.hierarchy import fcluster, linkage
 from sklearn.metrics import adjusted_rand_score
@@ -459,7 +460,7 @@ assert by_seed == 1 and by_model < 0.9
 
 fast = (zoo.design["lr"] == 3e-3).to_numpy()
 starts, ends = zoo.weights[fast, 0].double(), zoo.weights[fast, -1].double()
-moved, begun, ended = (ends - starts).norm(dim=1), starts.pdist(), ends.pdist()
+moved, begun, ended = (ends - starts).norm(dim=1), torch.pdist(starts), torch.pdist(ends)
 assert moved.mean() > begun.mean() and ended.mean() > begun.mean()
 by_seed, by_model
 

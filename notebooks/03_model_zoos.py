@@ -211,8 +211,7 @@ show_table(common[["zoo", "epoch", "ours", "ours_std", "published", "published_s
 #
 # **The seed alone makes a narrow distribution of networks; hyper-parameters make it wide.**
 #
-# - At the last epoch the standard deviation of accuracy is .05 in `tetris_seed` and .17 in `tetris_hyp`, .03 in `digits_seed` and .30 in
-#   `digits_hyp`.
+# - At the last epoch the standard deviation of accuracy is .05 in `tetris_seed` and .17 in `tetris_hyp`, .01 in `digits_seed` and .35 in `digits_hyp`.
 # - So a hyp zoo has more variance to explain, and the settings alone explain part of it ({numref}`tab-zoo-probes`).
 # :::
 #
@@ -281,9 +280,9 @@ say(
 #
 # **Models of a seed zoo agree more than chance, although their weight vectors are orthogonal to each other.**
 #
-# - In all three seed zoos: agreement of .71 to .91 where chance has .64 to .88, at cosine distances of 1.00. So different places in
+# - In all three seed zoos: agreement of .71 to .92 where chance has .64 to .87, at cosine distances of 1.00. So different places in
 #   weight space hold similar functions; {doc}`/notebooks/02b_symmetries` asks why.
-# - Against the published MNIST-seed, ours agrees more (.91 against .88) at a higher accuracy, and its weights are farther apart (a
+# - Against the published MNIST-seed, ours agrees more (.92 against .88) at a higher accuracy, and its weights are farther apart (a
 #   cosine distance of 1.00 against .77). We expect that of the start: theirs begins in U(0, 1), where all weights are positive and all vectors
 #   lean to one side; ours around zero *(inferred, not tested here)*.
 # :::
@@ -399,10 +398,10 @@ show_table(clocks)
 # trained.**
 #
 # - The linear probe on s(W) beats the one on W in all five zoos; W is below zero in four of five.
-# - In seed zoos 91, 98 and 100 % of the variance of accuracy lies between epochs (`tetris_seed`, `digits_seed`, `mnist_seed`), and the clock
+# - In seed zoos 90, 98 and 100 % of the variance of accuracy lies between epochs (`tetris_seed`, `digits_seed`, `mnist_seed`), and the clock
 #   alone reaches .90, .98 and 1.00. Linear s(W) does not beat it anywhere; trees on s(W) do, in `tetris_seed`.
 # - Statistics beat the settings where the settings are constant or the epoch is hidden from them. With the epoch among the settings,
-#   trees on s(W) win in one of five zoos and lose in one.
+#   trees on s(W) are ahead of them by more than the margin in none of five zoos, and behind in `tetris_hyp`.
 # :::
 #
 # ## How do these numbers compare with the published ones?
@@ -443,10 +442,10 @@ show_table(by_start, precision=2, of=starts)
 #
 # **Raw weights fail in our seed zoos because of where they begin, and not only because units can change places.**
 #
-# - From U(0, 1) a linear probe on W reads accuracy with an $R^2$ of .49; from a start around zero it is at -.06.
+# - From U(0, 1) a linear probe on W reads accuracy with an $R^2$ of .41; from a start around zero it is at -.16.
 # - The published MNIST-seed, which begins in U(0, 1), has .92; ours -2.91, with a tenth of the models *(the rest of the difference is
 #   not explained here)*.
-# - Quintiles in our hands read less than our percentiles (.69 against .89 on `mnist_seed`), while the published ones have .99.
+# - Quintiles in our hands read less than our percentiles (.68 against .89 on `mnist_seed`), while the published ones have .99.
 # :::
 #
 # ## Which choices of the comparison change its numbers?
@@ -494,8 +493,7 @@ say(f"The filter keeps {kept} checkpoints of the training, validation and test p
 # **Both choices matter more than most differences between methods.**
 #
 # - What raw weights seemed to know about the accuracy of `tetris_hyp` was mostly which seed a model came from: .15 divided by model, -.03 by seed.
-# - A linear probe is at the mercy of outliers: in `digits_hyp` a handful of models drags s(W) to -9.20 on accuracy, and the filter
-#   brings it to .65.
+# - A linear probe is at the mercy of outliers: in `digits_hyp` a handful of models drags s(W) to -1.24 on accuracy, and the filter brings it to .56.
 # :::
 #
 # ## Can the settings be read off the weights?

@@ -19,13 +19,13 @@ def _verdicts(t, claim):
     return t("disc-scorecard.03").query("claim == @claim").set_index("case")["verdict"]
 
 
-@says("03_", "the standard deviation of accuracy is .05 in `tetris_seed` and .17 in `tetris_hyp`, .03 in `digits_seed` and .30 in `digits_hyp`")
+@says("03_", "the standard deviation of accuracy is .05 in `tetris_seed` and .17 in `tetris_hyp`, .01 in `digits_seed` and .35 in `digits_hyp`")
 def _(t):
     last = t("zoo-accuracy-over-epochs").groupby("zoo").tail(1).set_index("zoo")["std"]
     return last[["tetris_seed", "tetris_hyp", "digits_seed", "digits_hyp"]]
 
 
-@says("03_", "In all three seed zoos: agreement of .71 to .91 where chance has .64 to .88, at cosine distances of 1.00.")
+@says("03_", "In all three seed zoos: agreement of .71 to .92 where chance has .64 to .87, at cosine distances of 1.00.")
 def _(t):
     rows = t("zoo-stats-diversity").set_index("zoo").loc[SEEDS]
     near = rows["cosine_distance"]
@@ -33,7 +33,7 @@ def _(t):
     return 3, rows["agreement"].min(), rows["agreement"].max(), rows["chance"].min(), rows["chance"].max(), near.mean()
 
 
-@says("03_", "ours agrees more (.91 against .88) at a higher accuracy, and its weights are farther apart (a cosine distance of 1.00 against .77)")
+@says("03_", "ours agrees more (.92 against .88) at a higher accuracy, and its weights are farther apart (a cosine distance of 1.00 against .77)")
 def _(t):
     rows = t("zoo-stats-diversity.published").dropna(subset=["ours", "published"]).set_index("measure")
     assert rows.loc["test_accuracy_mean", "ours"] > rows.loc["test_accuracy_mean", "published"]
@@ -48,7 +48,7 @@ def _(_t):
 @says("03_", "The linear probe on s(W) beats the one on W in all five zoos; W is below zero in four of five.")
 def _(t):
     rows = _accuracy(t)
-    return (_verdicts(t, "s(W) tells accuracy better than W") == "holds").sum(), (rows["W"] < 0).sum(), len(rows)
+    return (_verdicts(t, "s(W) tells accuracy better than W") == "holds").sum(), 0, (rows["W"] < 0).sum(), len(rows)
 
 
 @says("03_", "Layer statistics tell accuracy far better than raw weights. But in seed zoos most of what there is to tell is how long a network was trained.")
@@ -56,7 +56,7 @@ def _(t):
     return (t(f"{BENCHMARK}.clock")["between epochs"] > 0.5).all()
 
 
-@says("03_", "In seed zoos 91, 98 and 100 % of the variance of accuracy lies between epochs")
+@says("03_", "In seed zoos 90, 98 and 100 % of the variance of accuracy lies between epochs")
 def _(t):
     return 100 * t(f"{BENCHMARK}.clock").set_index("zoo").loc[SEEDS, "between epochs"]
 
@@ -72,16 +72,17 @@ def _(t):
     return (rows["s(W)"] < rows["clock"]).all() and rows.loc["tetris_seed", "s(W), trees"] > rows.loc["tetris_seed", "clock"]
 
 
-@says("03_", "With the epoch among the settings, trees on s(W) win in one of five zoos and lose in one.")
+@says("03_", "With the epoch among the settings, trees on s(W) are ahead of them by more than the margin in none of five zoos, and behind in `tetris_hyp`.")
 def _(t):
     found = _verdicts(t, "s(W) tells accuracy better than settings and epoch (trees)")
-    return (found == "holds").sum(), len(found), (found == "fails").sum()
+    assert (found != "holds").all() and list(found.index[found == "fails"]) == ["tetris_hyp"]
+    return len(found)
 
 
-@says("03_", "From U(0, 1) a linear probe on W reads accuracy with an $R^2$ of .49; from a start around zero it is at -.06.")
+@says("03_", "From U(0, 1) a linear probe on W reads accuracy with an $R^2$ of .41; from a start around zero it is at -.16.")
 def _(t):
     rows = t(f"{BENCHMARK}.starts").query("features == 'W' and target == 'test_accuracy'").set_index("start")["value"]
-    return 0, 1, rows["in U(0, 1)"], rows["around zero"]
+    return 0, 1, 2, rows["in U(0, 1)"], 0, rows["around zero"]
 
 
 @says("03_", "The published MNIST-seed, which begins in U(0, 1), has .92; ours -2.91")
@@ -90,7 +91,7 @@ def _(t):
     return 0, 1, row["published"].iloc[0], row["ours"].iloc[0]
 
 
-@says("03_", "read less than our percentiles (.69 against .89 on `mnist_seed`), while the published ones have .99")
+@says("03_", "read less than our percentiles (.68 against .89 on `mnist_seed`), while the published ones have .99")
 def _(t):
     row = t(f"{BENCHMARK}.published").query("dataset == 'mnist-seed' and method == 's(W)' and measure == 'test_accuracy'")
     ours = _accuracy(t).loc["mnist_seed"]
@@ -103,7 +104,7 @@ def _(t):
     return _accuracy(t).loc["tetris_hyp", "W"], by_seed
 
 
-@says("03_", "drags s(W) to -9.20 on accuracy, and the filter brings it to .65")
+@says("03_", "drags s(W) to -1.24 on accuracy, and the filter brings it to .56")
 def _(t):
     filtered = t(f"{BENCHMARK}.filtered").query("features == 's(W)' and target == 'test_accuracy'")["value"].iloc[0]
     return _accuracy(t).loc["digits_hyp", "s(W)"], filtered
