@@ -459,8 +459,9 @@ by_model = adjusted_rand_score(zoo.table["model"], cut[16])
 assert by_seed == 1 and by_model < 0.9
 
 fast = (zoo.design["lr"] == 3e-3).to_numpy()
-starts, ends = zoo.weights[fast, 0].double(), zoo.weights[fast, -1].double()
-moved, begun, ended = (ends - starts).norm(dim=1), torch.pdist(starts), torch.pdist(ends)
+at_start, at_end = (zoo.weights[fast, epoch].double() for epoch in (0, -1))
+moved = (at_end - at_start).norm(dim=1)
+begun, ended = torch.pdist(at_start), torch.pdist(at_end)
 assert moved.mean() > begun.mean() and ended.mean() > begun.mean()
 by_seed, by_model
 
