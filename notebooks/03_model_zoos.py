@@ -124,12 +124,12 @@ study.publish("zoo-generating-factors", totals, "totals");
 # %% tags=["hide-input"] table={"name": "tab-zoo-totals", "caption": "Totals that follow from the scripts, beside the published ones."}
 show_table(totals[["metric", "ours", "published"]], precision=0)
 
-# %% tags=["hide-input"] table={"name": "tab-zoo-all", "caption": "Zoos of the thesis. The confidence is our chance that a record is right: where it is low, models and epochs are recalled and not read in a source."}
+# %% tags=["hide-cell"] table={"name": "tab-zoo-all", "caption": "Zoos of the thesis. The confidence is our chance that a record is right: where it is low, models and epochs are recalled and not read in a source."}
 shown = ["id", "dataset", "weights", "models", "epochs", "confidence", "recipe"]
 show_table(zoos[shown], precision=2, rows=5, of=factors_of_all)
 
 # %% [markdown]
-# Zoos with *yes* in the last column can be grown by name at the profile `paper`, for instance
+# The whole list is {numref}`tab-zoo-all` (folded). Zoos with *yes* in its last column can be grown by name at the profile `paper`, for instance
 # `hyperlib.Study("paper").zoo("fmnist-seed")`; for the others the table says what is missing.
 #
 # ## Which zoos do we grow here?
@@ -162,7 +162,7 @@ show_table(grown.drop(columns="our choice"))
 # ## How does accuracy spread over training?
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Five panels, one per zoo, of test accuracy in percent over epochs: median line with bands over models."}, "figure": {"name": "fig-zoo-accuracy-over-epochs", "caption": "Test accuracy over training, per zoo: median over models, bands from the 25th to the 75th and from the 5th to the 95th percentile. Diverged models are left out."}}
-fig, axes = plt.subplots(2, 3, figsize=(8, 4.6), sharey=True)
+fig, axes = plt.subplots(2, 3, figsize=(8, 3.8), sharey=True)
 for ax, (name, zoo) in zip(axes.flat, populations.items(), strict=False):
     plots.bands_over_epochs(zoo.samples().table, "test_accuracy", ax, name)
     ax.set_title(f"{name}\n{len(zoo)} models", fontsize=9)
@@ -192,16 +192,16 @@ own = pd.DataFrame(
 both = published.beside(own, reported.drop(columns="unit"), on=["zoo", "epoch"], value="mean")
 study.publish("zoo-accuracy-over-epochs", both, "published");
 
-# %% tags=["hide-input"] table={"name": "tab-zoo-spread", "caption": "Test accuracy over models at the last epoch; the whole table has the first and the middle one too."}
+# %% tags=["hide-cell"] table={"name": "tab-zoo-spread", "caption": "Test accuracy over models at the last epoch; the whole table has the first and the middle one too."}
 ends = spread.groupby("zoo", sort=False).tail(1).index
 show_table(spread.drop(columns="count"), rows=ends)
 
 # %% [markdown]
-# Where a zoo of ours has the name of a published one, the published accuracy stands beside it. This is **not like for like**: below the
+# {numref}`tab-zoo-spread` has the numbers (folded). Where a zoo of ours has the name of a published one, {numref}`tab-zoo-accuracy-published` sets the published accuracy beside it. This is **not like for like**: below the
 # profile `paper` our `mnist_seed` has fewer images and another initialisation, so that its first epoch is far ahead.
 # {doc}`/notebooks/03b_mnist_seed` grows it at the recorded settings.
 
-# %% tags=["hide-input"] table={"name": "tab-zoo-accuracy-published", "caption": "Test accuracy, ours beside the published one, where both are known (means over models with their standard deviation)."}
+# %% tags=["hide-cell"] table={"name": "tab-zoo-accuracy-published", "caption": "Test accuracy, ours beside the published one, where both are known (means over models with their standard deviation)."}
 common = both.dropna(subset=["ours", "published"])
 show_table(common[["zoo", "epoch", "ours", "ours_std", "published", "published_std"]], of=both)
 
@@ -218,9 +218,9 @@ show_table(common[["zoo", "epoch", "ours", "ours_std", "published", "published_s
 # ## What is the generalization gap, exactly?
 #
 # Train accuracy minus test accuracy: the {term}`generalization gap` has two readings, since train accuracy can be averaged while the
-# network still changes (as the released code logs it) or measured after the epoch.
+# network still changes (as the released code logs it) or measured after the epoch ({numref}`fig-gap-readings`, folded).
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Two panels for the zoos tetris_seed and digits_seed: generalization gap in percent over epochs, once with running and once with clean train accuracy."}, "figure": {"name": "fig-gap-readings", "caption": "Generalization gap over training in both readings. Median and bands as in {numref}`fig-zoo-accuracy-over-epochs`."}}
+# %% tags=["hide-cell"] mystnb={"image": {"alt": "Two panels for the zoos tetris_seed and digits_seed: generalization gap in percent over epochs, once with running and once with clean train accuracy."}, "figure": {"name": "fig-gap-readings", "caption": "Generalization gap over training in both readings. Median and bands as in {numref}`fig-zoo-accuracy-over-epochs`."}}
 fig, axes = plt.subplots(1, 2, figsize=(8, 2.6))
 readings = {"gap": "running (released code)", "gap_clean": "evaluated after the epoch"}
 for ax, name in zip(axes, ["tetris_seed", "digits_seed"], strict=True):
@@ -329,7 +329,7 @@ benchmark = pd.concat([result.table.assign(zoo=name) for name, result in probed.
 study.publish("zoo-property-benchmark", benchmark);
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Five panels, one per zoo: bars of R squared for accuracy, epoch and both readings of the gap from raw weights, layer statistics, settings and the clock with the linear probe, with intervals."}, "figure": {"name": "fig-zoo-property-benchmark", "caption": "$R^2$ of the linear probe on unseen models; lines are 95 % intervals from a bootstrap over models. An arrow marks a bar or an interval that goes on to the left."}}
-fig, axes = plt.subplots(2, 3, figsize=(8, 5.8), sharey=True)
+fig, axes = plt.subplots(2, 3, figsize=(8, 4.8), sharey=True)
 axes[1, 2].remove()
 for ax, (name, result) in zip(axes.flat, probed.items(), strict=False):
     drawn = result.table["features"].isin(["W", "s(W)", "settings", "clock"]) & (result.table["probe"] == "linear")
@@ -350,7 +350,7 @@ show_table(wide, precision=2, of=benchmark)
 
 # %% [markdown]
 # Differences between two readers on the *same* test models are surer than two separate intervals, because the same bootstrap draws of
-# models serve both.
+# models serve both ({numref}`tab-zoo-differences`, folded).
 
 # %% tags=["hide-input"]
 pairs = [("s(W)", "W", "linear"), ("s(W)", "settings", "linear"), ("s(W)", "settings + epoch", "trees"), ("s(W)", "clock", "linear")]
@@ -373,7 +373,7 @@ differences = pd.DataFrame(
 differences.columns = ["zoo", "target", "probe", "first", "second", "difference", "low", "high"]
 study.publish("zoo-property-benchmark", differences, "differences");
 
-# %% tags=["hide-input"] table={"name": "tab-zoo-differences", "caption": "$R^2$ of accuracy from s(W) minus that of settings and epoch, both read by trees, with 95 % intervals. The whole table has all other pairs and targets."}
+# %% tags=["hide-cell"] table={"name": "tab-zoo-differences", "caption": "$R^2$ of accuracy from s(W) minus that of settings and epoch, both read by trees, with 95 % intervals. The whole table has all other pairs and targets."}
 decisive = differences.query("target == 'test_accuracy' and second == 'settings + epoch'").index
 show_table(differences, rows=decisive)
 
@@ -451,7 +451,7 @@ show_table(by_start, precision=2, of=starts)
 # ## Which choices of the comparison change its numbers?
 #
 # **Which models may stand on both sides?** `tetris_hyp` has {term}`fixed seeds`, so models of the training and of the test part began as the
-# same network. Divided by seed instead of by model:
+# same network. {numref}`tab-zoo-by-seed` (folded) divides by seed instead.
 
 # %% tags=["hide-input"]
 weights_only = {name: embedders[name] for name in ("W", "s(W)")}
@@ -467,20 +467,20 @@ def beside_benchmark(zoo, parts, name):
     return both[["features", "target", "value above", f"value {name}"]]
 
 
-# %% tags=["hide-input"] table={"name": "tab-zoo-by-seed", "caption": "`tetris_hyp`: $R^2$ of linear probes, divided by model (above) and by seed."}
+# %% tags=["hide-cell"] table={"name": "tab-zoo-by-seed", "caption": "`tetris_hyp`: $R^2$ of linear probes, divided by model (above) and by seed."}
 by_seed = [checkpoints(part) for part in populations["tetris_hyp"].split(by="seed")]
 show_table(beside_benchmark("tetris_hyp", by_seed, "by seed"), 2, rows=[0, 1, 4, 5])
 
 # %% [markdown]
 # **Which checkpoints count?** The loader of the Model Zoos drops checkpoints that have a weight beyond five in absolute value *(seen)*; the code of
-# the hyper-representation papers drops none, and so do we above. With the filter:
+# the hyper-representation papers drops none, and so do we above. {numref}`tab-zoo-filtered` (folded) has the numbers with the filter.
 
 # %% tags=["hide-input"]
 parts = [checkpoints(part) for part in populations["digits_hyp"].split()]
 bounded = [part.take((part.weights.abs().amax(1) <= 5).numpy()) for part in parts]
 kept = ", ".join(f"{len(few)} of {len(all_)}" for few, all_ in zip(bounded, parts, strict=True))
 
-# %% tags=["hide-input"] table={"name": "tab-zoo-filtered", "caption": "`digits_hyp`: $R^2$ of linear probes, on all checkpoints (above) and without those that the published loader drops."}
+# %% tags=["hide-cell"] table={"name": "tab-zoo-filtered", "caption": "`digits_hyp`: $R^2$ of linear probes, on all checkpoints (above) and without those that the published loader drops."}
 show_table(beside_benchmark("digits_hyp", bounded, "filtered"), 2, rows=[0, 1, 4, 5])
 
 # %% tags=["remove-input"]
@@ -499,7 +499,7 @@ say(f"The filter keeps {kept} checkpoints of the training, validation and test p
 # ## Can the settings be read off the weights?
 #
 # In the zoos that vary them: learning rates (their logarithm) by $R^2$, names by accuracy of a linear soft-max; `guess` is the accuracy of always
-# naming the most frequent value.
+# naming the most frequent value ({numref}`tab-zoo-factors`, folded).
 
 # %% tags=["hide-input"]
 factors, rows = ["log_lr", "activation", "init"], []
@@ -513,7 +513,7 @@ shares = {(z, f): recipes[z].design[f].value_counts(normalize=True).max() for z 
 factor_table["guess"] = [shares.get(key) for key in zip(factor_table["zoo"], factor_table["target"], strict=True)]
 study.publish("zoo-property-benchmark", factor_table, "factors");
 
-# %% tags=["hide-input"] table={"name": "tab-zoo-factors", "caption": "Settings read off weights and statistics: $R^2$ of the learning rate, accuracy of names, with 95 % intervals. The first rows are from s(W)."}
+# %% tags=["hide-cell"] table={"name": "tab-zoo-factors", "caption": "Settings read off weights and statistics: $R^2$ of the learning rate, accuracy of names, with 95 % intervals. The first rows are from s(W)."}
 shown = ["zoo", "features", "target", "metric", "value", "low", "high", "guess"]
 first = factor_table.query("features == 's(W)'").index
 show_table(factor_table[shown], precision=2, rows=first)
@@ -533,7 +533,7 @@ for short, points in zip(["W", "sW"], coordinates.values(), strict=True):
 study.publish("zoo-umap", located);
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Two maps of checkpoints of the Tetris seed zoo, of raw weights above and of layer statistics below, coloured by epoch; beside each, the checkpoints of one model enlarged."}, "figure": {"name": "fig-zoo-umap", "caption": "UMAP of checkpoints of tetris_seed: raw weights W (upper row) and layer statistics s(W) (lower row), coloured by epoch. On the right the checkpoints of one model, which the box on the left marks, joined in the order of training."}}
-fig, axes = plt.subplots(2, 2, figsize=(8, 5.6), width_ratios=[1.5, 1])
+fig, axes = plt.subplots(2, 2, figsize=(8, 4.2), width_ratios=[1.5, 1])
 models, epochs = mapped.table["model"].to_numpy(), mapped.table["epoch"].to_numpy()
 for row, (name, points) in zip(axes, coordinates.items(), strict=True):
     pictures.map_with_island(points, epochs, models, models[0], row, name, "epoch")
@@ -695,7 +695,7 @@ say(
 )
 
 # %% tags=["hide-input"] table={"name": "tab-zoo-scorecard", "caption": "The page's claims and whether they held."}
-show_table(verdicts.summary(card), of=card)
+show_table(verdicts.summary(card), rows=6, of=card)
 
 # %% [markdown]
 # **Back to the thesis.** Chapter 3 gives the populations, chapter 4 asks what can be learned from them without labels

@@ -271,7 +271,7 @@ show_table(wide, rows=["W", "s(W)", "untrained", "E_cD"], of=hyp_rows)
 #
 # **From the starts that our Tetris seed zoo has, raw weights and linear maps of them tell next to nothing; an encoder that learned tells much.**
 #
-# - UMAP and most kernels find no more ($R^2$ up to .02). A radial kernel, which sees lengths, finds accuracy (.82) and epoch (.93).
+# - UMAP and most kernels find no more ($R^2$ up to .01). A radial kernel, which sees lengths, finds accuracy (.82) and epoch (.93).
 # - Of the short runs with 50 numbers both losses together are best (.885 on accuracy), contrast alone (.879) and reconstruction alone
 #   (.868) are not far behind, and positives without negatives are last. Products of s(W) beat these on accuracy and epoch, not on the gap.
 # - In `tetris_hyp` the embedding tells accuracy (.82 against .69) and epoch (.36 against .23) better than s(W). The untrained encoder is level or
@@ -389,7 +389,7 @@ show_table(wide, rows=6, of=beside_hyp)
 #
 # **The embedding tells accuracy (.77 against .55) and the epoch (.27 against .16) better than s(W); on the rest the two are close.**
 #
-# - It is ahead by at most .05 on learning rate, dropout and activation, and behind by at most .03 on the other five. Nobody reads l2 or
+# - It is ahead by .05 on the learning rate and by .03 on dropout, and level or behind, by at most .03, on the other six. Nobody reads l2 or
 #   the fraction of training data here ($R^2$ below .1).
 # - The untrained encoder is within .04 of the trained one on nine of ten properties, and has most of the lead on accuracy and epoch.
 # - From 420 training models raw weights tell nothing of any number. Published, with fifty times as many networks, they are best on start

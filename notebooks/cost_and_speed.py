@@ -280,10 +280,14 @@ show_table(compared, precision=2)
 # ## How can I measure it myself?
 #
 # ```bash
-# make bench                                                    # all tables, minutes; on a machine that is quiet
-# .venv/bin/python benchmarks/run.py --only training peak       # some of them, printed
-# .venv/bin/python benchmarks/batched_forms.py --device cuda    # the three forms, where there is a GPU
-# make results                                                  # a whole run, into book/results/benchmarks
+# # all tables, in minutes, on a machine that is quiet
+# make bench
+# # some of them, printed
+# .venv/bin/python benchmarks/run.py --only training peak
+# # the three forms, where there is a GPU
+# .venv/bin/python benchmarks/batched_forms.py --device cuda
+# # a whole run, into book/results/benchmarks
+# make results
 # ```
 #
 # ## Exercise
@@ -362,7 +366,7 @@ card = verdicts.scorecard(
         ),
     ]
 )  # fmt: skip
-study.publish("disc-scorecard", card, "cost")
+study.publish("disc-scorecard", card, "cost");
 
 # %% tags=["hide-input"] table={"name": "tab-cost-scorecard", "caption": "The page's claims and whether they held; none has an interval, since a benchmark is one run."}
 show_table(verdicts.summary(card).drop(columns="Holm"), of=card)

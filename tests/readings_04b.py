@@ -171,7 +171,7 @@ def _(table):
     return bool((kinds(table).loc[LINEAR] < 0.01).all(axis=None))
 
 
-@says("UMAP and most kernels find no more ($R^2$ up to .02)")
+@says("UMAP and most kernels find no more ($R^2$ up to .01)")
 def _(table):
     return 2, kinds(table).loc[KERNELS].max(axis=None)  # of R²
 
@@ -260,7 +260,7 @@ def _(table):
 
 # -- ten properties ---------------------------------------------------------------------------------------------------
 
-BEHIND = ["gap", "log_l2", "train_fraction", "init", "optimizer"]
+BEHIND = ["activation", "gap", "log_l2", "train_fraction", "init", "optimizer"]
 
 
 @says("The embedding tells accuracy (.77 against .55) and the epoch (.27 against .16) better than s(W)")
@@ -275,17 +275,15 @@ def _(table):
     return 2
 
 
-@says("It is ahead by at most .05 on learning rate, dropout and activation")
+@says("It is ahead by .05 on the learning rate and by .03 on dropout")
 def _(table):
-    leads = (ten(table)["E_cD"] - ten(table)["s(W)"])[["log_lr", "dropout", "activation"]]
-    assert leads.min() > 0
-    return leads.max()
+    return (ten(table)["E_cD"] - ten(table)["s(W)"])[["log_lr", "dropout"]]
 
 
-@says("behind by at most .03 on the other five")
+@says("level or behind, by at most .03, on the other six")
 def _(table):
     leads = (ten(table)["E_cD"] - ten(table)["s(W)"])[BEHIND]
-    assert leads.max() < 0
+    assert leads.max() < 0.01
     return -leads.min(), len(leads)
 
 

@@ -43,3 +43,8 @@ def test_chapters_are_edited_in_their_source_and_opened_as_notebooks(pages):
 def test_formulas_come_from_the_site_itself(pages):
     assert (SITE / "_static/mathjax/tex-chtml.js").is_file()
     assert list((SITE / "_static/mathjax/output/chtml/fonts/woff-v2").glob("*.woff"))
+
+
+def test_no_table_is_shown_as_a_notebook_would(pages):
+    for name in pages:
+        assert 'class="dataframe"' not in (SITE / name).read_text(encoding="utf-8"), name

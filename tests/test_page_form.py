@@ -65,6 +65,11 @@ def test_nothing_scrolls_unseen(cells):
     assert not [cell for cell in cells if "output_scroll" in cell.metadata.get("tags", [])]
 
 
+def test_no_table_is_shown_raw(cells):
+    for cell in code(cells, "solution"):
+        assert not re.match(r"study\.publish\(.*\)$", cell.source.splitlines()[-1]), "end it with ; or show_table"
+
+
 def test_imports_are_folded(cells):
     for cell in code(cells, *FOLDED, "solution"):
         assert not re.search(r"^(?:from .* )?import ", cell.source, re.MULTILINE), cell.source

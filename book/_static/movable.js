@@ -96,7 +96,6 @@
     layout.font = { family: getComputedStyle(figure).fontFamily, ...layout.font };
     const row = make("div", { class: "movable-controls" });
     const isLive = (on) => figure.classList.toggle("is-live", on);
-
     place.setAttribute("role", "img");
     place.setAttribute("aria-label", figure.querySelector("img").alt);
     for (const kind of ["wheel", "touchstart", "touchmove"]) // they scroll the page and nothing else
