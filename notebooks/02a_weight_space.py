@@ -223,7 +223,7 @@ show_table(tree_heights[["height", "ours", "published"]], 2, of=tree_heights)
 
 # %% tags=["hide-input"]
 kinds = {
-    "large CNN, weight decay": ("rgb_large_decay", "CNN, decay as recorded"),
+    "large CNN, weight decay": ("rgb_large_decay", "CNN"),
     "large CNN": ("rgb_large", "CNN"),
     "MiniAlexNet": ("alexnet", "AlexNet"),
     "small CNN": ("mnist_seed", "no"),

@@ -11,9 +11,10 @@
 # %% [markdown]
 # # Which weights are the same network?
 #
-# Two lists of weights can look nothing alike and still be the same function. Who wants to learn from weights must know when that is so. The
-# full text of the thesis's chapter 2 was not open to us: what it shows is *inferred* where we say so, and no numbers are published for
-# the figures of this page.
+# Two lists of weights can look nothing alike and still be the same function. Who wants to learn from weights must know when that is so. This page belongs to chapter 2 of the thesis {cite}`thesis` that the book accompanies; its full text was not open to us, so what it shows is *inferred* where we say so.
+#
+# Four zoos are asked: small multilayer perceptrons on {term}`Tetris`, and small CNNs, small ResNets and wide perceptrons on MNIST digits. In each the
+# networks differ in nothing but the seed ({doc}`/notebooks/03_model_zoos` shows how such zoos are grown).
 #
 # **You will see**
 #
@@ -92,7 +93,7 @@ say(
 )
 
 # %% [markdown]
-# Two more kinds of moves are our addition *(our choice)*. Where the activation is odd, as tanh is, a unit may change its *sign* together with
+# Two more kinds of moves are our addition. Where the activation is odd, as tanh is, a unit may change its *sign* together with
 # all that reads it {cite}`chen1993`. Where it is positively homogeneous, as ReLU is, a unit may be *scaled* by a positive number and
 # what reads it divided {cite}`neyshabur2015`. The library derives from the list of layers which moves a network has, and
 # `verify_symmetry` makes every one of them, offered or refused, on random weights in double precision.
@@ -125,8 +126,7 @@ labels = {"size": "moves", "min": "smallest change"}
 show_table(refused.rename(columns=labels), of=refused)
 
 # %% [markdown]
-# A maximum does not commute with a sign. Scaling before a norm is refused for another reason: the norm has already divided the factor out, so
-# what reads it must *not* be divided, and what then remains is the norm's $\varepsilon$ (the first exercise measures it).
+# A maximum does not commute with a sign. Before a norm, scaling a unit and dividing what reads it is the wrong move: the norm has already divided the factor out. (The right one scales and divides nothing; the first exercise makes it.) Between a convolution and its norm every unit has a scale and a sign of its own, so a ResNet has more such moves than layers, also with ReLU.
 #
 # One kind of network has units that cannot even change places. A shortcut that pads channels with zeros has no weights that could follow
 # {cite}`he2016`: it ties unit $k$ before to unit $k$ behind.
@@ -288,7 +288,7 @@ study.publish("ws-interpolation-lmc", every_height, "pairs")
 order = list(dict.fromkeys(summary["setting"]))
 medians = summary.pivot(index="network", columns="setting", values="median").loc[list(lines), order].reset_index()
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Five panels of test loss on the way between two networks, for two seeds as trained and after alignment by weights and by activations: Tetris MLP, small CNN, wide MLP, small ResNet as it stands and remeasured."}, "figure": {"name": "fig-barrier-lines", "caption": "Test loss on the straight line between two networks, as trained and after alignment by weights or by activations: median over pairs, bands from the 5th to the 95th and from the 25th to the 75th percentile. Buttons raise one setting and its pairs."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Five panels of test loss on the way between two networks, for two seeds as trained and after alignment by weights and by activations: Tetris MLP, small CNN, wide MLP, small ResNet as it stands and remeasured."}, "figure": {"name": "fig-barrier-lines", "caption": "Test loss on the straight line between two networks, as trained and after alignment by weights or by activations: median over pairs, bands from the 5th to the 95th and from the 25th to the 75th percentile. Buttons bring one setting to the front, with its pairs as thin lines."}}
 movable(interactive.barrier_lines(every_line, again), plots.panels_of_lines(every_line, again))
 
 # %% tags=["hide-input"] table={"name": "tab-barriers", "caption": "Median barrier over pairs, by network and setting; a dash where it was not asked. The CSV has quartiles, accuracies and distances."}
@@ -303,9 +303,8 @@ show_table(medians, precision=2, of=summary)
 # - Within one run there is hardly a barrier; to the *own copy* of a network, with the very same function, there is one as high as to another
 #   seed. So the straight line does not measure how alike functions are.
 # - Weight matching lowers the barrier in the Tetris MLP (.81 to .49) and the small CNN (2.06 to 1.31) and removes it in neither. In the wide
-#   MLP it leaves a fiftieth (.47 to .01), as {cite}`entezari2022` expect of width: a warning for zoos of small networks.
-# - In the small ResNet as it stands weight matching does not help (3.57 to 3.76), for the running statistics fit no network on the way; measured
-#   anew, it does (2.19 to 1.49).
+#   MLP it leaves a fiftieth (.47 to .01), as {cite}`entezari2022` expect of width.
+# - In the small ResNet as it stands weight matching does not help (3.57 to 3.76), and activation matching a little (to 2.50), for the running statistics fit no network on the way. With these measured anew weight matching helps (2.19 to 1.49), but this verdict falls after Holm.
 # - Signs help the Tetris MLP beyond permutations (.29); in the small CNN they bring the networks nearer and the barrier no lower (1.35).
 # :::
 #
@@ -422,15 +421,13 @@ planted = recovery.planted_recovery(sides, restarts=(1, 2, 10), trials=trials)
 show_table(study.publish("ws-rebasin-alignment", planted, "planted"), precision=2)
 
 # %% [markdown]
-# One descent from the networks as given finds few of the wide ones, because stream and inner units have to be found together. The second
-# start, which puts each group into the best order that it could have whatever the others do, finds them all. On trained networks it helps
-# little, because there is no exact answer to be found.
+# The search improves the order of one layer after another until nothing gains. From the order as it is that finds few of the wide ones, because the units that all blocks share and those inside of a block have to be found together. The second start first puts every layer into the best order that it could have whatever the others do, and finds them all. On trained networks more starts help less, because there is no exact answer to be found.
 #
 # ## Does distance tell about function?
 #
 # > The absolute correlation between pairwise CKA and pairwise l2 similarity, over the number of permutations of 15 models: with more
 # > permutations there are more pairs, and they cover weight space more globally.
-# > — in our words, caption of Fig. 2.6.1 {cite}`thesis` *(seen; the direction of the curve is inferred, no values are given)*
+# > — in our words, caption of Fig. 2.6.1 {cite}`thesis` *(seen; that the curve falls is inferred, no values are given)*
 #
 # {term}`CKA` {cite}`kornblith2019` compares what two networks answer on the same images, and no permutation changes it. We take every model
 # and copies of it in random order, and correlate over all pairs: once with and once without the pairs of a model and its own copy, whose
@@ -470,11 +467,10 @@ show_table(ends, precision=2, of=by_copies)
 # :::{admonition} Published run (laptop)
 # :class: published-run
 #
-# **Near by, distance tells about function; among independent seeds it says next to nothing.**
+# **Along a run, distance tells about function; among independent seeds it says next to nothing.**
 #
 # - For checkpoints of one run the correlation is strong (.92 in size) until there is a copy of each (.01). With more copies it rises again
-#   (.44), with the other sign. That is construction: random orders of long vectors are farther apart, and late checkpoints are
-#   long and alike.
+#   (.44), with the other sign. That is construction: copies of long vectors in random order are farther apart than those of short ones; late checkpoints are long, and answer alike; so distance and CKA grow together.
 # - For seeds there is nothing that could fall (.03). With own copies it rises (.23), against the caption's direction, because every pair of
 #   own copies has a CKA of one; without them it stays at .02.
 # - So the direction of the curve depends on the population and on the reading, and both need to be named.
@@ -522,7 +518,7 @@ say(
 # **The angle between two weight vectors says nothing about what the networks compute.**
 #
 # - Three models can show any correlation, from -.88 to .96; for the whole zoo it is 0.00, with an interval from -.02 to .01.
-# - A zoo whose seeds start independently covers weight space globally from the start.
+# - Seeds that start independently are spread over weight space from the start, so more of them change little. (This is a zoo of seeds; checkpoints of a run are another matter, see above.)
 # :::
 #
 # ## Exercises

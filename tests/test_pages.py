@@ -180,6 +180,7 @@ def test_the_site_numbers_tables_links_their_csv_and_gathers_the_answers(book):
     assert table.select_one(".caption-number").get_text(strip=True) == "Table 1"
     assert table.find(["p", "table"])["id"] == table["aria-labelledby"]  # the caption, above the table
     assert [len(part.select("tbody tr")) for part in table.select("table")] == [8, 20]
+    assert all(cell.get_text(strip=True) for cell in page.select("figure.results-table th"))
     target = (site / "notebooks" / table.select_one("a.csv")["href"]).resolve()
     assert pd.read_csv(target)["n"].tolist() == list(range(20))
     assert "We ask 3 networks, see Table 1" in page.get_text() and "say(" not in page.get_text()

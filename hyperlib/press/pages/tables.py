@@ -8,6 +8,7 @@ the two kinds apart. The CSVs of the chapters are copied into the site.
 from __future__ import annotations
 
 import posixpath
+import re
 import shutil
 from html import escape
 from pathlib import Path
@@ -26,6 +27,7 @@ from hyperlib.press.edition import Edition
 
 LOGGER = logging.getLogger(__name__)
 TABLE = "results-table"  # class of such tables, also in tables.css
+UNNAMED = re.compile(r"(<th[^>]*>)\s*</th>")  # the column of symbols, which only eyes need no name for
 FOLDER = "_static/results"  # of the site, with a folder for each profile
 
 
@@ -77,7 +79,7 @@ def prepare(cell: nbformat.NotebookNode, docname: str) -> None:
         place = posixpath.relpath(f"{FOLDER}/{csv}", posixpath.dirname(docname) or ".")
         plain, link = f'<span class="csv">{escape(csv)}</span>', f'<a class="csv" href="{escape(place)}">CSV</a>'
         html = html.replace(plain, link)
-    output.data = {"text/html": html}
+    output.data = {"text/html": UNNAMED.sub(r'\1<span class="visually-hidden">verdict</span></th>', html)}
 
 
 def copy_results(app: Sphinx, error: Exception | None) -> None:
