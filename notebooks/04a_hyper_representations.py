@@ -427,6 +427,7 @@ show_table(human, rows=ends, of=curve)
 # %% tags=["solution"]
 import torch
 from hyperlib.representations.losses import CONTRASTS
+from hyperlib.figures.words import say
 
 ends = {}
 for name in ("positive_released", "positive_intended"):
@@ -459,6 +460,7 @@ say("; ".join(f"`{name}` ends at a cosine of {end:.2f}" for name, end in ends.it
 
 # %% tags=["solution"]
 import hyperlib
+from hyperlib.figures.words import say
 
 network, images = hyperlib.tetris_mlp(), hyperlib.load_images("tetris")
 design = hyperlib.grid(seeds=120, lr=3e-3)

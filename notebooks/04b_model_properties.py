@@ -467,6 +467,7 @@ show_table(human, of=carried)
 import hyperlib
 from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
+from hyperlib.figures.words import say
 
 network, images = hyperlib.tetris_mlp(), hyperlib.load_images("tetris")
 design = hyperlib.grid(seeds=150, lr=3e-3)
@@ -501,6 +502,7 @@ say("; ".join(f"{name} ({dimensions[name]}): R² = {value[name]:.2f}" for name i
 
 # %% tags=["solution"]
 import hyperlib
+from hyperlib.figures.words import say
 
 network, images = hyperlib.tetris_mlp(), hyperlib.load_images("tetris")
 design = hyperlib.grid(seeds=150, lr=3e-3)

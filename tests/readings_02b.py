@@ -51,7 +51,7 @@ def _(t):
 
 @says(
     "02b",
-    "Within one run there is hardly a barrier; to the *own copy* of a network, with the very same function, there is one",
+    "Within one run there is hardly a barrier; to the *own copy* of a network, with the same function, there is one",
 )
 def _(t):
     rows = _median(t).drop(ANEW)
@@ -76,7 +76,7 @@ def _(t):
     return _median(t).loc["small ResNet", ["two seeds", "aligned"]]
 
 
-@says("02b", "With these measured anew weight matching helps (2.19 to 1.49), but this verdict falls after Holm.")
+@says("02b", "Measured anew, weight matching helps (2.19 to 1.49), but this verdict falls after Holm.")
 def _(t):
     card = t("disc-scorecard.02b").set_index("case")
     assert card.loc[ANEW, ["verdict", "holm"]].tolist() == ["holds", "falls"]
