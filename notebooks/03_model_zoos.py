@@ -133,7 +133,7 @@ show_table(zoos[shown], precision=2, rows=5, of=factors_of_all)
 #
 # ## Which zoos do we grow here?
 #
-# A {term}`seed zoo` varies nothing but the seed; a {term}`hyp zoo` varies hyper-parameters. The CSV says which of their settings are our choice, because no source has them.
+# A {term}`seed zoo` varies nothing but the seed; a {term}`hyp zoo` varies hyper-parameters. {numref}`tab-zoo-grown` (folded) has their sizes. The CSV says which of their settings are our choice, because no source has them.
 
 # %% tags=["hide-input"]
 names = ["tetris_seed", "tetris_hyp", "digits_seed", "digits_hyp", "mnist_seed"]
@@ -152,7 +152,7 @@ grown = pd.DataFrame(
 )
 study.publish("zoo-generating-factors", grown, "grown");
 
-# %% tags=["hide-input"] table={"name": "tab-zoo-grown", "caption": "The zoos of this page."}
+# %% tags=["hide-cell"] table={"name": "tab-zoo-grown", "caption": "The zoos of this page."}
 populations = {name: study.zoo(name) for name in names}
 show_table(grown.drop(columns="our choice"))
 

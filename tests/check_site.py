@@ -108,7 +108,8 @@ def faulty_pictures(page: Page) -> Iterator[str]:
         elif PATH_LIKE.search(words.strip()):
             yield f"<img> {picture.get('src', '')[:80]} has a path as alt text: {words}"
     for figure in page.soup.find_all("figure"):
-        caption = figure.find("figcaption")
+        named = figure.get("aria-labelledby")  # a table's caption, which stands above it
+        caption = figure.find(id=named) if named else figure.find("figcaption")
         text = caption.find(class_="caption-text") or caption if caption else None
         if text is None or not text.get_text(strip=True).rstrip("#"):
             yield f"<figure> {figure.get('id', '')} has no caption"
