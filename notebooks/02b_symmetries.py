@@ -300,11 +300,11 @@ show_table(medians, precision=2, of=summary)
 #
 # **Part of the barrier is the order of the units. Only in the wide network it is nearly all of it.**
 #
-# - Within one run there is hardly a barrier; to the *own copy* of a network, with the same function, there is one as high as to another seed. So the line does not measure how alike functions are.
+# - Within one run there is hardly a barrier (small ResNet: undecided); to the *own copy* of a network, with the same function, there is one as high as to another seed. So the line does not measure how alike functions are.
 # - Weight matching lowers the barrier in the Tetris MLP (.81 to .49) and the small CNN (2.06 to 1.31) and removes it in neither. In the wide
-#   MLP it leaves a fiftieth (.47 to .01), as {cite}`entezari2022` expect of width.
-# - In the small ResNet as it stands weight matching does not help (3.57 to 3.76), and activation matching a little (to 2.50), for running statistics fit no network on the way. Measured anew, weight matching helps (2.19 to 1.49), but this verdict falls after Holm.
-# - Signs help the Tetris MLP beyond permutations (.29); in the small CNN they bring the networks nearer and the barrier no lower (1.35).
+#   MLP it leaves a fiftieth (.47 to .01), as {cite}`entezari2022` expect (below a twentieth: undecided).
+# - In the ResNet as it stands weight matching does not help (3.57 to 3.76), activation matching does (to 2.50). Running statistics fit no network on the way. Measured anew, weight matching helps (2.19 to 1.49), but this verdict falls after Holm.
+# - Signs help the Tetris MLP more (.29); in the small CNN they bring the networks nearer and the barrier no lower (1.35).
 # :::
 #
 # **Another way round.** A barrier on the straight line is no wall. A quadratic Bézier curve {cite}`garipov2018` between the same two ends,

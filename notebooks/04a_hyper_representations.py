@@ -252,7 +252,7 @@ say(f"""Every row of {{numref}}`tab-hr-views` has one seed, {one.latents_} laten
 the training checkpoints, so that small differences are noise. Scores are {{term}}`R²` of the published {{term}}`linear probe`; *weights rebuilt* is
 that of the weights themselves, and {{term}}`agreement` the share of test images that a network and its reconstruction put into one class.""")
 
-# %% tags=["hide-input"] table={"name": "tab-hr-views", "caption": "What the views and the losses do: scores of a linear probe, and of reconstruction, on test models of the Tetris seed zoo. Rows without a word on losses have both."} tags=["hide-input"]
+# %% table={"name": "tab-hr-views", "caption": "What the views and the losses do: scores of a linear probe, and of reconstruction, on test models of the Tetris seed zoo. Rows without a word on losses have both."} tags=["hide-input"]
 few = ["permuted", "permuted, erased", "permuted, noise", "fixed order", "fixed order, erased"]
 few += [f"permuted, {rest}" for rest in ("contrast alone", "reconstruction alone", "intended positives alone")]
 show_table(labelled(augmented.drop(columns=["dimensions", "steps", "latents"]), VIEWS, "views and losses"), rows=few, of=augmented)
@@ -527,5 +527,5 @@ decided = card["holm"].isin(["stands", "falls"])
 say(f"""These are {len(card)} verdicts, with a margin of {MARGIN}. Of the {decided.sum()} that an interval decides,
 {(card["holm"] == "stands").sum()} stand when all are judged together ({{term}}`Holm's method`).""")
 
-# %% tags=["hide-input"] table={"name": "tab-hr-verdicts", "caption": "Verdicts of this page, the most important first: ✓ holds in all cases, ✗ fails in all, ~ is undecided or mixed. Cases are targets of the probe, and zoos for rebuilt networks."} tags=["hide-input"]
+# %% table={"name": "tab-hr-verdicts", "caption": "Verdicts of this page, the most important first: ✓ holds in all cases, ✗ fails in all, ~ is undecided or mixed. Cases are targets of the probe, and zoos for rebuilt networks."} tags=["hide-input"]
 show_table(summary(card), of=card)

@@ -306,7 +306,7 @@ look = {"low": "low", "high": "high", "left": -0.25, "columns": 2, "height": 2.5
 dot_panels(drawn, "zoo", "value", "target", "features", **look)
 plt.show()
 
-# %% tags=["hide-input"] table={"name": "tab-hr-fixed-seeds", "caption": "What is told of digits networks with one or five seeds per setting, fixed or random: R² of the linear probe, for activation and start the share of right answers."} tags=["hide-cell"]
+# %% table={"name": "tab-hr-fixed-seeds", "caption": "What is told of digits networks with one or five seeds per setting, fixed or random: R² of the linear probe, for activation and start the share of right answers."} tags=["hide-cell"]
 wide = factors.pivot_table("value", ["zoo", "features"], "target", sort=False)[columns].rename(columns=PROPERTIES).reset_index()
 wide["zoo"] = wide["zoo"].map(WITH_SEEDS)
 show_table(wide.rename(columns={"features": "method"}), of=factors)
@@ -570,5 +570,5 @@ decided = card["holm"].isin(["stands", "falls"])
 say(f"""These are {len(card)} verdicts. Of the {decided.sum()} that an interval decides, {(card["holm"] == "stands").sum()} stand when
 all are judged together ({{term}}`Holm's method`).""")
 
-# %% tags=["hide-input"] table={"name": "tab-hr-properties-verdicts", "caption": "Verdicts of this page, the most important first: ✓ holds in all zoos, ✗ fails in all, ~ is undecided or mixed."} tags=["hide-input"]
+# %% table={"name": "tab-hr-properties-verdicts", "caption": "Verdicts of this page, the most important first: ✓ holds in all zoos, ✗ fails in all, ~ is undecided or mixed."} tags=["hide-input"]
 show_table(summary(card), of=card)

@@ -53,6 +53,8 @@ def _barriers(t):
 
 @says("README", "weight matching lowers it in 3 of 4 networks as they are, and in the fourth, a ResNet, once its norms")
 def _(t):
+    card = t("disc-scorecard.02b").query("claim == 'with norms remeasured, weight matching lowers it'")
+    assert card[["verdict", "holm"]].to_numpy().tolist() == [["holds", "falls"]]
     aligned, before = _barriers(t)
     once_more = "small ResNet, remeasured"
     lower = (aligned < before).drop(once_more)
@@ -60,11 +62,16 @@ def _(t):
     return lower.sum(), len(lower)
 
 
-@says("README", "it vanishes in 1, the wide MLP")
+@says(
+    "README",
+    "a fiftieth is left in 1, the wide MLP, and whether that counts as vanished (less than a twentieth) is undecided",
+)
 def _(t):
     aligned, before = _barriers(t)
     gone = aligned < 0.05 * before
-    assert gone["wide MLP"]
+    assert gone["wide MLP"] and 0.015 < (aligned / before)["wide MLP"] < 0.025
+    card = t("disc-scorecard.02b").set_index(["claim", "case"])["verdict"]
+    assert card["weight matching makes it vanish (a twentieth is left)", "wide MLP"] == "undecided"
     return gone.sum()
 
 
