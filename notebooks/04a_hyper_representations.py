@@ -268,7 +268,8 @@ plt.show()
 # :::{admonition} Published run (laptop)
 # :class: published-run
 #
-# **Permuted views help on accuracy and epoch, and both losses together are best there, by little.**
+# **Views and losses differ by little: on accuracy and epoch permuted views and both losses together are ahead, and every such verdict is
+# undecided ({numref}`tab-hr-verdicts`).**
 #
 # - Permuted views reach .885 on accuracy, a fixed order .862 (means of four rows each); the difference is largest where blocks are erased.
 # - Noise gains .018 of accuracy and erasing costs .029; on epoch and gap the two are about as large.

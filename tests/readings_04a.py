@@ -100,11 +100,19 @@ def neighbours(table, kind):
 # -- views ------------------------------------------------------------------------------------------------------------
 
 
-@says("both losses together are best there, by little")
+@says("on accuracy and epoch permuted views and both losses together are ahead")
 def _(table):
+    permuted, fixed = grid_means(table, "perm_")
+    assert (permuted > fixed)[TARGETS[:2]].all()
     both, *others = (views(table).loc[name, TARGETS[:2]] for name in OF_LOSSES)
     best = np.max(others, axis=0)
     return bool((both > best).all() and (both < best + 0.02).all())
+
+
+@says("every such verdict is undecided")
+def _(table):
+    card = table("disc-scorecard.04a")
+    return bool((card.loc[card["shown"] == "tab-hr-views", "verdict"] == "undecided").all())
 
 
 OF_LOSSES = ("perm_clean_whole", "contrast_only", "reconstruction_only", "positive_only")
