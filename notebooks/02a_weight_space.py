@@ -26,12 +26,14 @@ profile = "quick"  # minutes; "laptop" is what the book publishes
 # %% tags=["remove-input", "colab"]
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
-if "google.colab" in sys.modules and not Path("companion").exists():
+if "google.colab" in sys.modules and find_spec("hyperlib") is None:
     address = "https://github.com/hyper-representations/companion"
     git = ["git", "clone", "-q", "--depth=1", address, "companion"]
-    subprocess.run(git, check=True)
+    if not Path("companion").exists():
+        subprocess.run(git, check=True)
     pip = [sys.executable, "-m", "pip", "install", "-q", "-e", "companion"]
     subprocess.run([*pip, "plotly>=6.1,<8"], check=True)
     sys.path.insert(0, str(Path("companion").resolve()))
@@ -48,7 +50,7 @@ from hyperlib.figures.tables import show_table
 from hyperlib.figures.words import say
 from hyperlib.representations.maps import umap_map
 from hyperlib.tasks import spectral_training, trajectories, verdicts
-from hyperlib.tasks.means import mean_interval
+from hyperlib.tasks.estimates import mean_of, mean_over_pairs
 
 study = hyperlib.Study(profile)
 
@@ -280,7 +282,7 @@ plt.show()
 changes_of = spectral_training.changes_of_models
 definitions = ["matrix", "histogram"]
 fallen = {
-    (kind, definition): mean_interval(changes_of(table, definition))
+    (kind, definition): mean_of(changes_of(table, definition))
     for kind, table in entropies.items()
     for definition in definitions
 }
@@ -554,7 +556,16 @@ blog, caption = "seen (blog on 2006.10424)", "seen (Fig. 2.3.1), formula inferre
 
 def each(measure):
     """Mean with interval over models, by zoo of training runs."""
-    return {kind: mean_interval(measure(kind)) for kind in runs}
+    return {kind: mean_of(measure(kind)) for kind in runs}
+
+
+def apart_by(own):
+    """By how much two runs are farther apart than their own `stray` or `length`, with an interval over models."""
+    by_pair = {kind: trajectories.reach_of_pairs(paths) for kind, paths in weights.items()}
+    return {
+        kind: mean_over_pairs(table["apart"] - table[own], table[["first", "second"]].to_numpy())
+        for kind, table in by_pair.items()
+    }
 
 
 def share(kind):
@@ -567,15 +578,15 @@ parting = {kind: (value == 1, f"adjusted Rand index {value:.2f}") for kind, valu
 paths, stepped = ({"source": blog, "shown": name} for name in ("tab-ws-recovered", "fig-ws-steps"))
 runs_claims = [
     verdicts.counted("models part before epochs in the tree", parting, headline=True, **paths),
-    verdicts.tested("distances give the order of epochs (τ above 0.9)", each(lambda kind: taus[kind] - 0.9), **paths),
+    verdicts.tested("distances give the order of epochs (τ above 0.9)", each(taus.get), **paths, threshold=0.9),
     verdicts.tested(
         "runs are farther apart than two checkpoints of one run",
-        each(lambda kind: reach[kind]["apart"] - reach[kind]["stray"]),
+        apart_by("stray"),
         **paths,
     ),
     verdicts.tested(
         "runs are farther apart than they are long",
-        each(lambda kind: reach[kind]["apart"] - reach[kind]["length"]),
+        apart_by("length"),
         headline=True,
         source="ours",
         shown="tab-ws-recovered",
@@ -586,14 +597,18 @@ runs_claims = [
 runs_claims += [
     verdicts.tested(
         "steps get shorter from the first to the last",
-        each(lambda kind: (1 - steps[kind][:, -1] / steps[kind][:, 0]).numpy()),
+        each(lambda kind: (steps[kind][:, -1] / steps[kind][:, 0]).numpy()),
         **stepped,
+        less=True,
+        threshold=1,
     ),
     verdicts.counted("every step is shorter than the one before", {kind: share(kind) for kind in runs}, **paths),
     verdicts.tested(
         "curves are smooth (median turn below a right angle)",
-        each(lambda kind: 90 - turn[kind]),
+        each(turn.get),
         **stepped,
+        less=True,
+        threshold=90,
     ),
 ]
 near = {
@@ -609,12 +624,10 @@ runs_claims.append(
     )
 )
 
-
 # %% tags=["hide-input"]
 def falls(definition, those):
-    """By how much the entropy falls, by population."""
-    found = {kind: fallen[kind, definition] for kind in those}
-    return {kind: (-value, -high, -low) for kind, (value, low, high) in found.items()}
+    """Change of the entropy by population, of which less than nothing is claimed."""
+    return {"cases": {kind: fallen[kind, definition] for kind in those}, "less": True}
 
 
 theirs = [kind for kind, (_, spoken) in kinds.items() if spoken != "no"]
@@ -623,38 +636,45 @@ decayed, plain = (changes_of(entropies[kind], "matrix") for kind in ("large CNN,
 entropy_claims = [
     verdicts.tested(
         "matrix entropy falls in networks of the caption's kind",
-        falls("matrix", theirs),
+        **falls("matrix", theirs),
         source=caption,
         shown="tab-ws-entropy",
         headline=True,
     ),
     verdicts.tested(
-        "it falls in other networks, too", falls("matrix", others), source="ours", shown="tab-ws-entropy", headline=True
+        "it falls in other networks, too",
+        **falls("matrix", others),
+        source="ours",
+        shown="tab-ws-entropy",
+        headline=True,
     ),
     verdicts.tested(
         "weight decay makes it fall farther",
-        {"large CNN, seed by seed": mean_interval((plain - decayed).dropna())},
+        {"large CNN, seed by seed": mean_of((plain - decayed).dropna())},
         source="ours",
         shown="fig-ws-entropy",
     ),
     verdicts.tested(
-        "histogram entropy falls", falls("histogram", kinds), source="ours (other definition)", shown="tab-ws-entropy"
+        "histogram entropy falls",
+        **falls("histogram", kinds),
+        source="ours (other definition)",
+        shown="tab-ws-entropy",
     ),
 ]
 
 # %% tags=["hide-input"]
 finals = against[against["epoch"] == last].set_index(["layer", "batch", "model"])
-below = {key: mean_interval(ends[key][0] - finals.loc[key, "alpha"]) for key in null}
+below = {key: mean_of(ends[key][0] - finals.loc[key, "alpha"]) for key in null}
 heavy, at_equal = {}, {}
 for layer in ("fc1", "fc2"):
     for fewer, more in ((small, middle), (middle, large)):
         index = [1 / (finals.loc[(layer, batch), "alpha"] - 1) for batch in (fewer, more)]
-        value, low, high = mean_interval((index[0] - index[1]).dropna())
-        meant = below[layer, fewer][1] > 0
-        heavy[f"{layer}, {fewer} and {more}"] = (value, low, high) if meant else (value, np.nan, np.nan)
+        found = mean_of((index[0] - index[1]).dropna())
+        meant = below[layer, fewer].low > 0
+        heavy[f"{layer}, {fewer} and {more}"] = found if meant else found[:1]
         same = equal[(equal["layer"] == layer) & (equal["pair"] == f"{fewer} and {more}")]
         outside = same.pivot(index="model", columns="batch", values="outside")
-        at_equal[f"{layer}, {fewer} and {more}"] = mean_interval(outside[fewer] - outside[more])
+        at_equal[f"{layer}, {fewer} and {more}"] = mean_of(outside[fewer] - outside[more])
 sane = "seen (SANE, MiniAlexNet)"
 named = {f"{layer}, batch {batch}": found for (layer, batch), found in below.items()}
 start = against[against["epoch"] == 0]["outside"]

@@ -26,12 +26,14 @@ profile = "quick"  # minutes; "laptop" is what the book publishes
 # %% tags=["remove-input", "colab"]
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
-if "google.colab" in sys.modules and not Path("companion").exists():
+if "google.colab" in sys.modules and find_spec("hyperlib") is None:
     address = "https://github.com/hyper-representations/companion"
     git = ["git", "clone", "-q", "--depth=1", address, "companion"]
-    subprocess.run(git, check=True)
+    if not Path("companion").exists():
+        subprocess.run(git, check=True)
     pip = [sys.executable, "-m", "pip", "install", "-q", "-e", "companion"]
     subprocess.run([*pip, "plotly>=6.1,<8"], check=True)
     sys.path.insert(0, str(Path("companion").resolve()))
@@ -82,7 +84,6 @@ networks = list(dict.fromkeys(training["network"]))
 def by_network(column):
     """One row per contestant, one column per network."""
     return training.pivot_table(column, "contestant", "network", sort=False)[networks].reset_index()
-
 
 # %% tags=["hide-input"] table={"name": "tab-cost-training", "caption": "Training as multiples of the plain loop, per second of *processor* time, which hardly moves when the machine has other things to do."}
 show_table(by_network("per_cpu_s_ratio"), digits=3, of=training)
@@ -334,7 +335,7 @@ assert 4 * 200 * 31 * large.num_weights == 269_154_400  # bytes, epoch 0 include
 # %% tags=["hide-input"] table={"name": "tab-cost-targets", "caption": "Targets and what was measured; those missed come first."}
 aims = targets()
 missed = [*aims.index[aims["verdict"] == "missed"], *aims.index[aims["verdict"] != "missed"]]
-show_table(aims.set_index("verdict").reset_index(), 1, rows=missed[:8], of=training)
+show_table(aims.set_index("verdict").reset_index(), 1, rows=missed[:8])
 
 # %% tags=["hide-input"]
 cpu = training.pivot(index="network", columns="contestant", values="per_cpu_s")

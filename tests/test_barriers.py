@@ -23,12 +23,20 @@ def ends():
     return network, weights, pairs, ends_of_lines(network, weights, pairs, IMAGES.train_x, earlier=0, restarts=3)
 
 
-def test_pairs_are_of_different_models_and_none_returns():
-    pairs = some_pairs(6, 10)
-    assert len({frozenset(pair) for pair in pairs.tolist()}) == 10
-    assert all(first != second for first, second in pairs.tolist())
-    assert len(some_pairs(6, 100)) == 15
-    assert pairs.equal(some_pairs(6, 10)) and not pairs.equal(some_pairs(6, 10, seed=1))
+@pytest.mark.parametrize(
+    ("models", "count", "pairs", "used"),
+    [(20, 10, 10, 20), (40, 10, 10, 20), (6, 10, 10, 5), (6, 99, 15, 6), (2, 1, 1, 2)],
+)
+def test_pairs_have_no_model_in_common_or_are_all_of_some_models(models, count, pairs, used):
+    found = some_pairs(models, count)
+    assert len({frozenset(pair) for pair in found.tolist()}) == len(found) == pairs
+    assert len(found.unique()) == used and found.max() < models
+    assert all(first != second for first, second in found.tolist())
+    assert found.equal(some_pairs(models, count))
+
+
+def test_pairs_hang_on_the_seed():
+    assert not some_pairs(20, 10).equal(some_pairs(20, 10, seed=1))
     with pytest.raises(ValueError, match="two models"):
         some_pairs(1, 3)
 

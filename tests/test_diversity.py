@@ -44,6 +44,9 @@ def test_behaviour_is_measured_with_each_models_own_activation(zoo, images):
 
     assert found["agreement"] == pytest.approx(np.mean(same))
     assert found["agreement_std"] == pytest.approx(np.std(same, ddof=1))
+    assert found["beyond_chance"] == pytest.approx(found["agreement"] - found["chance"])
+    assert found["beyond_chance_low"] < found["beyond_chance"] < found["beyond_chance_high"]
+    assert found["beyond_chance_freedom"] == len(zoo) - 1
 
 
 def outputs_by_hooks(module: torch.nn.Module, x: torch.Tensor) -> list[torch.Tensor]:
@@ -98,7 +101,9 @@ def test_models_with_independent_errors_agree_by_chance():
         for share in (0.9, 0.6)
     ]
 
-    assert _chance_agreement(np.array([0.9, 0.6]), 4) == pytest.approx(np.mean(answers[0] == answers[1]), abs=0.005)
+    assert _chance_agreement(np.array([0.9, 0.6]), 4)[0, 1] == pytest.approx(
+        np.mean(answers[0] == answers[1]), abs=0.005
+    )
 
 
 # -- weights -----------------------------------------------------------------------------------------------------

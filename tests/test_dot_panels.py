@@ -57,3 +57,9 @@ def test_places_without_a_panel_stay_empty():
 def test_nothing_to_draw_is_refused():
     with pytest.raises(ValueError, match="no rows"):
         dot_panels(TABLE.iloc[:0], "zoo", "score", "property", "method")
+
+
+def test_panels_with_other_entries_would_mislead_by_their_colours_and_are_refused():
+    fewer = TABLE[~((TABLE["zoo"] == TABLE["zoo"].iloc[0]) & (TABLE["method"] == TABLE["method"].iloc[0]))]
+    with pytest.raises(ValueError, match="same entries of 'method'"):
+        dot_panels(fewer, "zoo", "score", "property", "method")

@@ -58,16 +58,6 @@ def test_bars_have_the_tables_values_and_mark_what_lies_outside(ax):
     assert [text.get_text() for text in ax.get_yticklabels()] == ["x", "y"]
 
 
-def test_lines_are_means_over_models_with_their_deviation(ax):
-    table = pd.DataFrame({"layer": ["fc"] * 4 + ["mean"] * 2, "epoch": [0, 0, 1, 1, 0, 1], "value": [1, 3, 2, 2, 5, 6]})
-
-    plots.lines_over_epochs(table, "value", ax, by="layer")
-
-    assert [line.get_ydata().tolist() for line in ax.lines] == [[2, 2], [5, 6]]
-    assert [line.get_label() for line in ax.lines] == ["fc", "mean"]
-    assert ax.collections[0].get_paths()[0].vertices[:, 1].max() == pytest.approx(2 + 2**0.5)
-
-
 def test_a_branch_of_one_model_has_its_colour_and_one_of_several_is_grey(ax):
     linkage = np.array([[0, 1, 0.1, 2], [2, 3, 0.2, 2], [4, 5, 1.0, 4]])
 
@@ -92,13 +82,6 @@ def test_models_side_by_side_in_a_tree_differ_and_there_are_no_more_than_six_hue
     in_order = [pairs[place] for place in sorted(pairs)]
     assert len(in_order) == 14 and set(in_order) == set(style.HUES)
     assert all(one != other for one, other in zip(in_order, in_order[1:], strict=False))
-
-
-def test_more_layers_than_hues_are_refused(ax):
-    table = pd.DataFrame({"layer": [f"fc{number}" for number in range(7)], "epoch": 0, "value": 1.0})
-
-    with pytest.raises(ValueError, match="six hues, and here are 7"):
-        plots.lines_over_epochs(table, "value", ax, by="layer")
 
 
 def test_a_spectrum_is_drawn_with_its_law_and_edge(ax):

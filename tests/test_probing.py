@@ -11,7 +11,7 @@ from sklearn.metrics import r2_score
 from sklearn.pipeline import Pipeline
 
 from hyperlib.representations.baselines import Hyperparameters, LayerStatistics, RawWeights
-from hyperlib.tasks.intervals import Difference, ModelBootstrap, paired_difference, score
+from hyperlib.tasks.intervals import ModelBootstrap, paired_difference, score
 from hyperlib.tasks.probes import PENALTIES, LinearProbe, SoftmaxProbe, TreeProbe
 from hyperlib.tasks.probing import TABLE, probe_table, run_probes
 from hyperlib.weightspace.architectures import tetris_mlp
@@ -264,8 +264,8 @@ def test_paired_difference_is_surer_than_two_intervals():
     low, _ = draws.interval(draws.scores(truth, first))
     _, high = draws.interval(draws.scores(truth, second))
 
-    assert found.difference == pytest.approx(r2_score(truth, first) - r2_score(truth, second))
-    assert 0 < found.low < found.difference < found.high
+    assert found.value == pytest.approx(r2_score(truth, first) - r2_score(truth, second))
+    assert 0 < found.low < found.value < found.high
     assert low < high  # the two intervals overlap: apart they would not tell
 
 
@@ -350,10 +350,10 @@ def test_rows_are_compared_on_the_same_draws(result):
     value = result.table.set_index(["features", "probe", "target"])["value"]
     accuracy, optimizer = value.loc[:, "linear", "test_accuracy"], value.loc[:, "linear", "optimizer"]
 
-    assert better.difference == pytest.approx(accuracy["s(W)"] - accuracy["W"])
-    assert 0 < better.low < better.difference < better.high
+    assert better.value == pytest.approx(accuracy["s(W)"] - accuracy["W"])
+    assert 0 < better.low < better.value < better.high
     assert probes.low < probes.high
-    assert category.difference == pytest.approx(optimizer["W"] - optimizer["s(W)"])
+    assert category.value == pytest.approx(optimizer["W"] - optimizer["s(W)"])
     with pytest.raises(ValueError, match="No probe was run for W, trees, test_accuracy; there are: W, linear"):
         result.compare("W", "W", "test_accuracy", probe="trees")
 
@@ -475,11 +475,3 @@ def test_a_real_zoo_is_probed_from_end_to_end(tiny_zoo):
     assert len(table) == 9
     assert table["value"].notna().all()
     assert table["n_test_models"].unique().tolist() == [4]
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "verdict"),
-    [(0.1, 0.3, "held"), (-0.3, -0.1, "reversed"), (-0.1, 0.3, "undecided"), (np.nan, np.nan, "undecided")],
-)
-def test_a_verdict_needs_the_whole_interval_on_one_side(low, high, verdict):
-    assert Difference(0.1, low, high).verdict == verdict

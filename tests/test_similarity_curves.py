@@ -14,6 +14,7 @@ from hyperlib.tasks.similarity_curves import (
     bootstrapped_correlation,
     cosine_against_cka,
     l2_against_cka,
+    l2_against_cka_of_runs,
 )
 from hyperlib.weightspace.similarity import cka, cosine
 
@@ -66,6 +67,23 @@ def test_with_copies_the_correlation_is_that_of_all_vectors(some):
     for reading, (far, alike) in lists.items():
         assert table.loc[reading, "pairs"] == len(far) == (153 if reading == READINGS[0] else 135)
         assert table.loc[reading, "pearson"] == pytest.approx(pearsonr(far, alike).statistic, abs=1e-4)
+
+
+def test_every_run_is_asked_by_itself(some):
+    net, weights, images = some
+    table = l2_against_cka_of_runs(net, weights.unflatten(0, (2, 3)), images, permutations=[1, 2], seed=5)
+
+    assert table["run"].tolist() == [0] * 4 + [1] * 4
+    alone = l2_against_cka(net, weights[3:], images, permutations=[1, 2], draws=1, seed=6).drop(columns="draw")
+    assert table[table["run"] == 1].drop(columns="run").reset_index(drop=True).equals(alone)
+
+
+@pytest.mark.parametrize("shape", [(6, -1), (0, 3, -1), (3, 2, -1)])
+def test_runs_need_an_axis_of_their_own_and_three_checkpoints(some, shape):
+    net, weights, images = some
+    runs = weights[:0].reshape(0, 3, weights.shape[1]) if shape[0] == 0 else weights.reshape(shape)
+    with pytest.raises(ValueError, match="Runs are|Pairs are"):
+        l2_against_cka_of_runs(net, runs, images)
 
 
 def test_subsets_of_all_sizes_are_drawn_from_the_seed(some):

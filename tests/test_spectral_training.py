@@ -14,7 +14,6 @@ from hyperlib.tasks.spectral_training import (
     entropy_over_training,
     random_law,
     shuffled_exponents,
-    since_start,
 )
 from hyperlib.weightspace.architecture import Architecture
 from hyperlib.weightspace.layers import Flatten, Linear
@@ -70,13 +69,6 @@ def test_a_change_is_that_of_first_and_last_epoch():
     assert (row.models, row.highest_at, row.fell, row.verdict) == (2, 1, 1.0, "falls")
     assert (row.first, row.last, row.change) == pytest.approx((0.55, 0.35, -0.2))
     assert row.std == pytest.approx(np.std([-0.1, -0.3], ddof=1))
-
-
-def test_every_model_starts_at_its_own_first_value():
-    table = since_start(changing({0: [0.5, 0.9, 0.4], 1: [0.6, np.nan, 0.3], 2: [np.nan, 0.3, 0.3]}), "matrix")
-
-    assert table["model"].tolist() == [0, 0, 0, 1, 1]
-    assert table["matrix"].tolist() == pytest.approx([0, 0.4, -0.1, 0, -0.3])
 
 
 @pytest.mark.parametrize(("falling", "verdict"), [(10, "falls"), (9, "falls"), (8, "mixed"), (1, "rises")])

@@ -57,11 +57,12 @@ def test_the_rows_that_decide_can_be_named():
 
 def test_the_csv_is_that_of_the_published_table_also_of_a_part_of_it():
     published = pd.DataFrame({"a": range(9), "b": range(9)})
-    published.attrs["csv"] = "quick/ws-entropy.csv"
+    published.attrs |= {"csv": "quick/ws-entropy.csv", "columns": ["a", "b"]}
     assert 'class="csv">quick/ws-entropy.csv<' in show_table(published[["a"]]).to_html()
     made = published.groupby("a").sum().reset_index()
     assert 'class="csv">quick/ws-entropy.csv<' in show_table(made, of=published).to_html()
     assert "csv" not in show_table(pd.DataFrame({"a": [1]})).to_html()
+    assert "csv" not in show_table(published.rename(columns={"b": "c"})).to_html()  # no file has a column c
 
 
 def test_text_is_no_markup_and_the_same_table_gives_the_same_bytes():

@@ -18,8 +18,8 @@ from hyperlib.tasks.trajectories import (
     merge_heights,
     order_by_path,
     order_by_radius,
-    path_distances,
     reach,
+    reach_of_pairs,
     recovered_models,
     recovered_order,
     step_lengths,
@@ -62,22 +62,6 @@ def test_a_step_of_length_zero_has_no_angle():
     assert curvature(torch.tensor([0.0, 1.0, 1.0, 2.0])[None, :, None]).isnan().all()
 
 
-def test_distances_within_and_between_are_over_all_pairs(generator):
-    weights = torch.randn(3, 4, 5, generator=generator, dtype=torch.float64)
-    flat = weights.flatten(0, 1).numpy()
-    lists = {"within": [], "between": []}
-    for one in range(12):
-        for other in range(one + 1, 12):
-            lists["within" if one // 4 == other // 4 else "between"].append(np.linalg.norm(flat[one] - flat[other]))
-
-    table = path_distances(weights).set_index("distances")
-
-    for name, values in lists.items():
-        assert table.loc[name, "pairs"] == len(values)
-        assert np.isclose(table.loc[name, "mean"], np.mean(values))
-        assert np.isclose(table.loc[name, "high"], np.percentile(values, 95))
-
-
 def test_how_far_runs_reach_is_told_by_plain_loops(generator):
     weights = torch.randn(3, 4, 5, generator=generator, dtype=torch.float64)
 
@@ -92,8 +76,10 @@ def test_how_far_runs_reach_is_told_by_plain_loops(generator):
         ends = [[float((own[end] - weights[m, end]).norm()) for m in range(3) if m != model] for end in (0, -1)]
         assert np.allclose(row[["first_apart", "last_apart"]], np.mean(ends, axis=1))
         assert np.isclose(row["moved"], float((own[-1] - own[0]).norm()))
-    within, between = path_distances(weights)["mean"]
-    assert np.allclose(table[["stray", "apart"]].mean(), [within, between])
+    pairs = reach_of_pairs(weights)  # every pair once, and in the mean the same
+    assert pairs[["first", "second"]].to_numpy().tolist() == [[0, 1], [0, 2], [1, 2]]
+    assert np.allclose(pairs[["apart", "length", "stray"]].mean(), table[["apart", "length", "stray"]].mean())
+    assert np.isclose(pairs["apart"][1], (weights[0][:, None] - weights[2]).norm(dim=-1).mean())
 
 
 def test_a_run_is_at_least_as_long_as_it_reaches_and_a_model_alone_has_no_others(generator):

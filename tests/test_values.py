@@ -40,7 +40,7 @@ from hyperlib.tasks.connectivity import bezier
 from hyperlib.tasks.diversity import diversity
 from hyperlib.tasks.recovery import planted_recovery
 from hyperlib.tasks.spectral_training import eigenvalues_of, entropy_over_training
-from hyperlib.tasks.trajectories import path_distances, recovered_order
+from hyperlib.tasks.trajectories import reach, recovered_order
 from hyperlib.weightspace.randomness import key
 from hyperlib.weightspace.similarity import cka
 from hyperlib.weightspace.values import as_tensor, is_whole
@@ -120,7 +120,7 @@ READERS = {
     "evaluate": lambda w, x, y: evaluate(NETWORK, w, x, y),
     "class_scores": lambda w, x, y: class_scores(NETWORK, w, x),
     "logits": lambda w, x, y: NETWORK.logits(w, x).detach(),
-    "path_distances": lambda w, x, y: path_distances(w[None]),
+    "reach": lambda w, x, y: reach(w[None]),
     "recovered_order": lambda w, x, y: recovered_order(w[None]),
     "bezier": lambda w, x, y: bezier(NETWORK, w[:2], w[2:4], x, y, steps=2),
     "compare_lines": lambda w, x, y: compare_lines(NETWORK, {"two": (w[:2], w[2:4])}, x, y, points=3)[1],

@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy.stats import ttest_1samp
 
 from hyperlib.tasks import verdicts
+from hyperlib.tasks.estimates import mean_of
 
 NUMBERS = st.floats(-3, 3)
 WORDS = {"source": "ours", "shown": "tab-a"}
@@ -29,9 +31,39 @@ def test_a_wider_margin_decides_no_more(one, other, margin, more):
     assert wide in ("undecided", verdicts.verdict(low, high, margin))
 
 
+@given(NUMBERS, NUMBERS, NUMBERS, st.floats(0, 2), st.sampled_from([1.0, 2.0, 5.0, np.inf]))
+def test_what_is_decided_has_a_small_p_and_nothing_else_has(one, two, three, margin, freedom):
+    low, value, high = sorted([one, two, three])
+    (row,) = verdicts.tested("c", {"a": (value, low, high, freedom)}, margin=margin, **WORDS).itertuples()
+    if np.isnan(row.p):  # the interval has no width towards the margin
+        assert value in (low, high)
+    elif not np.isclose(row.p, 0.05, rtol=1e-6):
+        assert (row.p < 0.05) == (row.verdict != "undecided")
+
+
+@given(NUMBERS, NUMBERS, NUMBERS, NUMBERS, st.floats(0, 2))
+def test_less_than_a_threshold_is_the_opposite_of_more_than_it(one, two, three, threshold, margin):
+    low, value, high = sorted([one, two, three])
+    more, less = (
+        verdicts.tested("c", {"a": (value, low, high)}, threshold=threshold, margin=margin, less=less, **WORDS).iloc[0]
+        for less in (False, True)
+    )
+    assert verdicts.verdict(low - threshold, high - threshold, margin) == more.verdict
+    opposite = {"holds": "fails", "fails": "holds", "undecided": "undecided"}
+    assert opposite[more.verdict] == less.verdict and more.measured == less.measured
+    assert more.p == less.p or np.isnan([more.p, less.p]).all()
+
+
+def test_a_p_value_is_that_of_students_test():
+    values = np.random.default_rng(0).normal(0.5, size=5)
+    (row,) = verdicts.tested("c", {"a": mean_of(values)}, threshold=0.1, **WORDS).itertuples()
+    assert row.p == pytest.approx(ttest_1samp(values, 0.1).pvalue)
+
+
 def test_a_sure_difference_within_the_margin_is_no_finding():
     assert verdicts.verdict(0.001, 0.002, 0.01) == "undecided"
-    assert verdicts.verdict(np.nan, np.nan) == "undecided"
+    for missing in ((np.nan, np.nan), (1.0, np.nan), (np.nan, -1.0)):
+        assert verdicts.verdict(*missing) == "undecided"
 
 
 @pytest.mark.parametrize(("low", "high", "margin"), [(0, 1, -0.1), (0, 1, np.nan), (1, 0, 0)])

@@ -30,11 +30,14 @@ def dot_panels(
 
     `value`, `rows`, `by`, `low`, `high` and `left` are those of `dot_plot`. columns: panels side by side, of which the
     first one names the rows if all have the same. height: of a row of panels, in inches. label: of the x-axes below.
-    zero: draw a line there, for differences. Raises ValueError for a table without rows.
+    zero: draw a line there, for differences. Raises ValueError for a table without rows, and for panels with different
+    entries of `by`, which would have different colours.
     """
     names = list(dict.fromkeys(table[panel]))
     if not names:
         raise ValueError("There is nothing to draw: the table has no rows.")
+    if table.groupby(panel)[by].agg(lambda one: tuple(dict.fromkeys(one))).nunique() > 1:
+        raise ValueError(f"Every panel needs the same entries of {by!r} in the same order, or colours would mislead.")
     lines = ceil(len(names) / columns)
     same = table.groupby(panel)[rows].agg(lambda one: tuple(dict.fromkeys(one))).nunique() == 1
     shape = {"nrows": lines, "ncols": min(columns, len(names)), "squeeze": False, "sharey": bool(same)}

@@ -58,7 +58,7 @@ STYLE = {  # a template: what the figure says itself goes first
         "legend": {"orientation": "h", "x": 0, "xanchor": "left", "y": 1, "yanchor": "bottom", "bgcolor": _CLEAR},
         "updatemenudefaults": {
             **{"type": "buttons", "direction": "right", "x": 0, "xanchor": "left", "y": 1, "yanchor": "bottom"},
-            **{"pad": {"b": 46}, "bgcolor": _CLEAR, "bordercolor": INK, "borderwidth": 1},
+            **{"pad": {"b": 60}, "bgcolor": _CLEAR, "bordercolor": INK, "borderwidth": 1},
         },
         "sliderdefaults": {
             **{"pad": {"t": 52}, "bgcolor": INK, "activebgcolor": CYCLE[0], "borderwidth": 0},

@@ -84,23 +84,6 @@ def intervals(table: pd.DataFrame, ax: Axes, by: str, label: str, left: float = 
     ax.axvline(0, color=INK, linewidth=0.8)
 
 
-def lines_over_epochs(table: pd.DataFrame, column: str, ax: Axes, by: str) -> None:
-    """Mean over models per epoch, one line per entry of `by`, with bands of one standard deviation.
-
-    A line called `mean` is grey and dashed. Raises ValueError for more than six others: a figure has six hues.
-    """
-    names = [name for name in dict.fromkeys(table[by]) if name != "mean"]
-    if len(names) > len(HUES):
-        raise ValueError(f"A figure has six hues, and here are {len(names)} lines: show fewer, or use raised_lines.")
-    for name, part in table.groupby(by, sort=False):
-        moments = part.groupby("epoch")[column].agg(["mean", "std"])
-        style = {"color": INK, "linestyle": "--"} if name == "mean" else {"color": HUES[names.index(name)]}
-        ax.plot(moments.index, moments["mean"], label=name, linewidth=1.5, **style)
-        low, high = moments["mean"] - moments["std"], moments["mean"] + moments["std"]
-        ax.fill_between(moments.index, low, high, color=style["color"], alpha=0.15, linewidth=0)
-    ax.set_xlabel("epoch")
-
-
 def tree(linkage: np.ndarray, models: np.ndarray, ax: Axes) -> None:
     """Dendrogram of checkpoints (rows of scipy's `linkage`); a branch of one model has a hue, others are grey.
 

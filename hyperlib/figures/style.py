@@ -22,7 +22,6 @@ COLOURS = {  # methods, the same in the whole book
     "W": INK,
     "s(W)": BLUE,
     "s(W) products": SKY,
-    "hyper-parameters": AMBER,
     "untrained": AMBER,
     "outputs": PURPLE,
     "thesis": RED,

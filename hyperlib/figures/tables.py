@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from pandas.io.formats.style import Styler
 
-from hyperlib.files.paths import CSV
+from hyperlib.files.paths import COLUMNS, CSV
 
 ABOUT = "hyperlib_table"  # in the metadata of a notebook's output: which CSV holds the table
 VISIBLE = 8  # rows that a page shows unasked
@@ -37,7 +37,8 @@ def show_table(
     digits: significant digits instead, for columns whose numbers differ by orders of magnitude.
     rows: how many rows from the top are visible, or the labels (of the table's index) of those that decide; the whole
     table is folded below them. of: the table that `Study.publish` returned, where this one was made from it by more
-    than picking rows and columns; its CSV is named below. Underscores in column names are shown as spaces.
+    than picking rows and columns; its CSV is named below (none where other columns are shown and `of` is not said).
+    Underscores in column names are shown as spaces.
 
     Raises TypeError for what is no table and ValueError for labels that are no rows.
     """
@@ -49,7 +50,9 @@ def show_table(
         raise ValueError(f"The table has no row {missing[0]!r} to be shown; its rows are {list(table.index[:8])} ...")
     else:
         few = table.loc[list(rows)]
-    return ShownTable(table, few, (precision, digits), (table if of is None else of).attrs.get(CSV))
+    source = table if of is None else of
+    told = of is not None or set(table.columns) <= set(source.attrs.get(COLUMNS, ()))  # pandas keeps attributes
+    return ShownTable(table, few, (precision, digits), source.attrs.get(CSV) if told else None)
 
 
 class ShownTable:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 VARIABLES = ("HYPERLIB_DATA", "HYPERLIB_STORE", "HYPERLIB_RESULTS")
 CSV = "csv"  # in a table's attributes: which file of results holds it, as "laptop/ws-entropy.csv"
+COLUMNS = "columns"  # and the columns that the file has
 
 
 def folder_named(variable: str, default: Path | str) -> Path:

@@ -20,12 +20,14 @@ def colab_cell(address: str) -> str:
     return f"""\
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
-if "google.colab" in sys.modules and not Path("companion").exists():
+if "google.colab" in sys.modules and find_spec("hyperlib") is None:
     address = "{address}"
     git = ["git", "clone", "-q", "--depth=1", address, "companion"]
-    subprocess.run(git, check=True)
+    if not Path("companion").exists():
+        subprocess.run(git, check=True)
     pip = [sys.executable, "-m", "pip", "install", "-q", "-e", "companion"]
     subprocess.run([*pip, "plotly>=6.1,<8"], check=True)
     sys.path.insert(0, str(Path("companion").resolve()))"""

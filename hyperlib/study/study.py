@@ -122,7 +122,7 @@ class Study:
         with _writable(folder):
             write_whole(file, text)
         record_result(file)
-        table.attrs[paths.CSV] = f"{self.profile}/{file.name}"
+        table.attrs |= {paths.CSV: f"{self.profile}/{file.name}", paths.COLUMNS: list(table.columns)}
         return table
 
     def committed(self, artefact_id: str, part: str | None = None, *, profile: str) -> pd.DataFrame:
@@ -139,7 +139,7 @@ class Study:
                 f"`make results PROFILE={profile}`."
             )
         table = pd.read_csv(file)
-        table.attrs[paths.CSV] = f"{profile}/{file.name}"
+        table.attrs |= {paths.CSV: f"{profile}/{file.name}", paths.COLUMNS: list(table.columns)}
         return table
 
     def beside_thesis(self, artefact_id: str, ours: pd.DataFrame, on: list[str], value: str = "value") -> pd.DataFrame:

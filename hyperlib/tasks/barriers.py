@@ -28,11 +28,18 @@ Ends = tuple[Float[Tensor, "pairs params"], Float[Tensor, "pairs params"]]
 
 
 def some_pairs(models: int, count: int, *, seed: int = 0) -> Int[Tensor, "pairs two"]:
-    """At most `count` different pairs of different models, drawn evenly; all of them where there are no more."""
+    """So many pairs without a common model, drawn evenly; from a small population all pairs of some models.
+
+    Pairs that share a model are not independent. Where there are fewer than two models for every pair, these are all
+    pairs of as many models as have no more than `count` (two at least), which `estimates.mean_over_pairs` can judge.
+    """
     if models < 2 or count < 1:
         raise ValueError(f"Pairs need two models and a count of 1 or more, not {models} models and {count} pairs.")
-    every = torch.tensor(list(combinations(range(models), 2)))
-    return every[torch.randperm(len(every), generator=generator(seed))[:count]]
+    order = torch.randperm(models, generator=generator(seed))
+    if models >= 2 * count:
+        return order[: 2 * count].view(count, 2)
+    few = max(n for n in range(2, models + 1) if n * (n - 1) // 2 <= count)
+    return torch.tensor(list(combinations(order[:few].tolist(), 2)))
 
 
 def ends_of_lines(
@@ -105,9 +112,9 @@ def compare_lines(
 
 
 def quartiles(barriers: pd.DataFrame, by: list[str]) -> pd.DataFrame:
-    """Quartiles of the barrier over pairs, and means of the rest, per group of rows of the table of barriers."""
+    """Quartiles and mean of the barrier over pairs, means of the rest, per group of rows of the table of barriers."""
     groups = barriers.groupby(by, sort=False)
     spread = groups["barrier"].quantile([0.25, 0.5, 0.75]).unstack()
     spread.columns = ["q25", "median", "q75"]
-    means = groups[["accuracy_barrier", "loss", "accuracy", "distance"]].mean()
+    means = groups[["barrier", "accuracy_barrier", "loss", "accuracy", "distance"]].mean()
     return pd.concat([groups.size().rename("pairs"), spread, means], axis=1).reset_index()

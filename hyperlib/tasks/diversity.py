@@ -10,7 +10,8 @@ their lengths differ little, and in many dimensions all pairs have nearly one di
 the root of the mean. The published table meets it within .003 in its eight seed zoos of CNNs (.02 in those of
 ResNet-18), and exceeds it by .08 to .42 in the hyp zoos, where hyper-parameters move the lengths.
 
-Source: Schürholt et al. (2022), arXiv:2209.14764v1, sec. 4 and Table 2; `chance` and the check are ours.
+Source: Schürholt et al. (2022), arXiv:2209.14764v1, sec. 4 and Table 2; `chance`, `beyond_chance` and the check are
+ours.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from hyperlib.images.images import Images
+from hyperlib.tasks import estimates
 from hyperlib.weightspace.architecture import Architecture
 from hyperlib.weightspace.layers import Pass
 from hyperlib.weightspace.similarity import agreement, cosine, l2
@@ -52,7 +54,8 @@ def diversity(
     the `pairs` of at most `models` of them, drawn with `seed`, and NaN without a pair:
 
     - `agreement`: share of test images that both put into one class; `chance`: what models of these accuracies would
-      have with independent errors, spread evenly over the wrong classes.
+      have with independent errors, spread evenly over the wrong classes; `beyond_chance`: how much more they agree,
+      with a 95 % interval over models (`_low`, `_high`, degrees of `_freedom`).
     - `cka`: mean over the outputs of all layers with weights, before the activation, on the first `cka_images` test
       images. The paper takes intermediate and last-layer outputs; which, and how to combine them, is our reading.
       `cka_last`: the last layer alone. Models whose outputs at some layer do not depend on the image have no CKA;
@@ -98,10 +101,12 @@ def _behaviour(samples: Samples, images: Images, cka_images: int) -> dict[str, f
         places.append(rows)
     order = torch.cat(places).argsort()
     layers = torch.stack([cosine(torch.cat(layer)[order]) for layer in zip(*products, strict=True)])
-    accuracy = samples.table["test_accuracy"].to_numpy()
+    agreed = agreement(answers)
+    by_chance = _chance_agreement(samples.table["test_accuracy"].to_numpy(), samples.architecture.num_classes)
     return {
-        **_summary("agreement", agreement(answers)),
-        "chance": _chance_agreement(accuracy, samples.architecture.num_classes),
+        **_summary("agreement", agreed),
+        "chance": mean_over_pairs(by_chance),
+        **_beyond(agreed.double() - by_chance),
         **_summary("cka", layers.mean(0)),
         "cka_last": mean_over_pairs(layers[-1]),
         "cka_pairs": len(_pairs(layers.mean(0))),
@@ -143,10 +148,18 @@ def _layer_products(
     return [torch.cat(layer) for layer in found]
 
 
-def _chance_agreement(accuracy: np.ndarray, classes: int) -> float:
-    """Mean agreement over pairs if each model erred on its own images, into a class of its own choice."""
+def _chance_agreement(accuracy: np.ndarray, classes: int) -> Float[Tensor, "models models"]:
+    """Agreement of every pair if each model erred on its own images, into a class of its own choice."""
     right, wrong = np.outer(accuracy, accuracy), np.outer(1 - accuracy, 1 - accuracy)
-    return mean_over_pairs(torch.from_numpy(right + wrong / (classes - 1)))
+    return torch.from_numpy(right + wrong / (classes - 1))
+
+
+def _beyond(excess: Float[Tensor, "models models"]) -> dict[str, float]:
+    names = ("beyond_chance", *(f"beyond_chance_{part}" for part in ("low", "high", "freedom")))
+    pairs = torch.triu_indices(len(excess), len(excess), offset=1)
+    known = len(excess) > 1
+    found = estimates.mean_over_pairs(excess[*pairs].numpy(), pairs.T.numpy()) if known else (np.nan,) * len(names)
+    return dict(zip(names, found, strict=True))
 
 
 def _summary(name: str, matrix: Float[Tensor, "models models"]) -> dict[str, float]:

@@ -15,23 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int, Shaped
 
+from hyperlib.tasks.estimates import Estimate
+
 METRICS = ("r2", "accuracy")
-
-
-@dataclass(frozen=True)
-class Difference:
-    """First score minus second on all test samples, and the 95 % interval of that difference."""
-
-    difference: float
-    low: float
-    high: float
-
-    @property
-    def verdict(self) -> str:
-        """On "the first is better": held or reversed where the whole interval says so, else undecided."""
-        if self.low > 0:
-            return "held"
-        return "reversed" if self.high < 0 else "undecided"
 
 
 @dataclass(frozen=True)
@@ -93,7 +79,7 @@ def paired_difference(
     second: Sequence[Shaped[np.ndarray, " samples"]],
     draws: ModelBootstrap,
     metric: str = "r2",
-) -> Difference:
+) -> Estimate:
     """Score of the first predictions minus that of the second, with an interval over the same draws of models.
 
     Each side is a list: where it holds several predictions (one method with several seeds), the mean of their scores
@@ -101,24 +87,7 @@ def paired_difference(
     """
     values = [np.mean([score(truth, one, metric) for one in side]) for side in (first, second)]
     drawn = [np.mean([draws.scores(truth, one, metric) for one in side], axis=0) for side in (first, second)]
-    return Difference(float(values[0] - values[1]), *draws.interval(drawn[0] - drawn[1]))
-
-
-def median_interval(
-    values: Shaped[np.ndarray, " things"], *, draws: int = 2000, seed: int = 0
-) -> tuple[float, float, float]:
-    """Median of independent values and its 95 % interval, a percentile bootstrap over them; NaN ends for one alone.
-
-    Raises ValueError for no values and for values that are not finite.
-    """
-    values = np.asarray(values, dtype=np.float64)
-    if not len(values) or not np.isfinite(values).all():
-        raise ValueError(f"A median needs finite values, and there are {np.isfinite(values).sum()} of {len(values)}.")
-    if len(values) < 2:
-        return float(values[0]), np.nan, np.nan
-    drawn = np.median(np.random.default_rng(seed).choice(values, (draws, len(values))), axis=1)
-    low, high = np.quantile(drawn, [0.025, 0.975])
-    return float(np.median(values)), float(low), float(high)
+    return Estimate(float(values[0] - values[1]), *draws.interval(drawn[0] - drawn[1]))
 
 
 def check_metric(metric: str) -> str:

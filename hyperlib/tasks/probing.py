@@ -25,7 +25,8 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
 from hyperlib.representations.estimator import Representation
-from hyperlib.tasks.intervals import Difference, ModelBootstrap, paired_difference, score
+from hyperlib.tasks.estimates import Estimate
+from hyperlib.tasks.intervals import ModelBootstrap, paired_difference, score
 from hyperlib.tasks.probes import Features, LinearProbe, SoftmaxProbe, TreeProbe, finite
 from hyperlib.zoos.zoo import Samples
 
@@ -56,7 +57,7 @@ class ProbeResult:
         *,
         probe: str = "linear",
         second_probe: str | None = None,
-    ) -> Difference:
+    ) -> Estimate:
         """Score of the first features minus that of the second, with a paired interval over test models.
 
         Either may be several features (one method with several seeds), whose mean score counts then. `second_probe`

@@ -21,6 +21,7 @@ from torch import Tensor
 from hyperlib.images.images import Images
 from hyperlib.representations.hyper_rep import HyperRep
 from hyperlib.representations.losses import reconstruction_r2
+from hyperlib.tasks.estimates import mean_of
 from hyperlib.weightspace.tokens import Tokenizer
 from hyperlib.zoos.evaluation import class_scores
 from hyperlib.zoos.zoo import Samples
@@ -31,19 +32,23 @@ def reconstructed(rep: HyperRep, samples: Samples, images: Images, mean: Float[T
 
     `latents` is what a network is squeezed into, `share` that by its number of weights; `r2` the weights' R² against
     `mean`, the mean training network, every layer in units of its spread over `samples`; `agreement` the share of test
-    images that both put into the same class, `chance` the same for the reconstruction of another network (the one half
-    of the samples further on); `accuracy` and `accuracy_before` of the reconstructions and of the originals.
+    images that both put into the same class, mean over models with its 95 % interval (`low`, `high`, `freedom`),
+    `chance` the same for the reconstruction of another network (the one half of the samples further on); `accuracy` and
+    `accuracy_before` of the reconstructions and of the originals.
     """
     rebuilt = rep.reconstruct(samples).weights
     scale = Tokenizer(samples.architecture.layout).scale(samples.weights)
     r2 = reconstruction_r2(*(scale.standardise(weights) for weights in (rebuilt, samples.weights, mean)))
     before, after = (labels(samples, weights, images.test_x) for weights in (samples.weights, rebuilt))
+    same = samples.table.assign(same=(before == after).double().mean(1).numpy())
+    agreement = mean_of(same.groupby("model")["same"].mean())
     others = torch.arange(len(samples)).roll(len(samples) // 2)
     return {
         "latents": rep.latents_,
         "share": rep.latents_ / samples.weights.shape[1],
         "r2": r2,
-        "agreement": float((before == after).float().mean()),
+        "agreement": agreement.value,
+        **{part: getattr(agreement, part) for part in ("low", "high", "freedom")},
         "chance": float((before == after[others]).float().mean()),
         "accuracy": float((after == images.test_y).float().mean()),
         "accuracy_before": float((before == images.test_y).float().mean()),

@@ -65,6 +65,27 @@ def l2_against_cka(
     return pd.DataFrame(rows)
 
 
+def l2_against_cka_of_runs(
+    architecture: Architecture,
+    runs: Float[Tensor, "runs checkpoints params"],
+    images: Float[Tensor, "n c h w"],
+    *,
+    permutations: Sequence[int] = (1, 2, 64),
+    seed: int = 0,
+) -> pd.DataFrame:
+    """The same among the checkpoints of each of several training runs, one draw of copies per run (column `run`).
+
+    Checkpoints of one run follow from each other, so how sure a finding is shows only over runs (our choice).
+    """
+    if runs.ndim != 3 or not len(runs):
+        raise ValueError(f"Runs are [runs, checkpoints, params], one at least, not {list(runs.shape)}.")
+    tables = [
+        l2_against_cka(architecture, run, images, permutations=permutations, draws=1, seed=seed + number)
+        for number, run in enumerate(runs)
+    ]
+    return pd.concat(tables, keys=range(len(runs)), names=["run", None]).reset_index("run").drop(columns="draw")
+
+
 def cosine_against_cka(
     architecture: Architecture,
     weights: Float[Tensor, "models params"],

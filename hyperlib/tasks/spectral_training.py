@@ -40,16 +40,6 @@ def entropy_over_training(samples: Samples) -> pd.DataFrame:
     return pd.concat([every, means.reset_index().assign(layer=MEAN)[every.columns]], ignore_index=True)
 
 
-def since_start(table: pd.DataFrame, column: str) -> pd.DataFrame:
-    """The table of `entropy_over_training` with the column less its value at the model's first epoch.
-
-    Models without their first epoch (it diverged) are left out.
-    """
-    first = table[table["epoch"] == table["epoch"].min()][["model", "layer", column]]
-    both = table.merge(first, on=["model", "layer"], suffixes=("", "_first"))
-    return both.assign(**{column: both[column] - both[f"{column}_first"]})[table.columns]
-
-
 def change_over_training(table: pd.DataFrame, column: str) -> pd.DataFrame:
     """How a column of `entropy_over_training` changes from the first to the last epoch, one row per layer.
 

@@ -55,25 +55,6 @@ def curvature(weights: Float[Tensor, "models epochs params"]) -> Float[Tensor, "
 # -- many paths --------------------------------------------------------------------------------------------------------
 
 
-def path_distances(weights: Float[Tensor, "models epochs params"]) -> pd.DataFrame:
-    """Distances of checkpoints of one model (`within`) and of different models (`between`), over all pairs.
-
-    One row each with `pairs`, `mean`, `median`, `low` and `high` (5th and 95th percentile).
-    """
-    _check(weights, epochs=2)
-    models, epochs = weights.shape[:2]
-    distances = l2(weights.flatten(0, 1)).numpy()
-    first, second = np.triu_indices(models * epochs, k=1)
-    same = first // epochs == second // epochs
-    rows = []
-    for name, chosen in (("within", same), ("between", ~same)):
-        values = distances[first[chosen], second[chosen]]
-        low, median, high = np.percentile(values, [5, 50, 95]) if len(values) else [np.nan] * 3
-        mean = values.mean() if len(values) else np.nan
-        rows.append((name, len(values), mean, median, low, high))
-    return pd.DataFrame(rows, columns=["distances", "pairs", "mean", "median", "low", "high"])
-
-
 def reach(weights: Float[Tensor, "models epochs params"]) -> pd.DataFrame:
     """How long each model's path is and how far off the others are, one row per model.
 
@@ -82,11 +63,8 @@ def reach(weights: Float[Tensor, "models epochs params"]) -> pd.DataFrame:
     smallest one, `first_apart` and `last_apart` the mean distances of first and of last checkpoints. NaN for a model
     alone.
     """
-    _check(weights, epochs=2)
-    models, epochs = weights.shape[:2]
-    # [own model, other model, own checkpoints, other checkpoints]
-    distances = l2(weights.flatten(0, 1)).numpy().reshape(models, epochs, models, epochs).swapaxes(1, 2)
-    lengths, (first, second) = step_lengths(weights).sum(1).tolist(), np.triu_indices(epochs, k=1)
+    distances = _between(weights)
+    lengths, (first, second) = step_lengths(weights).sum(1).tolist(), np.triu_indices(weights.shape[1], k=1)
     rows = []
     for model, length in enumerate(lengths):
         own, others = distances[model, model], np.delete(distances[model], model, axis=0)
@@ -97,6 +75,21 @@ def reach(weights: Float[Tensor, "models epochs params"]) -> pd.DataFrame:
         rows.append(row)
     columns = ["model", "length", "moved", "stray", "apart", "nearest", "first_apart", "last_apart"]
     return pd.DataFrame(rows).reindex(columns=columns)
+
+
+def reach_of_pairs(weights: Float[Tensor, "models epochs params"]) -> pd.DataFrame:
+    """The same per pair of models, `first` and `second`: how far `apart`, and means of their `length` and `stray`."""
+    own = reach(weights)[["length", "stray"]].to_numpy()
+    first, second = np.triu_indices(len(weights), k=1)
+    table = pd.DataFrame({"first": first, "second": second, "apart": _between(weights).mean((2, 3))[first, second]})
+    return table.assign(**dict(zip(("length", "stray"), ((own[first] + own[second]) / 2).T, strict=True)))
+
+
+def _between(weights: Float[Tensor, "models epochs params"]) -> Float[np.ndarray, "own other own_epochs other_epochs"]:
+    """Distances of all checkpoints of all models."""
+    _check(weights, epochs=2)
+    models, epochs = weights.shape[:2]
+    return l2(weights.flatten(0, 1)).numpy().reshape(models, epochs, models, epochs).swapaxes(1, 2)
 
 
 def checkpoint_tree(weights: Float[Tensor, "models epochs params"], method: str = "ward") -> np.ndarray:

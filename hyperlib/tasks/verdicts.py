@@ -5,9 +5,10 @@ the claim *holds* in a case if the whole 95 % interval lies above the margin, *f
 minus the margin, and is *undecided* otherwise. So a difference within the margin is never a finding, however sure. What
 cannot vary (a count, an identity) is a fact: it holds or it fails.
 
-With dozens of verdicts some hold by chance. Every case with an interval gets a two-sided p-value (the interval read as
-that of a normal distribution), and the column `holm` says whether its verdict stands when all of the page's are judged
-together at 5 %.
+With dozens of verdicts some hold by chance. Every case with an interval gets a two-sided p-value, from the side of the
+interval that faces the margin and the Student's distribution behind it (a normal one where none is named); so a verdict
+is decided where its p is below 5 %. The column `holm` says whether it stands when all of the page's are judged at
+once.
 
 Source: our choice; Holm (1979) for many verdicts.
 """
@@ -18,24 +19,28 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
+from scipy.stats import t
+
+from hyperlib.tasks.estimates import Estimate
 
 HOLDS, UNDECIDED, FAILS = "holds", "undecided", "fails"
 SYMBOLS = {HOLDS: "✓", UNDECIDED: "~", FAILS: "✗"}
 COLUMNS = (
-    *("claim", "source", "case", "measured", "value", "low", "high", "margin", "verdict", "p", "holm"),
-    *("shown", "headline"),
+    *("claim", "source", "case", "measured", "value", "low", "high", "freedom", "less", "threshold", "margin"),
+    *("verdict", "p", "holm", "shown", "headline"),
 )
 LEVEL = 0.05  # of all verdicts of a page together
 
 
 def verdict(low: float, high: float, margin: float = 0.0) -> str:
-    """On "it is more than the margin", from the 95 % interval; undecided where there is no interval (NaN).
+    """On "it is more than the margin", from the 95 % interval; undecided where an end is missing (NaN).
 
     Raises ValueError for a negative margin, and for an interval whose ends are exchanged.
     """
     if not margin >= 0:
         raise ValueError(f"A margin is zero or more, not {margin}; turn the claim round to ask for less.")
+    if np.isnan([low, high]).any():
+        return UNDECIDED
     if low > high:
         raise ValueError(f"An interval goes up, and this goes from {low} to {high}.")
     if low > margin:
@@ -45,34 +50,41 @@ def verdict(low: float, high: float, margin: float = 0.0) -> str:
 
 def tested(
     claim: str,
-    cases: pd.DataFrame | Mapping[str, tuple[float, float, float]],
+    cases: pd.DataFrame | Mapping[str, Estimate | tuple[float, float, float]],
     *,
     source: str,
     shown: str,
+    less: bool = False,
+    threshold: float = 0.0,
     margin: float = 0.0,
     headline: bool = False,
 ) -> pd.DataFrame:
-    """Rows of a claim about something that varies: "the value is more than `margin`", case by case.
+    """Rows of a claim about something that varies: "the value is more than `threshold`", case by case.
 
-    cases: columns `case`, `value`, `low`, `high` (95 %), or value, low and high by case; for a claim against another
-    threshold than zero give the excess over it. source: who says so, in words. shown: the name of the table or figure
-    that shows it. headline: whether it belongs to the answer at the top of the page.
+    cases: columns `case`, `value`, `low`, `high` (95 %) and, where Student's distribution is behind them, `freedom`; or
+    an estimate by case. less: the claim is "less than the threshold". margin: by how much at least. source: who says
+    so, in words. shown: the name of the table or figure that shows it. headline: whether it belongs to the answer at
+    the top of the page.
     """
     if isinstance(cases, Mapping):
-        cases = pd.DataFrame(
-            [(case, *found) for case, found in cases.items()], columns=["case", "value", "low", "high"]
-        )
-    rows = cases[["case", "value", "low", "high"]].reset_index(drop=True)
-    rows["verdict"] = [verdict(low, high, margin) for low, high in zip(rows["low"], rows["high"], strict=True)]
+        found = [Estimate(*estimate) for estimate in cases.values()]
+        cases = pd.DataFrame(found, columns=list(Estimate._fields), dtype=float).assign(case=list(cases))
+    rows = cases.reindex(columns=["case", *Estimate._fields]).reset_index(drop=True).fillna({"freedom": np.inf})
+    excess = rows[["value", "low", "high"]] - threshold
+    if less:
+        excess = -excess.rename(columns={"low": "high", "high": "low"})
+    rows["verdict"] = [verdict(low, high, margin) for low, high in zip(excess["low"], excess["high"], strict=True)]
     rows["measured"] = [_interval(*row) for row in rows[["value", "low", "high"]].itertuples(index=False)]
-    rows["p"] = [_chance(*row, margin) for row in rows[["value", "low", "high"]].itertuples(index=False)]
-    return _claim(rows.assign(margin=margin), claim, source, shown, headline)
+    sides = excess[["value", "low", "high"]].assign(freedom=rows["freedom"])
+    rows["p"] = [_chance(Estimate(*row), margin) for row in sides.itertuples(index=False)]
+    return _claim(rows.assign(less=less, threshold=threshold, margin=margin), claim, source, shown, headline)
 
 
 def counted(
     claim: str, cases: Mapping[str, tuple[bool, str]], *, source: str, shown: str, headline: bool = False
 ) -> pd.DataFrame:
-    """Rows of a claim about something that does not vary: whether it is so, and what was found in words, by case."""
+    """Rows of a claim about what was counted or compared without an interval: whether it is so, and what was found in
+    words, by case. For facts (an identity, a total), and for what varies where the page cannot say by how much."""
     rows = pd.DataFrame(
         {"case": case, "verdict": HOLDS if held else FAILS, "measured": words} for case, (held, words) in cases.items()
     )
@@ -145,9 +157,12 @@ def _interval(value: float, low: float, high: float) -> str:
     return f"{value:.3f}" if np.isnan(low) else f"{value:.3f} [{low:.3f}, {high:.3f}]"
 
 
-def _chance(value: float, low: float, high: float, margin: float) -> float:
-    """Two-sided p-value of the nearer end of the margin, the interval read as that of a normal distribution."""
-    if not np.isfinite([low, high]).all():
+def _chance(found: Estimate, margin: float) -> float:
+    """Two-sided p-value of "no farther from zero than the margin"; NaN where the interval has no end or no width."""
+    if not np.isfinite([found.low, found.high]).all():
         return np.nan
-    excess, deviation = max(abs(value) - margin, 0.0), (high - low) / (2 * norm.ppf(0.975))
-    return float(2 * norm.sf(excess / deviation)) if deviation > 0 else float(excess == 0)
+    beyond = abs(found.value) - margin
+    if beyond <= 0:
+        return 1.0
+    side = found.value - found.low if found.value > 0 else found.high - found.value
+    return float(2 * t.sf(beyond / side * t.ppf(0.975, found.freedom), found.freedom)) if side > 0 else np.nan

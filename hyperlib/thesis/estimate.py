@@ -49,7 +49,7 @@ def benchmark(table: str, folder: Path | None = None) -> pd.DataFrame:
             f"{file} is missing; `make bench` measures it in minutes and `make results` puts it there."
         )
     measured = pd.read_csv(file)
-    measured.attrs[paths.CSV] = f"benchmarks/{file.name}"
+    measured.attrs |= {paths.CSV: f"benchmarks/{file.name}", paths.COLUMNS: list(measured.columns)}
     return measured
 
 

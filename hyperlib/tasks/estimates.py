@@ -1,0 +1,76 @@
+"""A measured value, how sure it is, and what that rests on.
+
+A handful of models is too few for a bootstrap: its draws never leave the range of what was seen. Student's interval
+knows how little that is. Where pairs of few models are measured, pairs that share a model are not independent; leaving
+out one model with all its pairs at a time (the jackknife) counts models.
+
+Source: Student (1908); for pairs, Arvesen (1969), Jackknifing U-statistics. That verdicts take them is our choice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int
+from scipy.stats import t
+
+
+class Estimate(NamedTuple):
+    """A value with its 95 % interval, NaN where one measurement says nothing about others.
+
+    freedom: degrees of freedom of the Student's distribution that the interval comes from, infinite for a normal one
+    and for a bootstrap.
+    """
+
+    value: float
+    low: float = np.nan
+    high: float = np.nan
+    freedom: float = np.inf
+
+
+def mean_of(values: Iterable[float]) -> Estimate:
+    """Mean of independent values, one per model (or per run, or pair without a common model), by Student's t.
+
+    Raises ValueError where there is no value or one is not finite.
+    """
+    values = _finite(values)
+    error = values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else np.nan
+    return student(values.mean(), error, len(values) - 1)
+
+
+def mean_over_pairs(values: Float[np.ndarray, " pairs"], pairs: Int[np.ndarray, "pairs two"]) -> Estimate:
+    """Mean of one value per pair of models, by the jackknife over models.
+
+    `pairs` numbers the two models of every pair. Meant for all pairs of a few models, where it errs on the side of
+    doubt, and for pairs without a common model, of which it makes `mean_of`. NaN ends where two models have one pair.
+
+    Raises ValueError where there is no value or one is not finite, and for a model paired with itself.
+    """
+    values, pairs = _finite(values), np.asarray(pairs)
+    if pairs.shape != (len(values), 2) or (pairs[:, 0] == pairs[:, 1]).any():
+        raise ValueError(f"Pairs name two different models for each of the {len(values)} values.")
+    leaves_out = np.array([(pairs == model).any(axis=1) for model in np.unique(pairs)])  # [models, pairs]
+    leaves_out = np.unique(leaves_out, axis=0)  # two models that have but each other leave out the same
+    left = len(values) - leaves_out.sum(axis=1)
+    if len(left) < 2 or not left.all():
+        return Estimate(float(values.mean()))
+    without = (values.sum() - leaves_out @ values) / left
+    return student(values.mean(), np.sqrt((len(left) - 1) * without.var()), len(left) - 1)
+
+
+def student(mean: float, error: float, freedom: int) -> Estimate:
+    """A mean with its standard error, by Student's t of so many degrees (models less one); for none, no ends."""
+    if not freedom:
+        return Estimate(float(mean))
+    half = float(t.ppf(0.975, freedom) * error)
+    return Estimate(float(mean), float(mean) - half, float(mean) + half, freedom)
+
+
+def _finite(values: Iterable[float]) -> Float[np.ndarray, " values"]:
+    values = np.asarray(list(values), dtype=np.float64)
+    if not len(values) or not np.isfinite(values).all():
+        found = f"{np.isfinite(values).sum()} of {len(values)} are"
+        raise ValueError(f"A mean needs finite values, and {found}; leave out diverged models.")
+    return values

@@ -1,0 +1,78 @@
+"""Means over few models and over pairs of few models: intervals that know how few they are."""
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import ttest_1samp
+
+from hyperlib.tasks.estimates import mean_of, mean_over_pairs
+
+
+def test_the_interval_is_that_of_students_test():
+    values = np.random.default_rng(0).normal(size=7)
+    expected = ttest_1samp(values, 0).confidence_interval(0.95)
+
+    assert mean_of(values) == pytest.approx((values.mean(), expected.low, expected.high, 6))
+
+
+def test_two_models_say_little_and_one_nothing():
+    mean, low, high, _ = mean_of([0.0, 1.0])
+    assert (mean, low < -5, high > 5) == (0.5, True, True)
+    assert np.isnan(mean_of([1.0])[1:3]).all()
+
+
+def test_equal_values_leave_no_doubt():
+    assert mean_of([2.0, 2.0, 2.0])[:3] == (2.0, 2.0, 2.0)
+
+
+@pytest.mark.parametrize("values", [[], [1.0, np.nan], [np.inf]])
+def test_what_has_no_mean_is_refused(values):
+    with pytest.raises(ValueError, match="finite values"):
+        mean_of(values)
+    with pytest.raises(ValueError, match="finite values"):
+        mean_over_pairs(values, np.arange(2 * len(values)).reshape(-1, 2))
+
+
+@given(st.lists(st.floats(-10, 10), min_size=2, max_size=12))
+def test_pairs_without_a_common_model_are_independent(values):
+    pairs = np.random.default_rng(0).permutation(2 * len(values)).reshape(-1, 2)
+    assert mean_over_pairs(values, pairs) == pytest.approx(mean_of(values), abs=1e-9)
+
+
+def test_all_pairs_are_the_jackknife_by_hand():
+    pairs = np.array(list(combinations(range(5), 2)))
+    values = np.random.default_rng(1).normal(size=len(pairs))
+    without = [values[~(pairs == model).any(1)].mean() for model in range(5)]
+    error = np.sqrt(4 / 5 * np.square(without - np.mean(without)).sum())
+
+    found = mean_over_pairs(values, pairs)
+    assert found == pytest.approx((values.mean(), found.low, found.high, 4))
+    assert (found.high - found.low) / 2 == pytest.approx(2.776445 * error)  # t of 4 degrees
+
+
+@pytest.mark.parametrize("own", [0.0, 1.0, 3.0])
+@pytest.mark.parametrize("models", [4, 6, 9])
+def test_the_interval_covers_the_truth_as_often_as_it_says_whatever_pairs_share(models, own):
+    """`own`: how much of a value comes from its two models, in units of what belongs to the pair alone."""
+    random, pairs = np.random.default_rng(models), np.array(list(combinations(range(models), 2)))
+    hits = []
+    for _ in range(400):
+        values = own * random.normal(size=models)[pairs].sum(1) + random.normal(size=len(pairs))
+        found = mean_over_pairs(values, pairs)
+        hits.append(found.low <= 0 <= found.high)
+    assert np.mean(hits) > 0.92
+
+
+@pytest.mark.parametrize("pairs", [[[0, 1]], [[0, 1], [1, 2]]])
+def test_too_few_models_give_no_interval(pairs):
+    found = mean_over_pairs(np.arange(len(pairs)), pairs)
+    assert found.value == (len(pairs) - 1) / 2 and np.isnan([found.low, found.high]).all()
+
+
+@pytest.mark.parametrize("pairs", [[[0, 1]], [[0, 1], [2, 2]], [0, 1]])
+def test_other_things_than_pairs_are_refused(pairs):
+    with pytest.raises(ValueError, match="Pairs name two different models"):
+        mean_over_pairs([1.0, 2.0], pairs)
