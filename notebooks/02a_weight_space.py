@@ -189,7 +189,7 @@ tree_heights["height"] = ["between models", "first step", "last steps"]
 show_table(tree_heights[["height", "ours", "published"]], 2, of=tree_heights)
 
 # %% [markdown]
-# :::{admonition} Published run (laptop)
+# :::{admonition} Our run (laptop)
 # :class: published-run
 #
 # **Distances give all models back without an error, and the order of the epochs of every run. But runs need not be farther apart than they are
@@ -304,7 +304,7 @@ decide = changes.index[overall & (changes["definition"] == "matrix")]
 show_table(changes[shown], rows=decide, of=changes)
 
 # %% [markdown]
-# :::{admonition} Published run (laptop)
+# :::{admonition} Our run (laptop)
 # :class: published-run
 #
 # **It falls in networks of the caption's kind, on other images: by .17 in the large CNN with weight decay, and by .02 without. In other
@@ -414,7 +414,7 @@ by_pair = equal.groupby(["layer", "pair", "batch", "steps"], sort=False)[
 show_table(by_pair.reset_index().rename(columns=human), of=equal)
 
 # %% [markdown]
-# :::{admonition} Published run (laptop)
+# :::{admonition} Our run (laptop)
 # :class: published-run
 #
 # **Only the smallest batch makes a tail that shuffled weights do not have, and it is clear in the first layer alone.**

@@ -90,7 +90,7 @@ moved = weights.gather(-1, hyperlib.permutation_index(zoo.architecture, orders))
 some = images["mnist_seed"].test_x[:100]
 before, after = (hyperlib.class_scores(zoo.architecture, vectors[:20], some) for vectors in (weights, moved))
 say(
-    f"The weight vectors are {weights.norm(dim=1).mean():.1f} long and moved by {(moved - weights).norm(dim=1).mean():.1f}, farther than they are long. "
+    f"The weight vectors are {weights.norm(dim=1).mean():.1f} long (euclidean norm) and moved by {(moved - weights).norm(dim=1).mean():.1f}. "
     f"The largest change of a class score is {(after - before).abs().max():.0e}, which is rounding."
 )
 
@@ -114,7 +114,7 @@ offered = moves[moves["offered"]].groupby(by)
 held = offered.agg(offered=("holds", "size"), held=("holds", "sum"), difference=("difference", "max"))
 checked = study.publish("ws-permutation-symmetry-check", shares.join(held).reset_index())
 
-# %% tags=["hide-input"] table={"name": "tab-moves", "caption": "Moves of some networks of the book: how many are offered of those that were tried, how many of the offered ones left the answers alone, and the largest relative change of an answer."}
+# %% tags=["hide-input"] table={"name": "tab-moves", "caption": "Moves offered of those tried (permutations: one per group of units that move together; scalings and signs: one per layer), how many of the offered ones left the answers alone, and the largest relative change of an answer."}
 networks = {"small_cnn_1ch": "small CNN", "small_resnet_1ch": "small ResNet"}
 some = checked.index[checked["network"].isin(networks)]
 show_table(checked.replace({"network": networks}), rows=some, of=checked)
@@ -179,7 +179,7 @@ orbits = study.publish("ws-permutation-symmetry-check", pd.DataFrame(rows), "orb
 show_table(orbits.replace({"zoo": called}).rename(columns={"zoo": "network"}), precision=1, of=orbits)
 
 # %% [markdown]
-# :::{admonition} Published run (laptop)
+# :::{admonition} Our run (laptop)
 # :class: published-run
 #
 # **Every move that the library offers leaves the answers alone, and every one that it refuses changes them.**
@@ -246,7 +246,7 @@ say(
 # The barrier is the largest excess of the loss over the chord: the loss on the way minus what the two ends would give in proportion.
 # ```
 #
-# > Between two checkpoints of one run, two seeds, a network and its permuted copy, and two seeds after alignment.
+# > Barriers are shown within a run, between seeds, from a network to its permuted copy, and between seeds after alignment.
 # > — in our words *(that the thesis shows these four is inferred)*; barriers after {cite}`frankle2020`, the idea that they are mostly
 # > permutation after {cite}`entezari2022`
 #
@@ -299,20 +299,20 @@ movable(interactive.barrier_lines(every_line, again), plots.panels_of_lines(ever
 show_table(means, precision=2, of=summary)
 
 # %% [markdown]
-# :::{admonition} Published run (laptop)
+# :::{admonition} Our run (laptop)
 # :class: published-run
 #
 # **Part of the barrier is the order of the units. Only in the wide network it is nearly all of it.**
 #
-# - Within one run there is no barrier; to the *own copy* of a network, with the same function, there is one as high as to another seed. So the line does not measure how alike functions are.
-# - Weight matching lowers the barrier in the Tetris MLP (.87 to .53) and the small CNN (2.05 to 1.68; this verdict falls after Holm) and removes it in neither.
+# - Within one run there is no barrier; to the *own copy* of a network, with the same function, there is one nearly as high as to another seed. So the line does not measure how alike functions are.
+# - Weight matching lowers the barrier in the Tetris MLP (.87 to .53) and the small CNN (2.05 to 1.68; this verdict falls after {term}`Holm <Holm's method>`) and removes it in neither.
 #   Signs take more off in the Tetris MLP (.34), matched activations in the small CNN (1.14). In the wide MLP weight matching leaves a fortieth (.45 to .01), as
-#   {cite}`entezari2022` expect (below a twentieth: undecided).
-# - In the ResNet as it stands both ways are undecided (3.62 to 3.40 and to 2.55). Running statistics fit no network on the way. Measured anew, matched activations lower the barrier (2.15 to 1.10); so do matched weights (1.44), but this verdict falls after Holm.
+#   {cite}`entezari2022` expect (its interval reaches past a twentieth).
+# - In the ResNet as it stands both ways are undecided (3.62 to 3.40 and to 2.55). Running statistics fit no network on the way. Measured anew, matched activations lower the barrier (2.15 to 1.10); so do matched weights (1.44), which falls after Holm.
 # :::
 #
 # **Another way round.** A barrier on the straight line is no wall. A curve between the same two ends {cite}`garipov2018`,
-# bent (quadratic Bézier) towards a third weight vector that is learned on training images, goes around it without any alignment *(steps and rate are our choice)*:
+# bent (quadratic Bézier) towards a third weight vector that is learned on training images, goes around most of it without any alignment *(steps and rate are our choice)*:
 
 # %% tags=["hide-input"]
 zoo, data = zoos["mnist_seed"], images["mnist_seed"]
@@ -368,13 +368,13 @@ aligned["soup loss"], aligned["soup accuracy"] = hyperlib.evaluate(network, soup
 study.publish("ws-rebasin-alignment", aligned);
 
 # %% tags=["remove-input"]
-say(f"All {len(trained)} small CNNs, laid on the first of them in several ways (a *start* is one more try of the search):")
+say(f"The first {len(trained)} small CNNs, laid on the first of them in several ways (a *start* is one more try of the search):")
 
 # %% tags=["hide-input"] table={"name": "tab-aligned", "caption": "A population after alignment: mean distance to the reference and between all pairs, mean cosine, and the soup of all."}
 show_table(aligned.round({"cosine": 2}), precision=2, of=aligned)
 
 # %% [markdown]
-# How many can be put into one soup? From one model (the reference) on, in the order of the zoo, and wide MLPs beside them.
+# How many fit into one soup? Models are added to the reference in the order of the zoo, and wide MLPs likewise.
 
 # %% tags=["hide-input"]
 shown = ["as trained", "weights, 10 starts", "weights and signs, 10 starts"]
@@ -404,14 +404,14 @@ fig.legend(loc="outside right upper", fontsize=8)
 plt.show()
 
 # %% [markdown]
-# :::{admonition} Published run (laptop)
+# :::{admonition} Our run (laptop)
 # :class: published-run
 #
 # **Alignment moves all networks nearer to each other, and does not bring small ones into one place.**
 #
 # - The soup of all small CNNs is at chance as trained (8 %) and between 14 and 30 % after alignment, where one of them has 94 %.
 # - Of the wide MLPs, between two of which hardly a barrier is left, the soup of four loses 8 points after alignment, and 55 points without.
-# - After the second start of the search, more of them find nearer places by little.
+# - Beyond two starts of the search, more of them bring the networks nearer by little.
 # :::
 #
 # **Does the search find what is there?** Between trained networks nobody knows the best order. So we hide one: networks of two residual
@@ -426,19 +426,19 @@ study.publish("ws-rebasin-alignment", planted, "planted")
 show_table(planted.rename(columns={"restarts": "starts"}), precision=2, of=planted)
 
 # %% [markdown]
-# The search improves the order of one layer after another until nothing gains. Started from the order as it is, it finds few of the wide ones, because the units that all blocks share and those inside of a block have to be found together. The second start first puts every layer into the best order that it could have whatever the others do, and finds them all. On trained networks more starts help less, because there is no exact answer to be found.
+# The search improves the order of one layer after another until nothing gains. Started from the order as it is, it finds few of the wide ones, because the units that all blocks share and those inside of a block have to be found together. The second start orders every layer by the best match that each pair of units could reach, and finds them all. On trained networks more starts help less, because there is no exact answer to be found.
 #
 # ## Does distance tell about function?
 #
 # > The absolute correlation between pairwise CKA and pairwise l2 similarity, over the number of permutations of 15 models: with more
-# > permutations there are more pairs, and they cover weight space more globally.
+# > permutations there are more pairs, and they reach farther across weight space (so, we infer, distance tells less).
 # > — in our words, caption of Fig. 2.6.1 {cite}`thesis` *(seen; that the curve falls is inferred, no values are given)*
 #
 # {term}`CKA` {cite}`kornblith2019` is a number from 0 to 1 for how alike two networks answer the same images (one: their class scores differ by a
 # rotation, a shift and a scale at most); no permutation changes it. We correlate it with euclidean (l2) distance over all pairs of models and
 # their copies in random order: once with and once without the pairs of a model and its own copy, whose
-# CKA is one by construction. Beside the seeds stand the checkpoints of *one* run, vectors that lie close together, and for the verdicts those of
-# more runs *(images, draws and checkpoints are our choice)*.
+# CKA is one by construction. The same is done with the checkpoints of *one* run, which lie close together, and for the verdicts with those of more runs
+# *(our choice)*.
 
 # %% tags=["hide-input"]
 scored, counts = images["mnist_seed"].test_x[:500], [1, 2, 4, 8, 16] if quick else [1, 2, 4, 8, 16, 32, 64]
@@ -455,7 +455,7 @@ study.publish("ws-cka-l2", by_copies)
 by_run = similarity_curves.l2_against_cka_of_runs(network, runs, scored, permutations=[1, 2, counts[-1]])
 study.publish("ws-cka-l2", by_run, "runs");
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Absolute correlation of CKA and l2 distance over the number of permuted copies, two panels: seeds, and checkpoints of one run; each with and without pairs of a model and its own copy."}, "figure": {"name": "fig-ws-cka-l2", "caption": "Absolute Pearson correlation of pairwise CKA and pairwise l2 distance over the number of copies per model (one is the model alone). Median over draws, bands from the 25th to the 75th and from the 5th to the 95th percentile. After Fig. 2.6.1 of the thesis."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Absolute correlation of CKA and l2 distance over the number of permuted copies, two panels: seeds, and checkpoints of one run; each with and without pairs of a model and its own copy."}, "figure": {"name": "fig-ws-cka-l2", "caption": "Absolute Pearson correlation of pairwise CKA and pairwise l2 distance over the number of copies per model (one is the model alone). Median over draws of the random orders, bands from the 25th to the 75th and from the 5th to the 95th percentile. After Fig. 2.6.1 of the thesis."}}
 fig, axes = plt.subplots(1, 2, figsize=(8, 2.5), sharey=True)
 for ax, kind in zip(axes, sources, strict=True):
     for (reading, part), colour in zip(by_copies[by_copies["models"] == kind].groupby("reading"), style.PAIR, strict=True):
@@ -474,7 +474,7 @@ columns = {1: "models alone", 2: "one copy each", counts[-1]: f"{counts[-1] - 1}
 show_table(signed[list(columns)].rename(columns=columns).round(2).reset_index(), precision=2, of=by_copies)
 
 # %% [markdown]
-# :::{admonition} Published run (laptop)
+# :::{admonition} Our run (laptop)
 # :class: published-run
 #
 # **Along a run, distance tells about function; among independent seeds it says next to nothing.**
@@ -522,7 +522,7 @@ say(
 )
 
 # %% [markdown]
-# :::{admonition} Published run (laptop)
+# :::{admonition} Our run (laptop)
 # :class: published-run
 #
 # **Among independent seeds, the angle between two weight vectors says nothing about what the networks compute.**
@@ -535,8 +535,8 @@ say(
 #
 # ```{exercise} Scaling before a norm
 # :label: ex-scale-norm
-# The move that multiplies a convolution's filters by 3 and lets its norm divide again is refused, because of the norm's
-# $\varepsilon$. Make it by hand: filters and running means times 3, running variances times 9, all else as it was. How much do the
+# There is a right way to scale before a norm, which the library does not offer because of the norm's $\varepsilon$.
+# Make it by hand: filters and running means times 3, running variances times 9, all else as it was. How much do the
 # answers of a small ResNet change, and why does the change grow when the factor is small?
 # ```
 #
@@ -675,9 +675,9 @@ moduli = moduli.loc["all pairs"]  # without own copies the figure shows the same
 of_runs = f"checkpoints of {len(moduli)} runs"
 collapse = {of_runs: mean_of(moduli[2] / moduli[1])}
 fall = {of_runs: mean_of(moduli[2] - moduli[counts[-1]])}
-near, same = -hyperlib.l2(latest[:15]).numpy(), alike[:15, :15]
+near, same = hyperlib.l2(latest[:15]).numpy(), alike[:15, :15]
 r = similarity_curves.bootstrapped_correlation(near, same, draws=500).set_index("statistic").loc["pearson"]
-alone = -by_run[(by_run["permutations"] == 1) & (by_run["reading"] == "all pairs")]["pearson"]
+alone = by_run[(by_run["permutations"] == 1) & (by_run["reading"] == "all pairs")]["pearson"]
 tells = {"15 seeds, last epoch": tuple(r[["value", "low", "high"]]), of_runs: mean_of(alone)}
 angle = {"small CNN": tuple(interval.set_index("statistic").loc["pearson", ["value", "low", "high"]])}
 
@@ -685,15 +685,15 @@ angle = {"small CNN": tuple(interval.set_index("statistic").loc["pearson", ["val
 inferred, idea = "ch. 2 (inferred)", "ch. 2 (inferred), Entezari et al. 2022"
 at, is_ours = {"shown": "tab-barriers"}, {"source": "ours", "shown": "tab-moves"}
 claims = [
-    verdicts.counted("moves that the library offers keep the function", stays, source=f"{inferred}; signs, scales ours", shown="tab-moves",
+    verdicts.counted("allowed changes of the weights keep the answers", stays, source=f"{inferred}; signs, scales ours", shown="tab-moves",
                      headline=True),
     verdicts.tested("there is a barrier between two seeds", over_pairs(lambda t: t["two seeds"]), source=inferred, **at,
                     margin=MARGIN, headline=True),
     verdicts.tested("weight matching lowers it", lowered("aligned", plain), source=idea, **at, margin=MARGIN, headline=True),
     verdicts.tested("weight matching leaves less than a twentieth of it",
                     over_pairs(lambda t: 0.05 * t["two seeds"] - t["aligned"]), source=idea, **at, headline=True),
-    verdicts.tested("near in weight space means alike in answers (r > 0.5)", tells, source="ch. 2, caption (inferred; 0.5 ours)",
-                    shown="fig-ws-cka-l2", threshold=0.5, headline=True),
+    verdicts.tested("near in weight space means alike in answers (r of distance and CKA < -0.5)", tells, source="ch. 2, caption (inferred; 0.5 ours)",
+                    shown="fig-ws-cka-l2", less=True, threshold=-0.5, headline=True),
     verdicts.tested("a barrier to the own copy", over_pairs(lambda t: t["own copy"]), source=inferred, **at, margin=MARGIN),
     verdicts.tested("no barrier within one run", over_pairs(lambda t: t["one run"]), source=inferred, **at, less=True,
                     threshold=MARGIN),
@@ -708,9 +708,9 @@ claims += [
                     less=True, threshold=0.5),
     verdicts.tested("|r| of l2 and CKA falls further with more copies", fall, source="ch. 2, caption (direction inferred)",
                     shown="tab-cka-l2"),
-    verdicts.tested("a small angle means alike in answers (r > 0.5)", angle, source="ch. 2, caption (inferred; 0.5 ours)",
+    verdicts.tested("a small angle means alike in answers (r of cosine and CKA > 0.5)", angle, source="ch. 2, caption (inferred; 0.5 ours)",
                     shown="fig-ws-cka-cos", threshold=0.5),
-    verdicts.counted("refused moves change the function", changes, source="ours", shown="tab-refused"),
+    verdicts.counted("changes that are not allowed change the answers", changes, source="ours", shown="tab-refused"),
     verdicts.counted("an own copy is nearly as far as another seed", far, source=inferred, shown="tab-orbits"),
     verdicts.counted("the soup of aligned models beats that of models as trained", better, source="ours", shown="tab-aligned"),
     verdicts.counted("the soup of all is within 5 points of one model", within, source="Wortsman et al. 2022, aligned: ours",
@@ -722,9 +722,9 @@ card = study.publish("disc-scorecard", verdicts.scorecard(claims), "02b")
 # %% tags=["remove-input"]
 decided = card[card["holm"] != ""]
 say(
-    f"A barrier is one of more than {MARGIN} of loss, and one is lowered if it is so by more than that, in the mean over pairs, beyond its 95 % "
-    f"interval *(our choice)*. There are {len(card)} verdicts on this page; of the {len(decided)} that an interval decides, "
-    f"{(decided['holm'] == 'stands').sum()} stand when all are judged together by {{term}}`Holm's method`."
+    f"A barrier is more than {MARGIN} of loss, and lowered means by more than {MARGIN}: all of the 95 % interval of the mean over pairs lies "
+    f"beyond *(our choice)*. There are {len(card)} verdicts (a claim in one case); an interval decides {len(decided)}, yes or no, and "
+    f"{(decided['holm'] == 'stands').sum()} of these stand when all are judged together by {{term}}`Holm's method`."
 )
 
 # %% tags=["hide-input"] table={"name": "tab-symmetry-scorecard", "caption": "The page's claims and whether they held."}

@@ -16,7 +16,7 @@
 #
 # **You will see**
 #
-# - what a {term}`zoo` is and how one is grown in one call, beside the zoos of the thesis;
+# - what a {term}`zoo` is and how one is grown in one call, beside the zoos of the thesis {cite}`thesis`, whose chapter 3 this page follows;
 # - how different the models of a zoo are, in accuracy, in behaviour and in weights, beside the published numbers;
 # - what a {term}`linear probe` reads off weights and off simple statistics of them, and against which controls.
 
@@ -69,7 +69,7 @@ study = hyperlib.Study(profile)
 # :name: fig-zoo-blueprint
 # :alt: Flow from an image set and an architecture over a grid of generating factors, with fixed or random seeds, to training with one checkpoint per epoch, measured properties, and a split by model.
 #
-# The generation blueprint of the Model Zoos paper, drawn anew: what varies is written down before training, what comes out
+# The generation blueprint of the Model Zoos paper {cite}`schuerholt2022modelzoos`, drawn anew: what varies is written down before training, what comes out
 # is measured after every epoch, and models (never single checkpoints) are divided into training, validation and test parts.
 # ```
 #
@@ -127,12 +127,12 @@ study.publish("zoo-generating-factors", totals, "totals");
 # %% tags=["hide-cell"] table={"name": "tab-zoo-totals", "caption": "Totals that follow from the scripts, beside the published ones."}
 show_table(totals[["metric", "ours", "published"]], precision=0)
 
-# %% tags=["hide-cell"] table={"name": "tab-zoo-all", "caption": "Zoos of the thesis. The confidence says how sure we are that a record is right, as a probability: where it is low, models and epochs are recalled and not read in a source."}
+# %% tags=["hide-cell"] table={"name": "tab-zoo-all", "caption": "Zoos of the thesis. The confidence says how sure we are that a record is right, as a probability: where it is low, models and epochs are from memory and not from a source."}
 shown = ["id", "dataset", "weights", "models", "epochs", "confidence", "recipe"]
 show_table(zoos[shown], precision=2, rows=5, of=factors_of_all)
 
 # %% [markdown]
-# The whole list is {numref}`tab-zoo-all` (folded). Zoos with *yes* in its last column can be grown by name at the {term}`profile` `paper`, which is the thesis's size, for instance
+# The whole list, with the zoos of all chapters, is {numref}`tab-zoo-all` (folded). Zoos with *yes* in its last column can be grown by name at the {term}`profile` `paper`, which is the thesis's size, for instance
 # `hyperlib.Study("paper").zoo("fmnist-seed")`; for the others the table says what is missing.
 #
 # ## Which zoos do we grow here?
@@ -157,7 +157,7 @@ grown = pd.DataFrame(
 )
 study.publish("zoo-generating-factors", grown, "grown");
 
-# %% tags=["hide-cell"] table={"name": "tab-zoo-grown", "caption": "The zoos of this page."}
+# %% tags=["hide-cell"] table={"name": "tab-zoo-grown", "caption": "The five zoos of this page (the diversity below has a sixth)."}
 populations = {name: study.zoo(name) for name in names}
 show_table(grown.drop(columns="our choice"))
 
@@ -198,14 +198,14 @@ ends = spread.groupby("zoo", sort=False).tail(1).index
 show_table(spread.drop(columns="count"), rows=ends)
 
 # %% [markdown]
-# {numref}`tab-zoo-spread` has the numbers (folded). Where a zoo of ours has the name of a published one, {numref}`tab-zoo-accuracy-published` sets the published accuracy beside it. This is **not like for like**: on a laptop our `mnist_seed` has fewer images and another initialisation, so that its first epoch is far ahead. How it does at the recorded settings is another page: {doc}`/notebooks/03b_mnist_seed`
+# {numref}`tab-zoo-spread` has the numbers (folded). Where a zoo of ours has the name of a published one, {numref}`tab-zoo-accuracy-published` sets the published accuracy beside it. This is **not like for like**: on a laptop our `mnist_seed` has fewer images, and its other initialisation puts its first epoch far ahead. How it does at the recorded settings is another page: {doc}`/notebooks/03b_mnist_seed`
 
 # %% tags=["hide-cell"] table={"name": "tab-zoo-accuracy-published", "caption": "Test accuracy, ours beside the published one, where both are known (means over models with their standard deviation)."}
 common = both.dropna(subset=["ours", "published"])
 show_table(common[["zoo", "epoch", "ours", "ours_std", "published", "published_std"]], of=both)
 
 # %% [markdown]
-# :::{admonition} Published run (laptop)
+# :::{admonition} Our run (laptop)
 # :class: published-run
 #
 # **The seed alone makes a narrow distribution of networks; hyper-parameters make it wide.**
@@ -239,7 +239,7 @@ plt.show()
 #
 # Three views, with the definitions of {cite}`schuerholt2022modelzoos`: accuracy, behaviour, weights. {term}`Agreement <agreement>` is the share of
 # test images that two models put into the same class; {term}`chance` is what it would be if their errors had nothing in common. {term}`CKA`
-# compares what the layers of two models put out, on a few images (one means the same up to rotation and scale). *Distance* is the euclidean
+# compares what two models put out (layer by layer, then the mean), on a few images (one means the same up to rotation and scale). *Distance* is the euclidean
 # distance of two weight vectors over their mean length, *cosine distance* is one minus the cosine. All are means over pairs of models at
 # the last epoch.
 
@@ -249,11 +249,11 @@ measured = [*populations.items(), ("tetris_positive", positive)]
 images = {name: study.recipe(name).images.load() for name, _ in measured}
 diverse = pd.DataFrame({"zoo": name} | diversity(zoo, images[name]) for name, zoo in measured)
 study.publish("zoo-stats-diversity", diverse)
-labels = {"test_accuracy_mean": "accuracy", "cka": "CKA", "weight_std": "std of weights", "l2": "distance", "l2_check": "expected"}
-shown = ["zoo", "accuracy", "agreement", "chance", "CKA", "std of weights", "distance", "expected"]
+labels = {"test_accuracy_mean": "accuracy", "cka": "CKA", "weight_std": "std of all weights", "l2": "distance", "l2_check": "expected"}
+shown = ["zoo", "accuracy", "agreement", "chance", "CKA", "std of all weights", "distance", "expected"]
 show_table(diverse.rename(columns=labels)[[*shown, "cosine_distance"]], of=diverse)
 
-# %% tags=["hide-input"] table={"name": "tab-zoo-diversity-published", "caption": "MNIST-seed: ours beside Table 2 of the Model Zoos paper, as fractions, with standard deviations."}
+# %% tags=["hide-input"] table={"name": "tab-zoo-diversity-published", "caption": "MNIST-seed: ours beside Table 2 of the Model Zoos paper, as fractions, with standard deviations over models, over pairs or (weights) over all weights."}
 ids = {name: recipe.thesis for name, recipe in recipes.items()}
 beside_table_2 = zoo_tables.diversity_beside(diverse[diverse["zoo"].isin(names)], ids)
 study.publish("zoo-stats-diversity", beside_table_2, "published")
@@ -275,7 +275,7 @@ say(
 )
 
 # %% [markdown]
-# :::{admonition} Published run (laptop)
+# :::{admonition} Our run (laptop)
 # :class: published-run
 #
 # **Models of a seed zoo agree more than chance, although weight vectors that begin around zero are orthogonal to each other.**
@@ -283,7 +283,7 @@ say(
 # - In all three seed zoos: agreement of .71 to .92 where chance has .64 to .87, at cosine distances of 1.00. So different places in weight space hold similar functions (on that: {doc}`/notebooks/02b_symmetries`).
 # - Against the published MNIST-seed, ours agrees more (.92 against .88) at a higher accuracy, and its weights are farther apart (a
 #   cosine distance of 1.00 against .77).
-# - The start is one reason. From U(0, 1), where all weights are positive and all vectors lean to one side, Tetris networks end at .86 instead
+# - Where weights begin is one reason. From U(0, 1), where all weights are positive and all vectors lean to one side, Tetris networks end at a distance of .86 instead
 #   of 1.00 and agree less (.65 against .71), at a lower accuracy. What the other differences do is not tested here.
 # :::
 #
@@ -301,7 +301,7 @@ say(
 # - **settings**, the hyper-parameters, without a look at the weights; and **settings + epoch**, which also know how long it was trained;
 # - the **clock**, the epoch alone: it predicts the mean of the training models at that epoch.
 #
-# Settings and clock are controls: who does not beat them need not have read more off the weights than these. The linear probe is the published one
+# Settings and clock are controls: a probe that does not beat them may know no more than they do. The linear probe is the published one
 # (ridge on unstandardised features, penalty chosen on validation models); {term}`boosted trees`, the controls and the thinning to a few epochs per
 # model are *(our choice)*. So are the {term}`intervals <interval>`: where a score lies if the test models are drawn again.
 
@@ -351,9 +351,9 @@ show_table(wide, precision=2, of=benchmark)
 # %% tags=["remove-input"]
 MARGINS = {"test_accuracy": 0.02, "epoch": 0.02, "gap": 0.05, "gap_clean": 0.05}
 say(
-    "Two readers are compared on the *same* draws of test models, which is surer than two separate intervals ({numref}`tab-zoo-differences`, "
+    "Two probes are compared on the *same* redrawn test models, which is surer than two separate intervals ({numref}`tab-zoo-differences`, "
     "folded). A difference counts only if its whole interval lies beyond a {term}`margin`: "
-    f"{MARGINS['test_accuracy']} of $R^2$ for accuracy and epoch, {MARGINS['gap']} for the gaps, whose scores move more from seed to seed "
+    f"{MARGINS['test_accuracy']} of $R^2$ for accuracy and epoch, {MARGINS['gap']} for the gaps, whose scores are noisier "
     "*(our choice)*."
 )
 
@@ -386,7 +386,7 @@ clocks = study.publish("zoo-property-benchmark", pd.DataFrame(rows), "clock")
 show_table(clocks)
 
 # %% [markdown]
-# :::{admonition} Published run (laptop)
+# :::{admonition} Our run (laptop)
 # :class: published-run
 #
 # **Layer statistics tell accuracy far better than raw weights. But in seed zoos most of what there is to tell is how long a network was
@@ -396,7 +396,7 @@ show_table(clocks)
 # - In seed zoos 90, 98 and 100 % of the variance of accuracy lies between epochs (`tetris_seed`, `digits_seed`, `mnist_seed`), and the clock
 #   alone reaches .90, .98 and 1.00. There the linear probe on s(W) falls behind it; trees on
 #   s(W) are level with it, or .02 ahead in `tetris_seed`, which is undecided.
-# - Linear s(W) beats the settings alone in four of five zoos, three of them seed zoos whose settings say nothing. With the epoch
+# - Linear s(W) beats linear settings in four of five zoos, three of them seed zoos whose settings say nothing. With the epoch
 #   among the settings and trees to read them, linear s(W) is behind in all five. Trees on s(W) are ahead of them by more than the margin in none of
 #   five zoos, and behind in `tetris_hyp`.
 # :::
@@ -429,7 +429,7 @@ by_start = starts.pivot(index=["start", "features"], columns="target", values="v
 show_table(by_start, precision=2, of=starts)
 
 # %% [markdown]
-# :::{admonition} Published run (laptop)
+# :::{admonition} Our run (laptop)
 # :class: published-run
 #
 # **Raw weights fail in our seed zoos partly because of where they begin, and not only because units can change places.**
@@ -474,13 +474,13 @@ kept = ", ".join(f"{len(few)} of {len(all_)}" for few, all_ in zip(bounded, part
 show_table(beside_benchmark("digits_hyp", bounded, "filtered"), 2, rows=[0, 1, 4, 5])
 
 # %% tags=["remove-input"]
-say(f"The filter keeps {kept} checkpoints of the training, validation and test part.")
+say(f"In `digits_hyp` the filter keeps {kept} checkpoints (training, validation and test part).")
 
 # %% [markdown]
-# :::{admonition} Published run (laptop)
+# :::{admonition} Our run (laptop)
 # :class: published-run
 #
-# **Both choices change the numbers a lot.**
+# **Both choices can change the numbers a lot.**
 #
 # - What raw weights seemed to know about the accuracy of `tetris_hyp` was mostly which seed a model came from: .15 divided by model, -.03 by seed.
 # - A linear probe is at the mercy of outliers: in `digits_hyp` a handful of models drags s(W) to -1.24 on accuracy, and the filter brings it to .56.
@@ -488,7 +488,7 @@ say(f"The filter keeps {kept} checkpoints of the training, validation and test p
 #
 # ## Can the settings be read off the weights?
 #
-# In the zoos that vary them: learning rates (their logarithm) by $R^2$, names by accuracy of a linear soft-max; `guess` is the accuracy of always
+# In the zoos that vary them: the learning rate (its logarithm) by $R^2$, the names of activation and initialisation by accuracy of a linear soft-max; `guess` is the accuracy of always
 # naming the most frequent value ({numref}`tab-zoo-factors`, folded).
 
 # %% tags=["hide-input"]
@@ -509,10 +509,10 @@ first = factor_table.query("features == 's(W)'").index
 show_table(factor_table[shown], precision=2, rows=first)
 
 # %% [markdown]
-# :::{admonition} Published run (laptop)
+# :::{admonition} Our run (laptop)
 # :class: published-run
 #
-# **In part: how the weights began is read best, and only off the statistics.**
+# **In part: how the weights began is read best, and far better off the statistics.**
 #
 # - From s(W) the initialisation is named rightly in .71 of the checkpoints of `tetris_hyp` and .92 of `digits_hyp` (guessing: .21 and .25),
 #   the activation in .67 and .44 (guessing: .52 and .25).
@@ -540,8 +540,8 @@ for row, (name, points) in zip(axes, coordinates.items(), strict=True):
 plt.show()
 
 # %% [markdown]
-# In the map of raw weights every model is an island of its own: neighbours are epochs of one training run. The layer statistics forget which unit is which, and the islands become one continent ordered by progress. This is
-# the gap that the thesis's representations are meant to close: keep what the statistics know, and keep the weights themselves.
+# In the map of raw weights every model is an island of its own: neighbours are epochs of one training run. The layer statistics forget which unit is which, and the islands become one continent ordered by progress. The
+# thesis's {term}`hyper-representations <hyper-representation>` are meant to do both: know what the statistics know, and keep the weights.
 #
 # ## Exercises
 #
@@ -655,7 +655,8 @@ def compared(claim, second, target="test_accuracy", probe="linear", other="linea
     """Rows of "s(W) tells more than that", in every zoo, beyond the target's margin."""
     found = differences.query("second == @second and target == @target and probe == @probe and second_probe == @other")
     found = found.rename(columns={"zoo": "case", "difference": "value"})
-    words = {"source": source, "shown": "tab-zoo-differences", "margin": MARGINS[target], "headline": headline}
+    shown = "tab-zoo-probes" if target == "test_accuracy" else "tab-zoo-differences"
+    words = {"source": source, "shown": shown, "margin": MARGINS[target], "headline": headline}
     return verdicts.tested(claim, found, **words)
 
 
@@ -676,7 +677,7 @@ claims = [
                     margin=0.01, headline=True),
     compared("layer statistics tell accuracy better than raw weights", "W", source="ch. 3, 4", headline=True),
     compared("layer statistics tell accuracy better than the epoch alone", "clock", headline=True),
-    compared("trees on layer statistics tell accuracy better than trees on settings and epoch", "settings + epoch",
+    compared("boosted trees tell accuracy better from layer statistics than from settings and epoch", "settings + epoch",
              probe="trees", other="trees", headline=True),
     compared("layer statistics tell accuracy better than trees on settings and epoch", "settings + epoch", other="trees"),
     compared("trees on layer statistics tell accuracy better than the epoch alone", "clock", probe="trees"),
@@ -692,8 +693,8 @@ card = study.publish("disc-scorecard", verdicts.scorecard(claims), "03")
 # %% tags=["remove-input"]
 decided = card[card["holm"] != ""]
 say(
-    f"All probes are linear unless a claim says trees. The page has {len(card)} verdicts; {len(decided)} of them are decided by an interval, and "
-    f"{(decided['holm'] == 'stands').sum()} of these stand when all are judged together by {{term}}`Holm's method`."
+    f"All probes are linear unless a claim says trees. There are {len(card)} verdicts (a claim in one zoo); an interval decides {len(decided)}, yes or "
+    f"no, and {(decided['holm'] == 'stands').sum()} of these stand when all are judged together by {{term}}`Holm's method`."
 )
 
 # %% tags=["hide-input"] table={"name": "tab-zoo-scorecard", "caption": "The page's claims and whether they held."}

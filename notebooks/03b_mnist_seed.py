@@ -117,7 +117,7 @@ study.publish("zoo-accuracy-over-epochs", by_steps, "mnist_steps")
 show_table(by_steps[by_steps["epoch"].isin([1, nearest, few.epochs[-1]])])
 
 # %% [markdown]
-# :::{admonition} Published run (laptop)
+# :::{admonition} Our run (laptop)
 # :class: published-run
 #
 # **In the first phase of training the clock is the step, not the epoch.**
@@ -174,7 +174,7 @@ ax.legend(loc="lower right")
 plt.show()
 
 # %% [markdown]
-# :::{admonition} Published run (laptop)
+# :::{admonition} Our run (laptop)
 # :class: published-run
 #
 # **Yes: our means are within 0.2 points of the published ones at all three epochs.**

@@ -58,7 +58,7 @@ from hyperlib.thesis.book_representations import names
 study = hyperlib.Study(profile)
 
 # %% [markdown]
-# :::{admonition} Published run (laptop)
+# :::{admonition} Our run (laptop)
 # :class: published-run
 #
 # **What is learned, what comes from statistics made by hand, and what is simply the epoch: this page does not separate them yet;
@@ -185,7 +185,7 @@ coloured_by = {"test_accuracy": "test accuracy", "epoch": "epoch", "gap": "gener
 movable(interactive.latent_map(maps, shown.table, coloured_by), still)
 
 # %% [markdown]
-# :::{admonition} Published run (laptop)
+# :::{admonition} Our run (laptop)
 # :class: published-run
 #
 # **Raw weights fall apart into models; statistics and embedding order networks along training, across models.**
@@ -267,7 +267,7 @@ plots.learning_curves(histories, axes, raised=list(raised.values()))
 plt.show()
 
 # %% [markdown]
-# :::{admonition} Published run (laptop)
+# :::{admonition} Our run (laptop)
 # :class: published-run
 #
 # **Views and losses differ by little: on accuracy and epoch permuted views and both losses together are ahead, and every such verdict is
@@ -315,7 +315,7 @@ human = human.sort_values(["losses", "latents"], ascending=[True, False]).reset_
 show_table(human, rows=[0, 2, 3, 5, 6, 8], of=compressed)
 
 # %% [markdown]
-# :::{admonition} Published run (laptop)
+# :::{admonition} Our run (laptop)
 # :class: published-run
 #
 # **At this budget feed-forward, and attention over neurons without a summary token, fare worst; fewer latents change little of what a probe reads,
@@ -359,7 +359,7 @@ few = [words for words in CHOICES.values() if words != "erased view as target"]
 show_table(labelled(parts.drop(columns="latents"), CHOICES, "our set-up"), rows=few, of=parts)
 
 # %% [markdown]
-# :::{admonition} Published run (laptop)
+# :::{admonition} Our run (laptop)
 # :class: published-run
 #
 # **Our set-up leads its variations on accuracy by .001 to .012, which one seed cannot secure.**
@@ -405,7 +405,7 @@ ends = [place for _, rows in curve.groupby("zoo", sort=False) for place in (rows
 show_table(human, rows=ends, of=curve)
 
 # %% [markdown]
-# :::{admonition} Published run (laptop)
+# :::{admonition} Our run (laptop)
 # :class: published-run
 #
 # **A network that is rebuilt to .95 of the weights' variance does not yet behave as it did: errors that are small everywhere add up.**

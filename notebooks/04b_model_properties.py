@@ -63,7 +63,7 @@ PROPERTIES = {"test_accuracy": "accuracy", "epoch": "epoch", "gap": "gap", "log_
 PROPERTIES |= {"train_fraction": "training data", "activation": "activation", "init": "start", "optimizer": "optimizer"}
 
 # %% [markdown]
-# :::{admonition} Published run (laptop)
+# :::{admonition} Our run (laptop)
 # :class: published-run
 #
 # **What is learned, what comes from statistics made by hand, and what is simply the epoch: this page does not separate them yet;
@@ -204,14 +204,14 @@ human.insert(0, "method", list(sides))
 show_table(human, of=beside)
 
 # %% [markdown]
-# :::{admonition} Published run (laptop)
+# :::{admonition} Our run (laptop)
 # :class: published-run
 #
 # **On MNIST our embedding leads where the published one is behind: on accuracy, where s(W) is ahead in the published table (.977 against .973). Our
 # s(W) is .09 below theirs there, so our lead is one over a weaker opponent.**
 # :::
 #
-# :::{admonition} Published run (laptop)
+# :::{admonition} Our run (laptop)
 # :class: published-run
 #
 # **A linear probe tells accuracy better from the embedding than from s(W) in all three zoos, and boosted trees on s(W) tell it better still.**
@@ -269,7 +269,7 @@ wide.insert(0, "method", wide.index)
 show_table(wide, rows=["W", "s(W)", "untrained", "E_cD"], of=hyp_rows)
 
 # %% [markdown]
-# :::{admonition} Published run (laptop)
+# :::{admonition} Our run (laptop)
 # :class: published-run
 #
 # **From the starts that our Tetris seed zoo has, raw weights and linear maps of them tell next to nothing; an encoder that learned tells much.**
@@ -315,7 +315,7 @@ wide["zoo"] = wide["zoo"].map(WITH_SEEDS)
 show_table(wide.rename(columns={"features": "method"}), of=factors)
 
 # %% [markdown]
-# :::{admonition} Published run (laptop)
+# :::{admonition} Our run (laptop)
 # :class: published-run
 #
 # **A fixed seed is a leak, not a help, unless one means to predict for known starts.**
@@ -387,7 +387,7 @@ wide["property"] = wide["property"].map(human)
 show_table(wide, rows=6, of=beside_hyp)
 
 # %% [markdown]
-# :::{admonition} Published run (laptop)
+# :::{admonition} Our run (laptop)
 # :class: published-run
 #
 # **The embedding tells accuracy (.77 against .55) and the epoch (.27 against .16) better than s(W); on the rest the two are close.**
@@ -442,7 +442,7 @@ human.insert(0, "method", human.index)
 show_table(human, of=carried)
 
 # %% [markdown]
-# :::{admonition} Published run (laptop)
+# :::{admonition} Our run (laptop)
 # :class: published-run
 #
 # **Nothing carries over well: no $R^2$ of any reading reaches .5.**

@@ -370,4 +370,4 @@ card = verdicts.scorecard(
 study.publish("disc-scorecard", card, "cost");
 
 # %% tags=["hide-input"] table={"name": "tab-cost-scorecard", "caption": "The page's claims and whether they held; none has an interval, since a benchmark is one run."}
-show_table(verdicts.summary(card).drop(columns="Holm"), of=card)
+show_table(verdicts.summary(card).drop(columns="stand after Holm"), of=card)

@@ -34,6 +34,7 @@ KNOWN = {  # faults that are not ours to mend: rule of axe, part of the element,
 _LONG_TASKS = """window.tasks = [];
 new PerformanceObserver((list) => tasks.push(...list.getEntries().map((one) => one.duration)))
   .observe({ type: "longtask", buffered: true });"""
+_FORMULAS_SET = """() => [...document.querySelectorAll(".math")].every((one) => one.querySelector("mjx-container"))"""
 
 
 @contextmanager
@@ -62,8 +63,14 @@ def opened(chromium: Any, file: Path, *, dark: bool = False, **options: Any) -> 
     page.close()
 
 
+def wait_for_formulas(page: Any) -> None:
+    """Wait until every formula of a page is set, which begins only when the page is loaded."""
+    page.wait_for_function(_FORMULAS_SET)
+
+
 def violations(page: Any) -> list[str]:
     """What axe-core finds on a page, without what is known: rule, element, and what is wrong."""
+    wait_for_formulas(page)
     found = axe.Axe().run(page).response["violations"]
     return [
         f"{rule['id']}: {node['html'][:200]}: {'; '.join(check['message'] for check in [*node['any'], *node['all']])}"
@@ -76,6 +83,7 @@ def violations(page: Any) -> list[str]:
 def cost(page: Any) -> tuple[float, float]:
     """Seconds until the page was loaded, and seconds in which it could not answer: long tasks above 50 ms each."""
     page.wait_for_load_state("load")
+    wait_for_formulas(page)
     page.wait_for_timeout(1500)  # scripts that wait for a quiet moment have had theirs
     loaded = page.evaluate("performance.getEntriesByType('navigation')[0].loadEventEnd")
     return loaded / 1000, sum(max(0, task - 50) for task in page.evaluate("tasks")) / 1000

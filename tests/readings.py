@@ -1,6 +1,6 @@
 """What the pages say of the published run, and what must be so for it to stay true.
 
-Readings stand on a page in boxes titled "Published run (laptop)". Every number and every word of quantity in them lies
+Readings stand on a page in boxes titled "Our run (laptop)". Every number and every word of quantity in them lies
 inside a phrase that is checked against the committed CSVs: `tests/readings_<page>.py` has the checks of a page. A check
 gives True or False, or the numbers of its phrase, in order and in the unit in which they are printed. A printed number
 is right if it is the value rounded to the printed digits.
@@ -20,7 +20,7 @@ import pandas as pd
 
 from hyperlib.files.paths import committed_folder, root
 
-BOX = re.compile(r"^:::\{admonition\} Published run \(laptop\)\n(.*?)^:::$", re.MULTILINE | re.DOTALL)
+BOX = re.compile(r"^:::\{admonition\} Our run \(laptop\)\n(.*?)^:::$", re.MULTILINE | re.DOTALL)
 _WORDS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
 _COUNTS = {word: value for value, word in enumerate(_WORDS)}
 _NUMBER = r"[-−+]?(?:\d[\d,]*)?\.?\d+(?:e[-−]?\d+)?"

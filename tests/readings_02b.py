@@ -54,7 +54,7 @@ def _(t):
     return rest["wide MLP"] < 0.05 and (rest.drop("wide MLP") > 0.5).all()
 
 
-@says("02b", "Within one run there is no barrier; to the *own copy* of a network, with the same function, there is one")
+@says("02b", "Within one run there is no barrier; to the *own copy* of a network, with the same function, there is one nearly as high as to another seed.")
 def _(t):
     card = t("disc-scorecard.02b").query("claim == 'no barrier within one run'")
     assert (card["verdict"] == "holds").all()
@@ -64,7 +64,7 @@ def _(t):
 
 @says(
     "02b",
-    "the Tetris MLP (.87 to .53) and the small CNN (2.05 to 1.68; this verdict falls after Holm) and removes it in neither.",
+    "the Tetris MLP (.87 to .53) and the small CNN (2.05 to 1.68; this verdict falls after {term}`Holm <Holm's method>`) and removes it in neither.",
 )
 def _(t):
     assert _verdict(t, "weight matching lowers it", "Tetris MLP") == ("holds", "stands")
@@ -81,7 +81,7 @@ def _(t):
     return found
 
 
-@says("02b", "leaves a fortieth (.45 to .01), as {cite}`entezari2022` expect (below a twentieth: undecided).")
+@says("02b", "leaves a fortieth (.45 to .01), as {cite}`entezari2022` expect (its interval reaches past a twentieth).")
 def _(t):
     before, after = _barriers(t).loc["wide MLP", ["two seeds", "aligned"]]
     assert 1 / 45 < after / before < 1 / 35
@@ -98,7 +98,7 @@ def _(t):
 
 @says(
     "02b",
-    "Measured anew, matched activations lower the barrier (2.15 to 1.10); so do matched weights (1.44), but this verdict falls after Holm.",
+    "Measured anew, matched activations lower the barrier (2.15 to 1.10); so do matched weights (1.44), which falls after Holm.",
 )
 def _(t):
     weights, activations = (f"with norms remeasured, {way} matching lowers it" for way in ("weight", "activation"))
@@ -133,7 +133,7 @@ def _(t):
     return 2, rows["models"].max(), loss["weights, 2 starts"], loss["as trained"]
 
 
-@says("02b", "After the second start of the search, more of them find nearer places by little.")
+@says("02b", "Beyond two starts of the search, more of them bring the networks nearer by little.")
 def _(t):
     near = t("ws-rebasin-alignment").set_index("way")["to reference"]
     return 0 < near["weights, 2 starts"] - near["weights, 10 starts"] < 0.1

@@ -47,7 +47,7 @@ def _(t):
     return [*rows.loc["agreement", ["ours", "published"]], *rows.loc["cosine_distance", ["ours", "published"]]]
 
 
-@says("03_", "From U(0, 1), where all weights are positive and all vectors lean to one side, Tetris networks end at .86 instead of 1.00 and agree less (.65 against .71), at a lower accuracy.")
+@says("03_", "From U(0, 1), where all weights are positive and all vectors lean to one side, Tetris networks end at a distance of .86 instead of 1.00 and agree less (.65 against .71), at a lower accuracy.")
 def _(t):
     rows = t("zoo-stats-diversity").set_index("zoo").loc[["tetris_positive", "tetris_seed"]]
     assert rows["test_accuracy_mean"].is_monotonic_increasing
@@ -95,7 +95,7 @@ def _(t):
 
 @says("03_", "Trees on s(W) are ahead of them by more than the margin in none of five zoos, and behind in `tetris_hyp`.")
 def _(t):
-    found = _verdicts(t, "trees on layer statistics tell accuracy better than trees on settings and epoch")
+    found = _verdicts(t, "boosted trees tell accuracy better from layer statistics than from settings and epoch")
     assert (found != "holds").all() and list(found.index[found == "fails"]) == ["tetris_hyp"]
     return len(found)
 
@@ -131,7 +131,7 @@ def _(t):
     return _accuracy(t).loc["digits_hyp", "s(W)"], filtered
 
 
-@says("03_", "Both choices change the numbers a lot.")
+@says("03_", "Both choices can change the numbers a lot.")
 def _(t):
     ours = _accuracy(t)
     other = {name: t(f"{BENCHMARK}.{name}").query("target == 'test_accuracy'").set_index("features") for name in ("by_seed", "filtered")}
@@ -139,7 +139,7 @@ def _(t):
     return seeds > 0.1 and other["filtered"].loc["s(W)", "value"] - ours.loc["digits_hyp", "s(W)"] > 1
 
 
-@says("03_", "Linear s(W) beats the settings alone in four of five zoos, three of them seed zoos whose settings say nothing.")
+@says("03_", "Linear s(W) beats linear settings in four of five zoos, three of them seed zoos whose settings say nothing.")
 def _(t):
     found = _verdicts(t, "layer statistics tell accuracy better than the settings alone")
     holds = found.index[found == "holds"]

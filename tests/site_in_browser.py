@@ -3,7 +3,7 @@
 Every page in Chromium, from its file: what axe-core finds on a desktop, on a phone and in the dark, how long it takes
 to load, how long it cannot answer, how high it is, and what is wider than its place. Not collected by `make test`;
 skipped where the extra `browser` or a Chromium is missing. `HYPERLIB_SLACK` (default 2) is how many times slower than
-aimed at a machine may be.
+aimed at a machine may be. All of it waits until the formulas are set, and one that never is fails.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
 """Figures that move, as a reader moves them: by keyboard, on a phone, in the dark, and not before they are in view.
+And what else our scripts do on a page: its formulas, and boxes that scroll.
 
 In Chromium, on a small book that is built for it, from files: no server, no network. Skipped where the extra `browser`
 or a Chromium is missing.
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from in_browser import PHONE, browser, opened, violations
+from in_browser import PHONE, browser, opened, violations, wait_for_formulas
 from small_book import FILLS, MOVES, TURNS, dress, make_book
 
 from hyperlib.press.edition import Edition
@@ -20,6 +21,12 @@ from hyperlib.press.site import build_site
 
 pytestmark = pytest.mark.slow
 
+FORMULAS = """# %% [markdown]
+# Of $a^2$, $b$ and $\\sqrt{c}$.
+
+# %% tags=["hide-input"]
+text = "a line that is wider than its box" + "WIDE"
+""".replace("WIDE", "e" * 200)
 WAVE = "#fig-wave"
 LINE = f"{WAVE} .movable-live .scatterlayer path.js-line"  # the first is the one that controls change
 CONTRAST = """([words, ground]) => {
@@ -42,15 +49,21 @@ COLOURS = """(element) => {
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A built book whose figures stand below the screen: one that moves in the plane, one in three dimensions."""
+    """A built book whose figures stand below the screen: one that moves in the plane, one in three dimensions.
+
+    A third page has formulas and a fold with a line that is wider than its box.
+    """
     root = make_book(
-        tmp_path_factory.mktemp("clone") / "book", moves=FILLS + MOVES + FILLS, turns=FILLS + TURNS + FILLS
+        tmp_path_factory.mktemp("clone") / "book",
+        moves=FILLS + MOVES + FILLS,
+        turns=FILLS + TURNS + FILLS,
+        formulas=FORMULAS,
     )
     dress(root)
     synchronise(root / "notebooks")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HYPERLIB_RESULTS", str(root / "results"))
-        assert [run.failure for run in execute(Edition(root, "quick"), say=lambda _: None)] == [None, None]
+        assert [run.failure for run in execute(Edition(root, "quick"), say=lambda _: None)] == [None, None, None]
         assert build_site(Edition(root, "quick"))
     return root / "_build" / "html" / "notebooks"
 
@@ -280,6 +293,35 @@ def test_narrowed_window_asks_for_the_layout_of_a_phone(at):
     come_near(page)
     page.set_viewport_size(PHONE)
     page.wait_for_function("(svg) => document.querySelector(svg).clientHeight === 380", arg=f"{WAVE} .main-svg")
+
+
+def test_formulas_are_set_after_all_else_and_one_by_one(at):
+    page = at("formulas")
+    wait_for_formulas(page)
+    assert page.locator(".math").count() == 3 and page.locator(".math mjx-assistive-mml math").count() == 3
+    first = next(at for at, url in enumerate(page.asked) if "/mathjax/" in url)
+    assert first > 10 and all("/mathjax/" in url for url in page.asked[first:])
+    turns = page.evaluate("""async () => {
+        const turns = [];
+        MathJax.typesetPromise = async () => {
+            turns.push("formula");
+            setTimeout(() => turns.push("reader"));
+        };
+        await MathJax.config.startup.pageReady();
+        return turns;
+    }""")
+    assert turns == ["formula", "reader", "formula", "reader", "formula"]
+
+
+def test_a_box_that_scrolls_is_reached_by_keyboard_when_its_fold_is_opened(at):
+    page = at("formulas")
+    wait_for_formulas(page)
+    page.wait_for_timeout(500)  # the theme, too, measures some boxes, a moment after formulas are set
+    fold = page.locator("details", has_text="a line that is wider")
+    box = fold.locator("pre")
+    box.evaluate("(box) => box.removeAttribute('tabindex')")  # as where closed folds have no layout to measure
+    fold.locator("summary").click()
+    page.wait_for_function("(box) => box.tabIndex === 0", arg=box.element_handle())
 
 
 @pytest.mark.parametrize("options", [{}, {"viewport": PHONE}, {"dark": True}], ids=["desktop", "phone", "dark"])

@@ -60,7 +60,7 @@ plt.plot([0, 1])
 plt.show()
 
 # %% [markdown]
-# :::{admonition} Published run (laptop)
+# :::{admonition} Our run (laptop)
 # :class: published-run
 #
 # **It is so.**
@@ -104,16 +104,21 @@ def test_the_head_says_where_the_page_belongs_what_it_cost_and_its_answer(book):
     one = chapter(book)
     page = frame.about(book)[one.name]
     text = frame.head(one, page, one.last_execution())
-    assert "chapter 9 · profile quick, 1,200 networks · " in text and "needs: {doc}`/book/index`" in text
-    assert "- **~** one beats two: 1 of 2 (b: undecided), {numref}`tab-numbers`" in text
+    assert "chapter 9 · {term}`profile` quick, 1,200 networks · " in text and "needs: {doc}`/book/index`" in text
+    assert "- **~** one beats two: 1 of 2 (undecided: b), {numref}`tab-numbers`" in text
     assert "- **✓** sums are equal: 3 = 3, {numref}`tab-numbers`" in text
     assert "```{best-figure} fig-line" in text
+
+
+def test_seeds_of_many_things_are_counted_and_those_of_few_are_named():
+    seeds = {"a": "1 to 9"} | {f"rep{number}": "0" for number in range(7)} | {"b": "1 to 9"}
+    assert frame.seeds_in_words(seeds) == "a, b: 1 to 9; 7 others: 0"
 
 
 def test_a_page_that_was_not_executed_has_a_head_without_an_answer(book):
     (one,) = Edition(book, "laptop").chapters()
     text = frame.head(one, frame.about(book)[one.name], one.last_execution())
-    assert "chapter 9 · profile laptop · needs" in text and "answer" not in text
+    assert "chapter 9 · {term}`profile` laptop · needs" in text and "answer" not in text
 
 
 def test_a_reading_tells_at_other_profiles_that_the_tables_are_not_its_own(book):

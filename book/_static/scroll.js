@@ -9,3 +9,4 @@ function reach() {
 
 addEventListener("load", reach);
 addEventListener("resize", reach);
+addEventListener("toggle", reach, true); // of a fold, whose event does not bubble

@@ -32,7 +32,8 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("html-page-context", edit_the_source, priority=900)  # after the theme has made its buttons
     for part in (assets, badges, figures, frame, overview, tables, terms):
         part.connect(app)
-    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
+    # not safe: `overview` notes in the environment where it is used, and parallel readers would not bring that back
+    return {"version": "1", "parallel_read_safe": False, "parallel_write_safe": True}
 
 
 def chapters_to_read_again(app: Sphinx, env: BuildEnvironment, *_: Any) -> list[str]:

@@ -114,7 +114,8 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
     """A scorecard as a page shows it: one row per claim, its symbol first.
 
     The symbol is ✓ where the claim holds in all cases, ✗ where it fails in all, else ~. `holds in` counts, `but not in`
-    names the others, `Holm` says how many of the decided verdicts stand when all are judged together.
+    names the others, `stand after Holm` says how many of the decided verdicts (yes or no, by an interval) stand when
+    all are judged together.
     """
     rows = []
     for claim, cases in table.groupby("claim", sort=False):
@@ -126,7 +127,9 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
                 "claim": claim,
                 "holds in": f"{len(cases) - len(others)} of {len(cases)}",
                 "but not in": ", ".join(others) or "–",
-                "Holm": f"{(decided['holm'] == 'stands').sum()} of {len(decided)}" if len(decided) else "–",
+                "stand after Holm": (
+                    f"{(decided['holm'] == 'stands').sum()} of {len(decided)}" if len(decided) else "–"
+                ),
                 "source": cases["source"].iloc[0],
             }
         )

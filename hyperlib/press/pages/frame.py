@@ -30,6 +30,7 @@ from hyperlib.tasks.verdicts import FAILS, symbol
 PUBLISHED = "laptop"  # the profile whose run is published, and which readings speak of
 READING = "published-run"  # class of the boxes that interpret it
 SCORECARD = "disc-scorecard."
+LEGEND = "✓ holds · ✗ does not · ~ undecided, or mixed"
 PAGES = "book/pages.yml"
 
 
@@ -67,7 +68,7 @@ def add(notebook: nbformat.NotebookNode, chapter: Chapter, stale: str | None) ->
         first.source = f"{title}\n\n{head(chapter, page, facts)}\n{rest}"
     for cell in notebook.cells if profile != PUBLISHED else ():
         if cell.cell_type == "markdown" and READING in cell.source:
-            named = f"Published run ({PUBLISHED})"
+            named = f"Our run ({PUBLISHED})"
             cell.source = cell.source.replace(named, f"{named}; the tables of this page are of profile {profile}")
     box = nbformat.v4.new_markdown_cell(foot(chapter, facts, stale))
     box["id"] = "provenance"
@@ -77,12 +78,12 @@ def add(notebook: nbformat.NotebookNode, chapter: Chapter, stale: str | None) ->
 def head(chapter: Chapter, page: About, facts: Facts | None) -> str:
     """What a reader meets below the title, as MyST: where the page belongs, what it cost, and its answer."""
     profile = chapter.edition.profile
-    parts = [page.thesis, f"profile {profile}" + (f", {size(facts)}" if facts else "")]
+    parts = [page.thesis, f"{{term}}`profile` {profile}" + (f", {size(facts)}" if facts else "")]
     parts += [f"{minutes(facts.seconds)} to run"] if facts else []
     parts += ["needs: " + ", ".join(f"{{doc}}`/{name}`" for name in page.needs)] if page.needs else []
     lines = ["```{div} page-head", " · ".join(parts), "```", ""]
     if answer := list(answers(chapter, facts)):
-        lines += [":::{admonition} The answer", ":class: take-away", "", *answer, ":::", ""]
+        lines += [f":::{{admonition}} The answer ({LEGEND})", ":class: take-away", "", *answer, ":::", ""]
     return "\n".join([*lines, f"```{{best-figure}} {page.figure}", "```", ""])
 
 
@@ -93,9 +94,9 @@ def answers(chapter: Chapter, facts: Facts | None, linked: bool = True) -> Itera
         return
     for claim, cases in card[card["headline"]].groupby("claim", sort=False):
         held = int((cases["verdict"] == "holds").sum())
-        others = [f"{one.case}: {_verdict(one.verdict)}" for one in cases.itertuples() if one.verdict != "holds"]
-        few = "; ".join(others[:3]) + (f"; {len(others) - 3} more" if len(others) > 3 else "")
-        said = f"{held} of {len(cases)}" + (f" ({few})" if others and len(cases) > 1 else "")
+        others = cases[cases["verdict"] != "holds"].groupby("verdict", sort=False)["case"].agg(list)
+        named = [f"{_verdict(kind)}: {', '.join(those)}" for kind, those in others.items()]
+        said = f"{held} of {len(cases)}" + (f" ({'; '.join(named)})" if held < len(cases) > 1 else "")
         alone = cases["measured"].iloc[0] if len(cases) == 1 else said
         link = f", {{numref}}`{cases['shown'].iloc[0]}`" if linked else ""
         yield f"- **{symbol(cases['verdict'])}** {claim}: {alone}{link}"
@@ -130,7 +131,7 @@ def foot(chapter: Chapter, facts: Facts | None, stale: str | None = None) -> str
     used = facts.ingredients
     rows = {
         "Profile": profile,
-        "Seeds": "; ".join(f"{what}: {seeds}" for what, seeds in facts.seeds.items()),
+        "Seeds": seeds_in_words(facts.seeds),
         "Code": f"hyperlib `{fingerprint(used.library)[:12]}`, this chapter `{used.code[:12]}`",
         "Versions": ", ".join(f"{name} {used.versions[name]}" for name in ("python", *KEYED_PACKAGES)),
         "Executed": f"{facts.date.replace('T', ' ')[:16]} UTC, in {clock(facts.seconds)}",
@@ -138,6 +139,15 @@ def foot(chapter: Chapter, facts: Facts | None, stale: str | None = None) -> str
     }
     lines = [f"{name}\n: {value}\n" for name, value in rows.items() if value]
     return "\n".join(["```{admonition} How this page was made", ":class: provenance dropdown", "", *lines, "```"])
+
+
+def seeds_in_words(seeds: dict[str, str], named: int = 3) -> str:
+    """What was made from which seeds; of many things from the same ones, only how many."""
+    alike: dict[str, list[str]] = {}
+    for what, those in seeds.items():
+        alike.setdefault(those, []).append(what)
+    told = {those: ", ".join(what) if len(what) <= named else f"{len(what)} others" for those, what in alike.items()}
+    return "; ".join(f"{what}: {those}" for those, what in told.items())
 
 
 class best_figure(nodes.General, nodes.Element):  # noqa: N801 (nodes of docutils have small letters)
