@@ -14,11 +14,15 @@ BEGAN := $(shell date +%s)
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help env test test-slow run html book results status check sync bench clean
+.PHONY: help profile env test test-slow run html book results status check sync bench clean
 
 help:  ## this list
 	@echo "make TARGET [PROFILE=quick|laptop|paper] [PYTHON=python3.12] [JOBS=2] [CHAPTER=03b_mnist_seed]"
 	@awk -F':.*## *' '/^[a-z-]+:.*##/ { printf "  %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+profile:  # before minutes are spent on the environment
+	@case "$(PROFILE)" in quick|laptop|paper) ;; \
+	  *) echo "error: There is no profile '$(PROFILE)'; PROFILE is one of quick, laptop, paper." >&2; exit 2;; esac
 
 env:  ## make or renew .venv with the pinned packages (at once if it is up to date)
 	@$(PYTHON) hyperlib/press/environment.py
@@ -29,19 +33,19 @@ test: env  ## unit tests, without the slow ones
 test-slow: env  ## the slow tests alone
 	$(RUN) -m pytest -m slow
 
-run: env  ## execute the chapters that are stale (or CHAPTER alone)
-	@$(BUILD) run --profile $(PROFILE) --jobs $(JOBS) $(ONLY)
+run: profile env  ## execute the chapters that are stale (or CHAPTER alone)
+	@$(BUILD) run --profile $(PROFILE) --jobs "$(JOBS)" $(ONLY)
 
-html: env  ## build the pages from what is executed
+html: profile env  ## build the pages from what is executed
 	@$(BUILD) html --profile $(PROFILE) $(ONLY)
 
-book: env  ## all of it: environment, chapters, pages
-	@$(BUILD) book --profile $(PROFILE) --jobs $(JOBS) --since $(BEGAN) $(ONLY)
+book: profile env  ## all of it: environment, chapters, pages
+	@$(BUILD) book --profile $(PROFILE) --jobs "$(JOBS)" --since $(BEGAN) $(ONLY)
 
-status: env  ## say for each chapter what makes it stale, and what its last run cost
+status: profile env  ## say for each chapter what makes it stale, and what its last run cost
 	@$(BUILD) status --profile $(PROFILE) $(ONLY)
 
-results: env  ## copy the CSVs of a complete run (or of CHAPTER) and of bench to book/results, for a commit (PRUNE=1 removes)
+results: profile env  ## copy the CSVs of a complete run (or of CHAPTER) and of bench to book/results, for a commit (PRUNE=1 removes)
 	@$(BUILD) results --profile $(PROFILE) $(ONLY) $(if $(PRUNE),--prune)
 
 check: env  ## before a push: style, pairs, tests
@@ -55,5 +59,6 @@ sync: env  ## write the notebooks from their .py sources
 bench: env  ## benchmarks, as ratios measured in one run, to _build/results/benchmarks (minutes)
 	@$(RUN) benchmarks/run.py
 
-clean:  ## remove pages, executed notebooks and fresh results; zoos (_build/store) and .venv stay
-	rm -rf _build/html _build/.doctrees _build/jupyter_execute _build/executed _build/results
+clean:  ## remove pages, executed notebooks and fresh results: all chapters run again; zoos (_build/store) and .venv stay
+	@if [ -f .venv/.ready ]; then $(BUILD) clean; \
+	else rm -rf _build/html _build/.doctrees _build/jupyter_execute _build/executed _build/results; fi

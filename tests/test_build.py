@@ -21,12 +21,13 @@ from hyperlib.files import paths
 from hyperlib.files.inventory import text_checksum
 from hyperlib.files.writing import write_whole
 from hyperlib.images.files import data_folder
-from hyperlib.press import build, edition, staleness, worker
+from hyperlib.press import build, edition, pairs, staleness, worker
 from hyperlib.press.cost import clock
 from hyperlib.press.edition import Edition
 from hyperlib.press.execute import execute
 from hyperlib.press.kernel import foreign_library
 from hyperlib.press.site import promote_results
+from hyperlib.study.parameters import assigned_names
 
 SLEEPS = "# %%\nimport time\ntime.sleep(60)\n"
 
@@ -369,6 +370,89 @@ def test_unknown_profile_is_one_sentence(capsys):
 def test_unknown_chapter_is_one_sentence(executed, capsys):
     assert build.main(["run", "--only", "99_none"], executed[0]) == 2
     assert "_toc.yml has no chapter '99_none'; it has notebooks/good" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("word", ["good", "notebooks/good.ipynb", "./notebooks/good.py"])
+def test_a_chapter_is_known_by_its_files_too(executed, monkeypatch, word):
+    asked = []
+    monkeypatch.setattr(build, "execute", lambda *_, names, **__: asked.extend(names) or [])
+    assert build.main(["run", "--only", word], executed[0]) == 0
+    assert asked == [word.removeprefix("./").split(".")[0]]
+
+
+def test_a_chapter_that_was_meant_is_offered(executed, capsys):
+    assert build.main(["run", "--only", "notebooks/gooood.ipynb"], executed[0]) == 2
+    told = capsys.readouterr().err
+    assert "no chapter 'notebooks/gooood'; did you mean good? It has notebooks/good, notebooks/bad." in told
+
+
+def test_a_page_that_the_table_of_contents_lacks_is_told_where_to_go(tmp_path, capsys):
+    root = make_book(tmp_path / "clone", good=PUBLISHES)
+    shutil.copy(root / "notebooks/good.py", root / "notebooks/05_lesson.py")
+    assert build.main(["run", "--only", "05_lesson"], root) == 2
+    assert "notebooks/05_lesson.py is no chapter yet; add `- file: notebooks/05_lesson` to _toc.yml." in (
+        capsys.readouterr().err
+    )
+
+
+def test_a_notebook_without_source_is_told_the_command_that_makes_it(tmp_path, capsys):
+    folder = make_book(tmp_path / "clone", good=PUBLISHES) / "notebooks"
+    pairs.synchronise(folder)
+    shutil.copy(folder / "good.ipynb", folder / "lesson.ipynb")
+    assert pairs.main([], folder) == 1
+    command = capsys.readouterr().out.split("`")[1].split()
+    assert command[0] == ".venv/bin/python" and command[-1] == "notebooks/lesson.ipynb"
+    subprocess.run([sys.executable, *command[1:]], cwd=folder.parent, check=True, capture_output=True)
+    assert pairs.main([], folder) == 0 and (folder / "lesson.py").is_file()
+
+
+@pytest.mark.parametrize("jobs", ["two", "-1", "0", ""])
+def test_jobs_that_are_no_number_are_named(executed, capsys, jobs):
+    assert build.main(["run", "--jobs", jobs], executed[0]) == 2
+    assert capsys.readouterr().err.startswith("error: JOBS (--jobs) is how many chapters are executed at a time")
+
+
+def test_pages_of_a_profile_that_was_never_executed_are_not_built(executed, monkeypatch, capsys):
+    monkeypatch.setattr(build, "build_site", lambda _: pytest.fail("pages were built"))
+    assert build.main(["html", "--profile", "laptop"], executed[0]) == 2
+    assert capsys.readouterr().err == (
+        "error: No chapter has been executed at profile laptop; `make book PROFILE=laptop` does both.\n"
+    )
+
+
+def test_cleaning_waits_for_no_build_and_leaves_what_was_grown(tmp_path, capsys):
+    made = make_book(tmp_path / "clone", good=PUBLISHES) / "_build"
+    for name in (*build.MADE, "store"):
+        (made / name).mkdir(parents=True)
+        (made / name / "file").touch()
+    with FileLock(made / ".lock"):
+        assert build.main(["clean"], made.parent) == 2
+    assert "Another build" in capsys.readouterr().err and all((made / name / "file").is_file() for name in build.MADE)
+    assert build.main(["clean"], made.parent) == 0
+    assert (made / "store/file").is_file() and not any((made / name).exists() for name in build.MADE)
+    assert build.main(["clean"], made.parent) == 0, "nothing is left to remove"
+
+
+@pytest.mark.parametrize(("step", "code"), [("status", 0), ("run", 1)])
+def test_a_reader_who_left_ends_a_command_quietly(tmp_path, step, code):
+    root = make_book(tmp_path / "clone", good=PUBLISHES)
+    words = "import sys; from pathlib import Path; from hyperlib.press.build import main; "
+    words += f"sys.exit(main([{step!r}], Path({str(root)!r})))"
+    with subprocess.Popen([sys.executable, "-c", words], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        assert process.wait(60) == code and process.stderr.read() == b""
+
+
+def test_the_readme_names_the_parameters_that_notebooks_have():
+    names = {}
+    for file in (paths.root() / "notebooks").glob("*.ipynb"):
+        cells = nbformat.read(file, as_version=4).cells
+        names[file.stem] = [name for cell in cells if "parameters" in cell.metadata.get("tags", [])
+                            for name in assigned_names(cell.source)]  # fmt: skip
+    assert {name: more for name, (first, *more) in names.items() if more} == {"03b_mnist_seed": ["models"]}
+    assert {first for first, *_ in names.values()} == {"profile"}
+    said = " ".join((paths.root() / "README.md").read_text(encoding="utf-8").split())
+    assert "every notebook has `profile`, and `03b_mnist_seed` has `models`, too" in said
 
 
 def test_second_build_in_a_clone_is_refused(tmp_path, capsys):

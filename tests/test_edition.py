@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from hyperlib.press.colab import TAGS, colab_cell
 from hyperlib.press.edition import Chapter, Edition
 from hyperlib.press.staleness import python_of
 from hyperlib.store.fingerprint import reached
@@ -45,6 +46,15 @@ def test_a_change_of_a_file_stales_the_pages_that_use_it(file, pages):
 @pytest.mark.parametrize("name", CHAPTERS)
 def test_a_page_hangs_on_no_code_that_only_prints_it(name):
     assert not [file for file in files_behind(CHAPTERS[name]) if file.startswith("hyperlib/press/")]
+
+
+def test_where_a_fork_is_published_is_no_ingredient_of_a_page(tmp_path):
+    (tmp_path / "_toc.yml").write_text("root: page\n")
+    found = []
+    for address in ("https://a.org/one", "https://b.org/two"):
+        (tmp_path / "page.py").write_text(f"# %%\nx = 1\n\n# %% tags={TAGS}\n{colab_cell(address)}\n")
+        found.append(Edition(tmp_path, "quick").chapters()[0].ingredients())
+    assert found[0] == found[1]
 
 
 def test_magics_in_a_cell_are_read():

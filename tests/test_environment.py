@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -16,7 +17,8 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from hyperlib.press import environment
+import hyperlib
+from hyperlib.press import build, environment
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -149,6 +151,36 @@ def test_no_step_of_make_overhears_a_chapter(target):
     command = ["make", "--dry-run", target, "CHAPTER=good"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert "--only good" in done.stdout
+
+
+@pytest.mark.parametrize("profile", ["huge", "", "quick laptop"])
+def test_a_wrong_profile_is_refused_before_the_environment_is_made(profile):
+    command = ["make", "book", f"PROFILE={profile}", "PYTHON=false"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr.startswith(f"error: There is no profile '{profile}'; PROFILE is one of quick, laptop, paper.\n")
+
+
+def test_make_cleans_behind_the_lock_of_builds_where_there_is_an_environment():
+    done = subprocess.run(["make", "--dry-run", "clean"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "if [ -f .venv/.ready ]; then .venv" in done.stdout and "hyperlib.press.build clean;" in done.stdout
+    assert all(f"_build/{name}" in done.stdout for name in build.MADE) and "store" not in done.stdout
+
+
+def test_help_of_the_set_up_sets_nothing_up(tmp_path):
+    script = tmp_path / "hyperlib" / "press" / "environment.py"
+    script.parent.mkdir(parents=True)
+    shutil.copy(environment.__file__, script)
+    done = subprocess.run([sys.executable, script, "--help"], capture_output=True, text=True, check=True)
+    assert "Makes `.venv`" in done.stdout and [one.name for one in tmp_path.iterdir()] == ["hyperlib"]
+
+
+@pytest.mark.parametrize("words", [[], ["--help"]])
+def test_the_package_says_where_to_begin(words):
+    done = subprocess.run([sys.executable, "-m", "hyperlib", *words], capture_output=True, text=True, check=True)
+    assert "make help" in done.stdout and "python -m hyperlib.press.build" in done.stdout
+    shown = [line for line in done.stdout.splitlines() if line.startswith("  from hyperlib import")]
+    assert set(shown[0].split("import ")[1].split(", ")) <= set(hyperlib.__all__)
 
 
 def test_library_imports_without_torch():

@@ -13,18 +13,24 @@ from sklearn.model_selection import GroupKFold, cross_val_score
 from sklearn.pipeline import Pipeline
 from toys import some_images
 
-from hyperlib.representations.baselines import Clock, Hyperparameters, LayerStatistics, RawWeights
+from hyperlib.representations.baselines import Hyperparameters, LayerStatistics, RawWeights
 from hyperlib.representations.behaviour import Probing
+from hyperlib.representations.controls import BesideClock, Clock, PooledRows, RandomFeatures
 from hyperlib.representations.estimator import Representation
 from hyperlib.representations.hyper_rep import HyperRep
 from hyperlib.representations.projections import PrincipalComponents, Umap
 from hyperlib.weightspace.architectures import digits_cnn, tetris_mlp
 from hyperlib.weightspace.statistics import layer_statistics
+from hyperlib.weightspace.symmetry import permutation_index, random_permutations
 from hyperlib.zoos.zoo import Samples
 
 ESTIMATORS = [
     RawWeights(),
     Clock(),
+    PooledRows(),
+    RandomFeatures(dimension=9),
+    RandomFeatures(dimension=9, of=PooledRows(), seed=1),
+    BesideClock(PooledRows()),
     LayerStatistics(),
     LayerStatistics(products=True),
     LayerStatistics(reading="quintiles"),
@@ -52,8 +58,8 @@ def of_another_network(samples: Samples) -> Samples:
 
 def settings(estimator: Representation) -> dict:
     """Parameters as values that can be compared."""
-    params = estimator.get_params()
-    return {name: value.tolist() if isinstance(value, torch.Tensor) else value for name, value in params.items()}
+    plain = {torch.Tensor: lambda value: value.tolist(), PooledRows: repr}
+    return {name: plain.get(type(value), lambda same: same)(value) for name, value in estimator.get_params().items()}
 
 
 @every
@@ -278,6 +284,51 @@ def test_hyperparameters_that_a_table_lacks_or_that_change_kind_are_refused(samp
     fitted = Hyperparameters(columns=["lr"]).fit(samples)
     with pytest.raises(ValueError, match="'lr' held numbers in fit and holds 'high' now"):
         fitted.embed(with_factors(samples, lr=["high", "low"]))
+
+
+def test_pooled_rows_are_what_loops_over_units_give(samples):
+    features = PooledRows().fit(samples).set_output(transform="pandas").transform(samples)
+    weights = samples.architecture.layout.unflatten(samples.weights)
+    for layer in ("fc1.weight", "fc2.weight"):
+        rows = weights[layer].flatten(2).double().numpy()  # [samples, units, length]
+        found = {"mean": rows.mean(2), "std": rows.std(2), "log rms": np.log(np.sqrt((rows**2).mean(2)))}
+        for part, values in found.items():
+            name = f"{layer} {part} of rows"
+            assert features[f"mean of {name}"].to_numpy() == pytest.approx(values.mean(1), abs=1e-4)
+            assert features[f"std of {name}"].to_numpy() == pytest.approx(values.std(1), abs=1e-4)
+    assert features.shape[1] == 12
+
+
+def test_pooled_rows_do_not_see_the_order_of_units(samples, generator):
+    network = samples.architecture
+    orders = random_permutations(network, len(samples), generator)
+    moved = samples.weights.gather(-1, permutation_index(network, orders, models=len(samples)))
+    fitted = PooledRows().fit(samples)
+    np.testing.assert_allclose(
+        fitted.embed(Samples(moved, samples.table, network)), fitted.embed(samples), rtol=1e-4, atol=1e-5
+    )
+
+
+def test_random_features_hang_on_their_seed_and_never_fall_below_zero(samples):
+    one, same, other = (RandomFeatures(20, seed=seed).fit(samples).embed(samples) for seed in (0, 0, 1))
+    assert (one == same).all() and not (one == other).all() and (one >= 0).all() and one.shape[1] == 20
+    with pytest.raises(ValueError, match="dimension is a whole number from 1 on, not 0"):
+        RandomFeatures(0).fit(samples)
+
+
+def test_beside_the_clock_a_ridge_goes_from_the_features_to_the_clock_alone(samples):
+    accuracy = samples.table["test_accuracy"].to_numpy()
+    means = samples.table.groupby("epoch")["test_accuracy"].transform("mean").to_numpy()
+    features = BesideClock(LayerStatistics()).fit(samples).embed(samples).astype(float)
+    strong, weak = (Ridge(penalty).fit(features, accuracy).predict(features) for penalty in (1e3, 1e-6))
+    assert strong == pytest.approx(means, abs=5e-3)
+    assert np.square(accuracy - weak).sum() < 0.8 * np.square(accuracy - means).sum()
+
+
+def test_beside_the_clock_a_fitted_representation_is_used_as_it_is(samples):
+    fitted = RandomFeatures(5).fit(samples)
+    assert BesideClock(fitted).fit(samples).of_ is fitted
+    assert BesideClock(RandomFeatures(5)).fit(samples).of_ is not fitted
 
 
 def test_a_linear_probe_on_the_clock_predicts_the_mean_of_every_epoch(samples):

@@ -12,7 +12,7 @@ from sklearn.pipeline import Pipeline
 
 from hyperlib.representations.baselines import Hyperparameters, LayerStatistics, RawWeights
 from hyperlib.tasks.intervals import ModelBootstrap, paired_difference, score
-from hyperlib.tasks.probes import PENALTIES, LinearProbe, SoftmaxProbe, TreeProbe
+from hyperlib.tasks.probes import PENALTIES, LinearProbe, SoftmaxProbe
 from hyperlib.tasks.probing import TABLE, probe_table, run_probes
 from hyperlib.weightspace.architectures import tetris_mlp
 from hyperlib.zoos.zoo import Samples
@@ -161,28 +161,6 @@ def test_softmax_probe_finds_the_category_and_the_best_penalty(parts):
         SoftmaxProbe().fit(train[0], np.full(len(train[0]), "adam", dtype=object), val)
 
 
-def test_trees_read_what_a_linear_probe_cannot():
-    generator = np.random.default_rng(0)
-    features, unseen = generator.uniform(-1, 1, size=(2, 400, 3))
-    train, test = np.abs(features[:, 0]), np.abs(unseen[:, 0])
-
-    trees = TreeProbe(trees=60).fit(features, train)
-    linear = LinearProbe().fit(features, train[:, None], (features, train[:, None]))
-    signs = TreeProbe(trees=20).fit(features, np.where(features[:, 1] > 0, "up", "down"))
-
-    assert score(test, trees.predict(unseen)) > 0.9 > 0.2 > score(test, linear.predict(unseen)[:, 0])
-    assert np.mean(signs.predict(unseen) == np.where(unseen[:, 1] > 0, "up", "down")) > 0.95
-
-
-def test_trees_are_fitted_on_a_capped_number_of_rows_the_same_ones_for_a_seed():
-    features, targets = problem(300, 4)
-    fitted = [TreeProbe(trees=5, rows=100, seed=seed).fit(features, targets[:, 0]) for seed in (1, 1, 2)]
-
-    assert {probe.rows_ for probe in fitted} == {100}
-    assert (fitted[0].predict(features) == fitted[1].predict(features)).all()
-    assert (fitted[0].predict(features) != fitted[2].predict(features)).any()
-
-
 # -- intervals over models -------------------------------------------------------------------------------------
 
 
@@ -209,6 +187,32 @@ def test_every_draw_scores_the_samples_of_the_drawn_models(metric):
     np.testing.assert_allclose(
         draws.scores(truth, prediction, metric), [plain(row) for row in draws.counts], rtol=1e-8, atol=1e-9
     )
+
+
+def test_inside_strata_every_draw_is_scored_about_the_means_of_its_own_strata():
+    generator = np.random.default_rng(0)
+    groups, epochs = np.repeat([7, 3, 11, 5], [4, 1, 6, 3]), generator.choice([2, 5, 30], 14)
+    truth, prediction = generator.normal(size=(2, 14)) + 10 * epochs
+    draws = ModelBootstrap.draw(groups, draws=50, seed=3)
+
+    def plain(counts: np.ndarray) -> float:
+        rows = np.repeat(np.arange(14), counts[np.searchsorted([3, 5, 7, 11], groups)])
+        table = pd.DataFrame({"epoch": epochs[rows], "truth": truth[rows], "error": truth[rows] - prediction[rows]})
+        spread = table["truth"] - table.groupby("epoch")["truth"].transform("mean")
+        return 1 - (table["error"] ** 2).sum() / (spread**2).sum()
+
+    np.testing.assert_allclose(
+        draws.scores(truth, prediction, strata=epochs), [plain(row) for row in draws.counts], rtol=1e-7, atol=1e-8
+    )
+    assert score(truth, prediction, strata=epochs) == pytest.approx(plain(np.ones(4, dtype=int)))
+
+
+def test_who_knows_the_stratum_alone_scores_zero_inside_strata_and_high_over_all():
+    generator, epochs = np.random.default_rng(0), np.repeat(np.arange(9), 40)
+    truth = epochs + 0.1 * generator.normal(size=360)
+    means = np.bincount(epochs, weights=truth)[epochs] / 40
+    assert score(truth, means) > 0.99 and score(truth, means, strata=epochs) == pytest.approx(0)
+    assert np.isnan(score(epochs.astype(float), truth, strata=epochs))  # nothing to tell inside
 
 
 def test_intervals_are_wider_over_models_than_over_checkpoints():
@@ -343,6 +347,29 @@ def test_words_and_truth_values_are_classified(result):
     assert result.table["penalty"].isna().equals(result.table["probe"] == "trees")
 
 
+def test_the_best_probe_is_chosen_on_validation_samples(result):
+    rows = result.table.query("features == 's(W)' and target == 'test_accuracy'").set_index("probe")["val"]
+    assert result.best("s(W)", "test_accuracy") == rows.idxmax()
+    assert result.best("s(W)", "test_accuracy", ["trees"]) == "trees"
+    with pytest.raises(ValueError, match="No probe out of kernel was run for s\\(W\\), epoch"):
+        result.best("s(W)", "epoch", ["kernel"])
+
+
+def test_inside_epochs_rows_and_differences_are_scored_anew(result):
+    rows = result.table.query("target == 'test_accuracy' and probe == 'linear'").set_index("features")
+    truth, epochs = result.truth["test_accuracy"], result.epochs
+    for name, row in rows.iterrows():
+        said = result.predictions[name, "linear", "test_accuracy"]
+        assert row["within"] == pytest.approx(score(truth, said, strata=epochs))
+        assert row["within_low"] < row["within"] < row["within_high"]
+        taus = [kendalltau(truth[epochs == e], said[epochs == e]).statistic for e in np.unique(epochs)]
+        assert row["within_tau"] == pytest.approx(np.mean(taus))
+    found = result.compare("s(W)", "W", "test_accuracy", within=True)
+    assert found.value == pytest.approx(rows.loc["s(W)", "within"] - rows.loc["W", "within"])
+    of_epoch = result.table.query("target == 'epoch'")
+    assert of_epoch["within"].isna().all() and of_epoch["within_tau"].isna().all()
+
+
 def test_rows_are_compared_on_the_same_draws(result):
     better = result.compare("s(W)", "W", "test_accuracy")
     probes = result.compare("s(W)", "s(W)", "test_accuracy", probe="linear", second_probe="trees")
@@ -420,7 +447,7 @@ def test_models_of_another_zoo_may_have_the_same_numbers(parts):
     [
         ({"columns": ["flatness"]}, "no column 'flatness' to predict; there are model, epoch, test_accuracy"),
         ({"columns": []}, "no column to predict"),
-        ({"probes": ["mlp"]}, "no probe 'mlp'; choose from linear, linear-standardised, trees"),
+        ({"probes": ["mlp"]}, "no probe 'mlp'; choose from linear, linear-standardised, kernel, network, trees"),
         ({"probes": {"trees": ["U"]}}, r"'trees' is to read 'U', but the embedders are W, s\(W\)"),
         ({"probes": []}, "nothing to probe"),
         ({"embedders": {}}, "nothing to probe"),
@@ -431,6 +458,11 @@ def test_unknown_names_are_refused(parts, settings, message):
 
     with pytest.raises(ValueError, match=message):
         probe_table(given.pop("embedders"), *parts, **given)
+
+
+def test_probes_of_numbers_refuse_words_before_anything_is_fitted(parts):
+    with pytest.raises(ValueError, match="'kernel' tells numbers, and optimizer holds words"):
+        probe_table(EMBEDDERS, *parts, ["test_accuracy", "optimizer"], probes=["kernel"])
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from hyperlib.representations.hyper_rep import HyperRep
 from hyperlib.study.representations import representation, representations
 from hyperlib.study.study import Study
-from hyperlib.tasks.reconstruction import labels, reconstruction_table
+from hyperlib.tasks.reconstruction import labels, reconstruction_table, strangers
 from hyperlib.thesis import recipes
 from hyperlib.thesis.book_representations import REPRESENTATIONS, names, representation_recipe
 from hyperlib.thesis.profiles import PROFILES
@@ -96,9 +96,17 @@ def test_a_network_agrees_with_itself(study):
     rep.reconstruct = lambda samples: samples
     row = reconstruction_table([rep], train, test, images).iloc[0]
 
-    assert row["agreement"] == 1 and row["r2"] == pytest.approx(1) and row["chance"] < 1
+    assert row["agreement"] == 1 and row["r2"] == pytest.approx(1) and row["stranger"] < 1
+    assert row["gain"] == pytest.approx(1 - row["stranger"])
     assert row["accuracy"] == row["accuracy_before"] == pytest.approx(test.table["test_accuracy"].mean(), abs=1e-6)
     assert row["latents"] == rep.latents_
+
+
+def test_a_stranger_is_another_model_of_the_same_epoch(tiny_zoo):
+    samples = tiny_zoo.samples().take(np.random.default_rng(0).permutation(3 * len(tiny_zoo)))
+    found = samples.table.iloc[strangers(samples)].reset_index(drop=True)
+    assert (found["epoch"] == samples.table["epoch"]).all() and (found["model"] != samples.table["model"]).all()
+    assert strangers(samples.take([4])).tolist() == [0]  # alone at its epoch
 
 
 def test_labels_follow_each_samples_own_activation(tiny_zoo, tetris_images):

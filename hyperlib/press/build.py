@@ -5,6 +5,7 @@
     html     build only, from what is executed
     results  copy the CSVs of a complete run to book/results/<profile>, and those of `make bench`, for a commit
     status   say which chapters are stale, and why
+    clean    remove pages, executed notebooks and fresh results: all chapters run again, zoos (_build/store) stay
 
 Everything lies below `_build/` of the clone, and one build at a time works there. A stopped build goes on
 where it was when the same command is given again.
@@ -13,13 +14,15 @@ where it was when the same command is given again.
 from __future__ import annotations
 
 import argparse
+import difflib
 import errno
 import os
+import shutil
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from filelock import FileLock, Timeout
 
@@ -32,7 +35,8 @@ from hyperlib.press.edition import Edition
 from hyperlib.press.execute import execute
 from hyperlib.press.site import BENCHMARKS, build_site, promote_benchmarks, promote_results
 
-STEPS = ("book", "run", "html", "results", "status")
+STEPS = ("book", "run", "html", "results", "status", "clean")
+MADE = ("html", ".doctrees", "jupyter_execute", "executed", "results")  # below `_build`, what `clean` removes
 
 
 def main(arguments: Sequence[str] | None = None, root: Path | None = None) -> int:
@@ -44,6 +48,7 @@ def main(arguments: Sequence[str] | None = None, root: Path | None = None) -> in
         if options.only and options.step not in ("run", "results"):
             raise ValueError(f"{options.step} is of all chapters; use run (or results) for {', '.join(options.only)}.")
         edition = Edition(root or paths.root(), options.profile)
+        options.jobs, options.only = _number(options.jobs), _names(edition, options.only)
         if options.step == "status":
             return _status(edition)
         with only_build(edition.root):
@@ -51,6 +56,9 @@ def main(arguments: Sequence[str] | None = None, root: Path | None = None) -> in
     except KeyboardInterrupt:
         print("\nStopped. Finished chapters are kept; give the same command again to go on.", file=sys.stderr)
         return 130
+    except BrokenPipeError:  # whoever read what is said is gone, such as `head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the end of Python complains
+        return 0 if options.step == "status" else 1
     except (OSError, ValueError) as error:
         print(f"error: {in_words(error)}", file=sys.stderr)
         return 2
@@ -98,12 +106,33 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
     parser.add_argument("step", nargs="?", default="book", choices=STEPS)
     parser.add_argument("--profile", default="quick", help="quick, laptop or paper (default: quick)")
-    parser.add_argument("--jobs", type=int, default=2, help="chapters executed at a time (default: 2)")
+    parser.add_argument("--jobs", default="2", help="chapters executed at a time (default: 2)")
     parser.add_argument("--only", nargs="+", default=(), metavar="CHAPTER", help="run, results: only these")
     parser.add_argument("--prune", action="store_true", help="results: remove committed files that no chapter makes")
     parser.add_argument("--force", action="store_true", help="execute chapters even if they are up to date")
     parser.add_argument("--since", type=float, help=argparse.SUPPRESS)  # when make began, for the cost
     return parser.parse_args(arguments)
+
+
+def _number(jobs: str) -> int:
+    if not jobs.isdecimal() or not int(jobs):
+        raise ValueError(f"JOBS (--jobs) is how many chapters are executed at a time, 1 or more, and not {jobs!r}.")
+    return int(jobs)
+
+
+def _names(edition: Edition, asked: Sequence[str]) -> list[str]:
+    """Chapters by the reader's words, which may be those of their files; ValueError with what may be meant instead."""
+    names = [PurePath(name).as_posix().removesuffix(".ipynb").removesuffix(".py") for name in asked]
+    chapters = [chapter.name for chapter in edition.chapters()] if names else []
+    short = [chapter.rsplit("/", 1)[-1] for chapter in chapters]
+    for name in set(names) - {*chapters, *short}:
+        last = name.rsplit("/", 1)[-1]
+        if (edition.root / "notebooks" / f"{last}.py").is_file():
+            raise ValueError(f"notebooks/{last}.py is no chapter yet; add `- file: notebooks/{last}` to _toc.yml.")
+        if close := difflib.get_close_matches(last, short, n=1):
+            known = ", ".join(chapters)
+            raise ValueError(f"_toc.yml has no chapter {name!r}; did you mean {close[0]}? It has {known}.")
+    return names
 
 
 def _run(edition: Edition, options: argparse.Namespace) -> int:
@@ -117,7 +146,10 @@ def _run(edition: Edition, options: argparse.Namespace) -> int:
 
 
 def _html(edition: Edition, options: argparse.Namespace) -> int:
-    began = time.time()
+    began, chapters = time.time(), edition.chapters()
+    if chapters and not any(chapter.executed.is_file() for chapter in chapters):
+        profile = edition.profile
+        raise ValueError(f"No chapter has been executed at profile {profile}; `make book PROFILE={profile}` does both.")
     fine = build_site(edition)
     word = "without a warning" if fine else "WITH WARNINGS (above), which count as errors"
     _say(f"Pages: built {word}, {clock(time.time() - began)}.")
@@ -145,6 +177,14 @@ def _results(edition: Edition, options: argparse.Namespace) -> int:
     return 0
 
 
+def _clean(edition: Edition, options: argparse.Namespace) -> int:
+    for folder in [edition.root / "_build" / name for name in MADE]:
+        if folder.exists():
+            shutil.rmtree(folder)
+            _say(f"removed {folder}")
+    return 0
+
+
 def _tell(folder: str, changes: list[str]) -> None:
     for change in changes:
         _say(change)
@@ -164,7 +204,7 @@ def _say(line: str) -> None:
     print(line, flush=True)
 
 
-_STEPS = {"book": _book, "run": _run, "html": _html, "results": _results}
+_STEPS = {"book": _book, "run": _run, "html": _html, "results": _results, "clean": _clean}
 
 if __name__ == "__main__":
     sys.exit(main())

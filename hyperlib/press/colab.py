@@ -11,7 +11,8 @@ from pathlib import Path
 
 import yaml
 
-TAGS = '["remove-input", "colab"]'
+COLAB = "colab"  # the cell's tag
+TAGS = f'["remove-input", "{COLAB}"]'
 _CELL = re.compile(rf"^# %% tags={re.escape(TAGS)}\n.*?(?=^# %%|\Z)", re.MULTILINE | re.DOTALL)
 
 

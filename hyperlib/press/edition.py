@@ -23,6 +23,7 @@ from nbformat import NotebookNode
 from hyperlib.files import paths
 from hyperlib.files.inventory import text_checksum
 from hyperlib.files.reading import read_json
+from hyperlib.press.colab import COLAB
 from hyperlib.press.kernel import METADATA
 from hyperlib.press.staleness import Facts, Ingredients, ingredients, what_changed
 from hyperlib.thesis.profiles import check_profile
@@ -103,7 +104,7 @@ class Chapter:
     def ingredients(self) -> Ingredients:
         """All that the execution depends on, besides the files that it notes to have read (see `staleness`)."""
         with _PARSING:
-            cells = [cell.source for cell in _code(self.notebook())]
+            cells = [cell.source for cell in _code(self.notebook()) if COLAB not in cell.metadata.get("tags", [])]
             return ingredients(cells, {"profile": self.edition.profile})
 
     def last_execution(self) -> Facts | None:
@@ -157,7 +158,11 @@ def _code(notebook: NotebookNode) -> list[NotebookNode]:
 
 
 def _same_code(notebook: NotebookNode, run: list[NotebookNode]) -> bool:
-    return [cell.source for cell in _code(notebook)] == [cell.source for cell in run]
+    """Whether all cells but Colab's agree, which does nothing in a run and names where a fork is published."""
+    own = _code(notebook)
+    return len(own) == len(run) and all(
+        one.source == other.source or COLAB in one.metadata.get("tags", []) for one, other in zip(own, run, strict=True)
+    )
 
 
 def _files(entry: Any) -> list[str]:

@@ -5,6 +5,7 @@ it was made from, so a second call returns at once. Only the standard library is
 Python since 3.6 reads, so a too old one can say so in a sentence.
 """
 
+import argparse
 import hashlib
 import os
 import platform
@@ -116,4 +117,5 @@ class alone:  # noqa: N801 - reads as a word where it is used
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     sys.exit(main())

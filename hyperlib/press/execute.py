@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
+from hyperlib.files.faults import disk_is_full
 from hyperlib.files.inventory import text_checksum
 from hyperlib.files.reading import Damaged, decoded
 from hyperlib.files.writing import write_json
@@ -46,7 +47,7 @@ class Execution:
     cell: tuple[int, int] | None = None
     process: subprocess.Popen[str] | None = field(default=None, repr=False)
     record: Path | None = None
-    stopped: bool = False
+    stopped: bool = False  # by the user: no fault of the chapter's, and nothing to look into
 
 
 def execute(
@@ -68,8 +69,11 @@ def execute(
     try:
         _watch([pool.submit(_run, run, threads, started, say) for run in runs], runs, started, say)
     finally:
+        unfinished = [run for run in runs if run.seconds is None]
+        for run in unfinished:  # all of them first: threads look at this around the start of a worker
+            run.stopped = True
         pool.shutdown(wait=False, cancel_futures=True)
-        for run in runs:
+        for run in unfinished:
             _stop(run)
         pool.shutdown(wait=True)
     return runs
@@ -110,25 +114,42 @@ def _where(run: Execution) -> str:
 
 
 def _run(run: Execution, threads: int, began: float, say: Say) -> None:
-    """Execute one chapter in its own process and keep what came of it."""
+    """Execute one chapter and say what came of it; whatever goes wrong is its own failure, and the others go on."""
+    run.started = time.monotonic()
+    try:
+        _attempt(run, threads, began, say)
+    except Exception as error:
+        run.failure = f"outside of its cells: {_in_words(error, run.chapter)}"
+    run.seconds = time.monotonic() - run.started
+    if not run.stopped:
+        say(f"[{clock(time.monotonic() - began)}] {_verdict(run)}")
+
+
+def _attempt(run: Execution, threads: int, began: float, say: Say) -> None:
+    """Execute one chapter in its own process and keep what it made."""
     chapter = run.chapter
     chapter.executed.parent.mkdir(parents=True, exist_ok=True)
+    chapter.failed.unlink(missing_ok=True)
     ingredients = chapter.ingredients()  # before the run: an edit made meanwhile must count as a change
-    run.started = time.monotonic()
+    if run.stopped:
+        return
     say(f"[{clock(run.started - began)}] {chapter.name}: started, {run.reason}.")
     with tempfile.TemporaryDirectory(prefix="chapter-") as folder:
         run.record = record = Path(folder) / "record.jsonl"
         output = chapter.executed.with_suffix(".running.ipynb")
         run.failure = _supervised(run, output, _environment(chapter, record, threads)) or _misplaced(run, record)
-        run.seconds = time.monotonic() - run.started
         if run.failure is None:
             _keep(run, output, record, ingredients)
-        elif run.stopped:  # by the user: no fault of the chapter's, and nothing to look into
+        elif run.stopped:
             output.unlink(missing_ok=True)
-            return
         elif output.is_file():
             os.replace(output, chapter.failed)
-    say(f"[{clock(time.monotonic() - began)}] {_verdict(run)}")
+
+
+def _in_words(error: Exception, chapter: Chapter) -> str:
+    if disk_is_full(error, chapter.executed.parent):
+        return "the disk is full; free some space and run this again, finished chapters are kept"
+    return f"{type(error).__name__}: {error}"
 
 
 def _misplaced(run: Execution, record: Path) -> str | None:
@@ -165,6 +186,8 @@ def _supervised(run: Execution, output: Path, environment: dict[str, str]) -> st
     command += [str(chapter.edition.root), chapter.name, chapter.edition.profile, str(output)]
     log = output.with_suffix(".log")
     with log.open("w", encoding="utf-8") as errors, _started(command, errors, environment) as run.process:
+        if run.stopped:  # while the process started, so that `_stop` saw none
+            _stop(run)
         last = _follow(run, run.process.stdout or ())
         code = run.process.wait()
     last_words = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:]
@@ -210,7 +233,7 @@ def _keep(run: Execution, output: Path, record: Path, ingredients: Ingredients) 
         profile=chapter.edition.profile,
         ingredients=ingredients,
         notebook=text_checksum(output) or "",
-        seconds=round(run.seconds or 0.0, 1),
+        seconds=round(time.monotonic() - run.started, 1),
         date=datetime.now(UTC).isoformat(timespec="seconds"),
         seeds=notes.seeds,
         models=notes.models,
@@ -219,7 +242,6 @@ def _keep(run: Execution, output: Path, record: Path, ingredients: Ingredients) 
     )
     os.replace(output, chapter.executed)
     write_json(chapter.sidecar, asdict(facts))
-    chapter.failed.unlink(missing_ok=True)
 
 
 def _files(files: dict[Path, str | None], folder: Path) -> list[File]:
@@ -233,7 +255,6 @@ def _stop(run: Execution) -> None:
     process = run.process
     if process is None or process.poll() is not None:
         return
-    run.stopped = True
     if process.stdin is not None:
         process.stdin.close()
     for _ in range(100):

@@ -87,9 +87,11 @@ def main(arguments: list[str] | None = None, folder: Path | None = None) -> int:
             print(f"wrote {source.with_suffix('.ipynb').name}")
     left = outdated(folder)
     for file in left:
-        lone = file.suffix == ".ipynb"
-        what = "has no .py source; make one with jupytext, or delete it" if lone else "differs from its notebook"
-        print(f"{file.name} {what}{'' if lone else '; run `make sync`'}.")
+        what = "differs from its notebook; run `make sync`."
+        if file.suffix == ".ipynb":
+            command = f".venv/bin/python -m jupytext --to py:percent {file.parent.name}/{file.name}"
+            what = f"has no .py source; make it with `{command}`, or delete it."
+        print(f"{file.name} {what}")
     return 1 if left else 0
 
 

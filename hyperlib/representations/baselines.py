@@ -73,23 +73,6 @@ class LayerStatistics(Representation):
         return names + [f"{names[first]}*{names[second]}" for first, second in pairs]
 
 
-class Clock(Representation):
-    """How long a model was trained, and nothing else: one feature per epoch that `fit` saw, 1 at that epoch.
-
-    A linear probe on it predicts the training models' mean at the checkpoint's epoch. What does no better than the
-    clock tells networks of different epochs apart and no two of one epoch. A control of ours.
-    """
-
-    def _learn(self, samples: Samples, y: Values | None, groups: Values | None) -> None:
-        self.epochs_ = np.unique(samples.table["epoch"])
-
-    def _vectors(self, samples: Samples) -> Float[np.ndarray, "samples features"]:
-        return (samples.table["epoch"].to_numpy()[:, None] == self.epochs_).astype(np.float32)
-
-    def _names(self) -> list[str]:
-        return [f"epoch {epoch}" for epoch in self.epochs_]
-
-
 class Hyperparameters(Representation):
     """The factors a model was grown with, read from the samples' table; its weights are not looked at.
 

@@ -1,12 +1,10 @@
 """Simple models that read a property off a representation.
 
-A probe is kept weak on purpose: what it finds, the representation has laid open. The linear probe is the
-thesis's own; boosted trees ask whether a linear reading was too weak. Every probe has `fit(features, targets,
-validation)` and `predict(features)`; `validation` is a pair like the first two and serves to choose the
-penalty.
+A probe is kept weak on purpose: what it finds, the representation has laid open. The linear probe is the thesis's own;
+`curved_probes` ask whether a linear reading was too weak. Every probe has `fit(features, targets, validation)` and
+`predict(features)`; `validation` is a pair like the first two and serves to choose the penalty.
 
-Source: Schürholt et al. (2021), closed-form ridge and linear soft-max on embeddings; trees after Unterthiner
-et al. (2020).
+Source: Schürholt et al. (2021), closed-form ridge and linear soft-max on embeddings.
 """
 
 from __future__ import annotations
@@ -16,7 +14,6 @@ import warnings
 import numpy as np
 from jaxtyping import Float, Shaped
 from sklearn.base import BaseEstimator
-from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils.validation import check_is_fitted
@@ -25,7 +22,6 @@ from hyperlib.weightspace.tokens import ROUNDING
 
 PENALTIES = (1e3, 3e2, 1e2, 3e1, 1e1, 3e0, 1e0, 3e-1, 1e-1, 3e-2, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5)
 SOFTMAX_PENALTIES = (1e2, 1e0, 1e-2)
-TREE_ROWS = 20_000
 
 Features = Float[np.ndarray, "samples latent"]
 Targets = Float[np.ndarray, "samples targets"]
@@ -58,7 +54,7 @@ class LinearProbe(BaseEstimator):
         features, targets = finite(features, "features"), finite(targets, "targets")
         if targets.ndim != 2:
             raise ValueError(f"A linear probe reads targets [samples, targets], not {list(targets.shape)}.")
-        self.scaling_ = _scaling(features) if self.standardise else None
+        self.scaling_ = scaling(features) if self.standardise else None
         spectrum, directions, loads = _decompose(self._design(features), targets)
         seen = self._design(finite(validation[0], "validation features")) @ directions
         truth = finite(validation[1], "validation targets")
@@ -99,9 +95,9 @@ class SoftmaxProbe(BaseEstimator):
         self, features: Features, targets: Categories, validation: tuple[ValFeatures, ValCategories]
     ) -> SoftmaxProbe:
         """Fit one target; ValueError if the training samples know a single category only."""
-        _require_two(targets)
+        require_two(targets)
         features = finite(features, "features")
-        self.scaling_ = _scaling(features)
+        self.scaling_ = scaling(features)
         seen = self._scaled(finite(validation[0], "validation features"))
         best = -1.0
         for penalty in sorted(self.penalties, reverse=True):
@@ -124,43 +120,6 @@ class SoftmaxProbe(BaseEstimator):
         return (features - self.scaling_[0]) / self.scaling_[1]
 
 
-class TreeProbe(BaseEstimator):
-    """Gradient-boosted trees for one target, a number or a category; our choice of second probe.
-
-    A fixed number of trees without early stopping, so validation samples are not used. Cost grows with the
-    features (2,464 of them on 10,000 samples: over a minute per target), so a table names who gets trees. At
-    most `rows` training samples are used, drawn at random with `seed`; `rows_` says how many.
-    """
-
-    def __init__(self, trees: int = 300, rate: float = 0.06, rows: int = TREE_ROWS, seed: int = 0) -> None:
-        self.trees = trees
-        self.rate = rate
-        self.rows = rows
-        self.seed = seed
-
-    def fit(
-        self, features: Features, targets: Categories, validation: tuple[ValFeatures, ValCategories] | None = None
-    ) -> TreeProbe:
-        """Fit one target; strings are categories."""
-        features = finite(features, "features")
-        numeric = np.issubdtype(np.asarray(targets).dtype, np.number)
-        targets = finite(targets, "targets") if numeric else targets
-        if not numeric:
-            _require_two(targets)
-        kind = HistGradientBoostingRegressor if numeric else HistGradientBoostingClassifier
-        kept = np.sort(np.random.default_rng(self.seed).permutation(len(features))[: self.rows])
-        self.rows_ = len(kept)
-        self.model_ = kind(
-            max_iter=self.trees, learning_rate=self.rate, early_stopping=False, random_state=self.seed
-        ).fit(features[kept], targets[kept])
-        return self
-
-    def predict(self, features: Features) -> Categories:
-        """Predictions in the target's units, or categories."""
-        check_is_fitted(self, "model_")
-        return self.model_.predict(finite(features, "features"))
-
-
 def finite(values: np.ndarray, name: str) -> Float[np.ndarray, "..."]:
     """The values in float64; ValueError naming the first row that holds NaN or infinity."""
     values = np.asarray(values, dtype=np.float64)
@@ -171,7 +130,7 @@ def finite(values: np.ndarray, name: str) -> Float[np.ndarray, "..."]:
     return values
 
 
-def _scaling(features: Features) -> tuple[Float[np.ndarray, " latent"], Float[np.ndarray, " latent"]]:
+def scaling(features: Features) -> tuple[Float[np.ndarray, " latent"], Float[np.ndarray, " latent"]]:
     """Mean and standard deviation; infinite for a feature that changes by rounding alone, so that it says nothing."""
     spread = features.std(0)
     changes = (np.ptp(features, 0) > ROUNDING * np.abs(features).max(0)) & (spread > 0)  # tiny ones have no square
@@ -191,7 +150,7 @@ def _decompose(
     return spectrum.clip(min=0), directions, loads
 
 
-def _require_two(targets: Categories) -> None:
+def require_two(targets: Categories) -> None:
     """ValueError if all targets are of one category."""
     if len(set(targets)) < 2:
         raise ValueError(f"All training samples are of the category {targets[0]!r}; there is nothing to tell apart.")

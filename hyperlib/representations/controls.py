@@ -1,0 +1,127 @@
+"""What a learned representation has to beat before it can be said to have learned: controls without a training.
+
+The clock knows the epoch and nothing else. Pooled rows are the numbers that our encoder reads beside every unit's row,
+without the encoder. Random features ask whether a score comes from having many features. All are read by the same
+probes as a representation.
+
+Source: our choice; random features after Rahimi and Recht (2007), with ReLU units.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Float
+from sklearn.base import clone
+
+from hyperlib.representations.baselines import LayerStatistics
+from hyperlib.representations.blocks import rows_of, statistics_of
+from hyperlib.representations.estimator import Representation, Values
+from hyperlib.weightspace.tokens import ROUNDING, Tokenizer
+from hyperlib.weightspace.values import is_whole
+from hyperlib.zoos.zoo import Samples
+
+
+class Clock(Representation):
+    """How long a model was trained, and nothing else: one feature per epoch that `fit` saw, 1 at that epoch.
+
+    A linear probe on it predicts the training models' mean at the checkpoint's epoch. What does no better than the
+    clock tells networks of different epochs apart and no two of one epoch.
+    """
+
+    def _learn(self, samples: Samples, y: Values | None, groups: Values | None) -> None:
+        self.epochs_ = np.unique(samples.table["epoch"])
+
+    def _vectors(self, samples: Samples) -> Float[np.ndarray, "samples features"]:
+        return (samples.table["epoch"].to_numpy()[:, None] == self.epochs_).astype(np.float32)
+
+    def _names(self) -> list[str]:
+        return [f"epoch {epoch}" for epoch in self.epochs_]
+
+
+class PooledRows(Representation):
+    """Mean and deviation, over the units of a layer, of what `HyperRep(statistics=True)` reads of every unit's row.
+
+    These are mean, deviation and log root mean square of the unit's weights, and of its bias: twelve numbers per layer
+    with biases, six without.
+    """
+
+    def _vectors(self, samples: Samples) -> Float[np.ndarray, "samples features"]:
+        if not len(samples):
+            return np.empty((0, len(self._names())))
+        found = []
+        for block in Tokenizer(samples.architecture.layout).blocks:
+            statistics = statistics_of(rows_of(samples.weights, block), block)
+            deviation, mean = torch.std_mean(statistics, 1, correction=0)
+            found += [mean, deviation]
+        return torch.cat(found, -1).cpu().numpy()
+
+    def _names(self) -> list[str]:
+        names = []
+        for block in Tokenizer(self.architecture_.layout).blocks:
+            of_row = [f"{slot.name} {part} of rows" for slot in block.slots for part in ("mean", "std", "log rms")]
+            names += [f"{pooled} of {name}" for pooled in ("mean", "std") for name in of_row]
+        return names
+
+
+class RandomFeatures(Representation):
+    """ReLU units with random weights on top of another representation: many features of which none is learned.
+
+    of: the representation below, s(W) without one; its features get mean 0 and deviation 1 over the training samples
+    first. Weights are normal with deviation 1/sqrt(features), biases standard normal, both drawn with `seed`. `fit`
+    raises ValueError for a `dimension` below one.
+    """
+
+    def __init__(self, dimension: int = 256, of: Representation | None = None, seed: int = 0) -> None:
+        self.dimension = dimension
+        self.of = of
+        self.seed = seed
+
+    def _learn(self, samples: Samples, y: Values | None, groups: Values | None) -> None:
+        if not is_whole(self.dimension, 1):
+            raise ValueError(f"dimension is a whole number from 1 on, not {self.dimension!r}.")
+        self.of_ = (LayerStatistics() if self.of is None else clone(self.of)).fit(samples, y)
+        features = self.of_.embed(samples).astype(np.float64)
+        self.mean_, spread = features.mean(0), features.std(0)
+        self.spread_ = np.where(np.ptp(features, 0) > 0, spread, 1.0)
+        random = np.random.default_rng(self.seed)
+        self.weights_ = random.normal(size=(features.shape[1], self.dimension)) / np.sqrt(features.shape[1])
+        self.biases_ = random.normal(size=self.dimension)
+
+    def _vectors(self, samples: Samples) -> Float[np.ndarray, "samples features"]:
+        scaled = (self.of_.embed(samples) - self.mean_) / self.spread_
+        return np.maximum(scaled @ self.weights_ + self.biases_, 0)
+
+    def _names(self) -> list[str]:
+        return [f"random{number}" for number in range(self.dimension)]
+
+
+class BesideClock(Representation):
+    """Another representation beside the clock, for a ridge probe whose penalty falls on the other one's features alone.
+
+    of: the representation; a fitted one is used as it is, any other is cloned and fitted. Its features get mean 0 and
+    deviation 1 within the epochs of the training samples, and are made small; the clock's are made large, so that no
+    penalty keeps a probe from the mean of every epoch. With penalties from weak to strong a linear probe then goes
+    from all that the features offer to the clock alone, and what it gains is known beyond the epoch.
+    """
+
+    LARGE, SMALL = 100.0, 0.03
+
+    def __init__(self, of: Representation) -> None:
+        self.of = of
+
+    def _learn(self, samples: Samples, y: Values | None, groups: Values | None) -> None:
+        self.clock_ = Clock().fit(samples)
+        self.of_ = self.of if hasattr(self.of, "architecture_") else clone(self.of).fit(samples, y, groups=groups)
+        features = pd.DataFrame(self.of_.embed(samples).astype(np.float64))
+        inside = (features - features.groupby(samples.table["epoch"].to_numpy()).transform("mean")).to_numpy()
+        self.mean_, spread = features.to_numpy().mean(0), inside.std(0)
+        self.spread_ = np.where(spread > ROUNDING * np.abs(features.to_numpy()).max(0), spread, np.inf)
+
+    def _vectors(self, samples: Samples) -> Float[np.ndarray, "samples features"]:
+        own = (self.of_.embed(samples) - self.mean_) / self.spread_
+        return np.concatenate([self.LARGE * self.clock_.embed(samples), self.SMALL * own], axis=1)
+
+    def _names(self) -> list[str]:
+        return [*self.clock_.get_feature_names_out(), *(f"{name} beside" for name in self.of_.get_feature_names_out())]
