@@ -33,7 +33,7 @@ _EXPORTS = {  # module: its public names
     "representations.augment": "Augment",
     "representations.hyper_rep": "HyperRep",
     "representations.baselines": "Hyperparameters LayerStatistics RawWeights",
-    "representations.controls": "BesideClock Clock PooledRows RandomFeatures",
+    "representations.controls": "Clock PooledRows RandomFeatures",
     "representations.projections": "PrincipalComponents Umap",
     "representations.behaviour": "Probing",
     "tasks.probes": "LinearProbe SoftmaxProbe",

@@ -395,7 +395,7 @@ show_table(clocks)
 # - The linear probe on s(W) beats the one on W in all five zoos; W is below zero in four of five.
 # - In seed zoos 90, 98 and 100 % of the variance of accuracy lies between epochs (`tetris_seed`, `digits_seed`, `mnist_seed`), and the clock
 #   alone reaches .90, .98 and 1.00. There the linear probe on s(W) falls behind it; trees on
-#   s(W) are level with it, or .02 ahead in `tetris_seed`, which is undecided.
+#   s(W) are level with it, or .03 ahead in `tetris_seed`, which is undecided.
 # - Linear s(W) beats linear settings in four of five zoos, three of them seed zoos whose settings say nothing. With the epoch
 #   among the settings and trees to read them, linear s(W) is behind in all five. Trees on s(W) are ahead of them by more than the margin in none of
 #   five zoos, and behind in `tetris_hyp`.

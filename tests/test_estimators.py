@@ -15,7 +15,7 @@ from toys import some_images
 
 from hyperlib.representations.baselines import Hyperparameters, LayerStatistics, RawWeights
 from hyperlib.representations.behaviour import Probing
-from hyperlib.representations.controls import BesideClock, Clock, PooledRows, RandomFeatures
+from hyperlib.representations.controls import Clock, PooledRows, RandomFeatures
 from hyperlib.representations.estimator import Representation
 from hyperlib.representations.hyper_rep import HyperRep
 from hyperlib.representations.projections import PrincipalComponents, Umap
@@ -30,7 +30,6 @@ ESTIMATORS = [
     PooledRows(),
     RandomFeatures(dimension=9),
     RandomFeatures(dimension=9, of=PooledRows(), seed=1),
-    BesideClock(PooledRows()),
     LayerStatistics(),
     LayerStatistics(products=True),
     LayerStatistics(reading="quintiles"),
@@ -314,21 +313,6 @@ def test_random_features_hang_on_their_seed_and_never_fall_below_zero(samples):
     assert (one == same).all() and not (one == other).all() and (one >= 0).all() and one.shape[1] == 20
     with pytest.raises(ValueError, match="dimension is a whole number from 1 on, not 0"):
         RandomFeatures(0).fit(samples)
-
-
-def test_beside_the_clock_a_ridge_goes_from_the_features_to_the_clock_alone(samples):
-    accuracy = samples.table["test_accuracy"].to_numpy()
-    means = samples.table.groupby("epoch")["test_accuracy"].transform("mean").to_numpy()
-    features = BesideClock(LayerStatistics()).fit(samples).embed(samples).astype(float)
-    strong, weak = (Ridge(penalty).fit(features, accuracy).predict(features) for penalty in (1e3, 1e-6))
-    assert strong == pytest.approx(means, abs=5e-3)
-    assert np.square(accuracy - weak).sum() < 0.8 * np.square(accuracy - means).sum()
-
-
-def test_beside_the_clock_a_fitted_representation_is_used_as_it_is(samples):
-    fitted = RandomFeatures(5).fit(samples)
-    assert BesideClock(fitted).fit(samples).of_ is fitted
-    assert BesideClock(RandomFeatures(5)).fit(samples).of_ is not fitted
 
 
 def test_a_linear_probe_on_the_clock_predicts_the_mean_of_every_epoch(samples):

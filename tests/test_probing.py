@@ -12,7 +12,7 @@ from sklearn.pipeline import Pipeline
 
 from hyperlib.representations.baselines import Hyperparameters, LayerStatistics, RawWeights
 from hyperlib.tasks.intervals import ModelBootstrap, paired_difference, score
-from hyperlib.tasks.probes import PENALTIES, LinearProbe, SoftmaxProbe
+from hyperlib.tasks.probes import PENALTIES, BesideClock, LinearProbe, SoftmaxProbe
 from hyperlib.tasks.probing import TABLE, probe_table, run_probes
 from hyperlib.weightspace.architectures import tetris_mlp
 from hyperlib.zoos.zoo import Samples
@@ -280,6 +280,49 @@ def test_unknown_metrics_and_empty_bootstraps_are_refused():
         ModelBootstrap.draw(np.array([]))
 
 
+# -- beside the clock ------------------------------------------------------------------------------------------
+
+
+def timed(rows: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Features, epochs, and a target that has the epoch's own level and a little of the first feature."""
+    random = np.random.default_rng(seed)
+    epochs, features = random.choice([1, 5, 30], rows), random.normal(size=(rows, 8)) * 10.0 ** np.arange(-4, 4)
+    return features, epochs, np.sqrt(epochs) + 1e4 * 0.05 * features[:, 0] + 0.05 * random.normal(size=rows)
+
+
+def test_beside_the_clock_a_strong_penalty_leaves_the_mean_of_every_epoch():
+    features, epochs, target = timed(900, 0)
+    beside = BesideClock(features, epochs)
+    means = pd.Series(target).groupby(epochs).transform("mean").to_numpy()
+    seen, y = beside(features, epochs), target[:, None]
+    alone = LinearProbe((max(PENALTIES),)).fit(seen, y, (seen, y)).predict(seen)[:, 0]
+    free = LinearProbe((1e-5,)).fit(seen, y, (seen, y)).predict(seen)[:, 0]
+    assert np.abs(alone - means).max() < 0.1 * target.std()
+    assert abs(score(target, alone, strata=epochs)) < 0.2 < 0.4 < score(target, free, strata=epochs)
+
+
+def test_beside_the_clock_units_of_features_and_constant_ones_do_not_matter():
+    features, epochs, _ = timed(50, 1)
+    scaled = BesideClock(features * 7 + 3, epochs)(features * 7 + 3, epochs)
+    np.testing.assert_allclose(scaled, BesideClock(features, epochs)(features, epochs), rtol=1e-6, atol=1e-9)
+    constant = np.column_stack([features, np.full(50, 0.1)])
+    assert (BesideClock(constant, epochs)(constant, epochs)[:, -1] == 0).all()
+    assert (BesideClock(features, epochs)(features, np.full(50, 7))[:, :3] == 0).all()  # an epoch never seen
+
+
+def test_noise_beside_the_clock_loses_next_to_nothing_and_a_signal_gains():
+    train, val, test = (timed(rows, seed) for seed, rows in enumerate((600, 300, 300)))
+    random = np.random.default_rng(9)
+    found = {}
+    for name in ("noise", "signal"):
+        parts = [(random.normal(size=x.shape) if name == "noise" else x, e, y) for x, e, y in (train, val, test)]
+        beside = BesideClock(*parts[0][:2])
+        seen = [beside(x, e) for x, e, _ in parts]
+        said = LinearProbe().fit(seen[0], parts[0][2][:, None], (seen[1], parts[1][2][:, None])).predict(seen[2])[:, 0]
+        found[name] = score(parts[2][2], said, strata=parts[2][1])
+    assert -0.05 < found["noise"] < 0.05 and found["signal"] > 0.4
+
+
 # -- the table -------------------------------------------------------------------------------------------------
 
 
@@ -447,7 +490,7 @@ def test_models_of_another_zoo_may_have_the_same_numbers(parts):
     [
         ({"columns": ["flatness"]}, "no column 'flatness' to predict; there are model, epoch, test_accuracy"),
         ({"columns": []}, "no column to predict"),
-        ({"probes": ["mlp"]}, "no probe 'mlp'; choose from linear, linear-standardised, kernel, network, trees"),
+        ({"probes": ["mlp"]}, "no probe 'mlp'; choose from linear, linear-standardised, kernel, network"),
         ({"probes": {"trees": ["U"]}}, r"'trees' is to read 'U', but the embedders are W, s\(W\)"),
         ({"probes": []}, "nothing to probe"),
         ({"embedders": {}}, "nothing to probe"),
@@ -458,6 +501,12 @@ def test_unknown_names_are_refused(parts, settings, message):
 
     with pytest.raises(ValueError, match=message):
         probe_table(given.pop("embedders"), *parts, **given)
+
+
+def test_a_table_can_be_asked_beside_the_clock(parts):
+    found = run_probes({"s(W)": LayerStatistics()}, *parts, ["test_accuracy"], ["linear", "beside the clock"])
+    rows = found.table.set_index("probe")
+    assert rows.loc["beside the clock", "within"] > 0.3 and rows["dimensions"].nunique() == 1
 
 
 def test_probes_of_numbers_refuse_words_before_anything_is_fitted(parts):

@@ -10,7 +10,6 @@ Source: our choice; random features after Rahimi and Recht (2007), with ReLU uni
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import torch
 from jaxtyping import Float
 from sklearn.base import clone
@@ -18,7 +17,7 @@ from sklearn.base import clone
 from hyperlib.representations.baselines import LayerStatistics
 from hyperlib.representations.blocks import rows_of, statistics_of
 from hyperlib.representations.estimator import Representation, Values
-from hyperlib.weightspace.tokens import ROUNDING, Tokenizer
+from hyperlib.weightspace.tokens import Tokenizer
 from hyperlib.weightspace.values import is_whole
 from hyperlib.zoos.zoo import Samples
 
@@ -95,33 +94,3 @@ class RandomFeatures(Representation):
 
     def _names(self) -> list[str]:
         return [f"random{number}" for number in range(self.dimension)]
-
-
-class BesideClock(Representation):
-    """Another representation beside the clock, for a ridge probe whose penalty falls on the other one's features alone.
-
-    of: the representation; a fitted one is used as it is, any other is cloned and fitted. Its features get mean 0 and
-    deviation 1 within the epochs of the training samples, and are made small; the clock's are made large, so that no
-    penalty keeps a probe from the mean of every epoch. With penalties from weak to strong a linear probe then goes
-    from all that the features offer to the clock alone, and what it gains is known beyond the epoch.
-    """
-
-    LARGE, SMALL = 100.0, 0.03
-
-    def __init__(self, of: Representation) -> None:
-        self.of = of
-
-    def _learn(self, samples: Samples, y: Values | None, groups: Values | None) -> None:
-        self.clock_ = Clock().fit(samples)
-        self.of_ = self.of if hasattr(self.of, "architecture_") else clone(self.of).fit(samples, y, groups=groups)
-        features = pd.DataFrame(self.of_.embed(samples).astype(np.float64))
-        inside = (features - features.groupby(samples.table["epoch"].to_numpy()).transform("mean")).to_numpy()
-        self.mean_, spread = features.to_numpy().mean(0), inside.std(0)
-        self.spread_ = np.where(spread > ROUNDING * np.abs(features.to_numpy()).max(0), spread, np.inf)
-
-    def _vectors(self, samples: Samples) -> Float[np.ndarray, "samples features"]:
-        own = (self.of_.embed(samples) - self.mean_) / self.spread_
-        return np.concatenate([self.LARGE * self.clock_.embed(samples), self.SMALL * own], axis=1)
-
-    def _names(self) -> list[str]:
-        return [*self.clock_.get_feature_names_out(), *(f"{name} beside" for name in self.of_.get_feature_names_out())]

@@ -33,14 +33,16 @@ from hyperlib.representations.estimator import Representation
 from hyperlib.tasks.curved_probes import KernelProbe, NetworkProbe, TreeProbe
 from hyperlib.tasks.estimates import Estimate
 from hyperlib.tasks.intervals import ModelBootstrap, paired_difference, score
-from hyperlib.tasks.probes import Features, LinearProbe, SoftmaxProbe, finite
+from hyperlib.tasks.probes import BesideClock, Features, LinearProbe, SoftmaxProbe, finite
 from hyperlib.zoos.zoo import Samples
 
+BESIDE_CLOCK = "beside the clock"  # a linear probe that also knows the epoch
 OF_NUMBERS = {  # probes that read all numbers at once, by name: made from a seed
     "linear": lambda seed: LinearProbe(),
     "linear-standardised": lambda seed: LinearProbe(standardise=True),
     "kernel": lambda seed: KernelProbe(seed=seed),
     "network": lambda seed: NetworkProbe(seed=seed),
+    BESIDE_CLOCK: lambda seed: LinearProbe(),
 }
 PROBES = (*OF_NUMBERS, "trees")
 CURVED = ("trees", "kernel", "network")
@@ -136,7 +138,8 @@ def run_probes(
     used as it is, any other is cloned and fitted on `train`. columns: numbers are regressed, words and truth
     values classified. probes: names out of `PROBES`, for all embedders, or which embedders each probe is for,
     such as {"linear": ["W", "s(W)"], "trees": ["s(W)"]}. Under the linear ones, categories are read by a linear
-    soft-max; "kernel" and "network" read numbers only. other_zoo: `test` comes from another zoo, whose models are
+    soft-max; the others but "trees" read numbers only. "beside the clock" is a linear probe that knows the epoch,
+    too (see `BesideClock`). other_zoo: `test` comes from another zoo, whose models are
     others even where their numbers are the same.
 
     Raises ValueError for unknown columns, probes or embedders, for a model in two parts of the split, and for
@@ -148,22 +151,27 @@ def run_probes(
     targets = {part: _targets(samples, columns, part) for part, samples in parts.items()}
     _check_categories(chosen, targets["train"])
     draws = ModelBootstrap.draw(test.table["model"].to_numpy(), draws=bootstrap, seed=seed)
-    epochs = test.table["epoch"].to_numpy()
+    epochs = {part: samples.table["epoch"].to_numpy() for part, samples in parts.items()}
     counts = {f"n_{part}_models": parts[part].table["model"].nunique() for part in ("train", "test")}
     rows, predictions = [], {}
     for name, embedder in embedders.items():
         wanted = [probe for probe, names in chosen.items() if name in names]
         features = _embed(name, embedder, parts) if wanted else {}
         for probe in wanted:
-            found = {target: rest for target, *rest in _read(probe, features, targets, seed)}
+            if probe == BESIDE_CLOCK:
+                beside = BesideClock(features["train"], epochs["train"])
+                seen = {part: beside(features[part], epochs[part]) for part in parts}
+            else:
+                seen = features
+            found = {target: rest for target, *rest in _read(probe, seen, targets, seed)}
             for target in targets["test"]:
-                beside, prediction, facts = found[target]
+                on_val, prediction, facts = found[target]
                 predictions[name, probe, target] = prediction
-                facts["val"] = score(targets["val"][target], beside, _metric(targets["val"][target]))
+                facts["val"] = score(targets["val"][target], on_val, _metric(targets["val"][target]))
                 what = {"features": name, "dimensions": features["train"].shape[1], "probe": probe, "target": target}
-                rows.append(what | _judge(targets["test"][target], prediction, draws, epochs) | facts | counts)
+                rows.append(what | _judge(targets["test"][target], prediction, draws, epochs["test"]) | facts | counts)
     table = pd.DataFrame(rows).assign(n_test_samples=len(test)).reindex(columns=list(TABLE))
-    return ProbeResult(table, targets["test"], predictions, draws, epochs)
+    return ProbeResult(table, targets["test"], predictions, draws, epochs["test"])
 
 
 Reading = Iterator[tuple[str, np.ndarray, np.ndarray, dict[str, float]]]  # target, predictions (val, test), facts
@@ -230,7 +238,7 @@ def _check_categories(chosen: dict[str, Sequence[str]], targets: dict[str, np.nd
     """ValueError where a probe of numbers is to tell words."""
     for probe in chosen:
         for name, values in targets.items():
-            if probe in ("kernel", "network") and not _is_number(values):
+            if probe in ("kernel", "network", BESIDE_CLOCK) and not _is_number(values):
                 raise ValueError(f"The probe {probe!r} tells numbers, and {name} holds words; leave one of them out.")
 
 
