@@ -155,7 +155,7 @@ def test_no_step_of_make_overhears_a_chapter(target):
 
 @pytest.mark.parametrize("profile", ["huge", "", "quick laptop"])
 def test_a_wrong_profile_is_refused_before_the_environment_is_made(profile):
-    command = ["make", "book", f"PROFILE={profile}", "PYTHON=false"]
+    command = ["make", "--no-print-directory", "book", f"PROFILE={profile}", "PYTHON=false"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 2 and done.stdout == ""
     assert done.stderr.startswith(f"error: There is no profile '{profile}'; PROFILE is one of quick, laptop, paper.\n")
