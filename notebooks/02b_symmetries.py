@@ -411,7 +411,6 @@ plt.show()
 #
 # - The soup of all small CNNs is at chance as trained (8 %) and between 14 and 30 % after alignment, where one of them has 94 %.
 # - Of the wide MLPs, between two of which hardly a barrier is left, the soup of four loses 8 points after alignment, and 55 points without.
-# - Beyond two starts of the search, more of them bring the networks nearer by little.
 # :::
 #
 # **Does the search find what is there?** Between trained networks nobody knows the best order. So we hide one: networks of two residual
@@ -528,7 +527,6 @@ say(
 # **Among independent seeds, the angle between two weight vectors says nothing about what the networks compute.**
 #
 # - Three models can show any correlation, from -.88 to .96; for the whole zoo it is 0.00, with an interval from -.02 to .01.
-# - Independent seeds may be spread over weight space from the start, so that more of them change little *(inferred)*. Checkpoints of a run are another matter, see above.
 # :::
 #
 # ## Exercises

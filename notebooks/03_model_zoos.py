@@ -403,7 +403,7 @@ show_table(clocks)
 #
 # ## How do these numbers compare with the published ones?
 #
-# In the Model Zoos paper s(W) are the *quintiles* of each layer: as we read it, its smallest and its largest weight and the four values between them that cut it into fifths. So these stand beside its Table 3 (arXiv v1) *(seen)*, and not our mean, variance and percentiles.
+# In the Model Zoos paper s(W) are the *quintiles* of each layer: as we read it, its extremes and the four values between that cut it into fifths. So these stand beside its Table 3 (arXiv v1) *(seen)*.
 
 # %% tags=["hide-input"] table={"name": "tab-zoo-benchmark-published", "caption": "MNIST-seed: $R^2$ of linear probes, ours beside Table 3 of the Model Zoos paper."}
 methods = {"W": "W", "s(W), quintiles": "s(W)"}
@@ -414,8 +414,8 @@ common = common.assign(measure=common["measure"].str.replace("_", " "))
 show_table(common[["method", "measure", "ours", "published", "difference"]], of=beside_table_3)
 
 # %% [markdown]
-# The published raw weights are far better than ours. One reason that we can test is where weights begin: ours around zero, the thesis's
-# grey-image seed zoos in U(0, 1). A Tetris zoo grown both ways, all else equal:
+# The published raw weights are far better. One reason that we can test: ours begin around zero, the thesis's grey-image seed zoos in
+# U(0, 1). A Tetris zoo grown both ways, all else equal:
 
 # %% tags=["hide-input"] table={"name": "tab-zoo-starts", "caption": "$R^2$ of linear probes in Tetris zoos that differ in where their weights begin."}
 two_starts = []
@@ -463,7 +463,7 @@ by_seed = [checkpoints(part) for part in populations["tetris_hyp"].split(by="see
 show_table(beside_benchmark("tetris_hyp", by_seed, "by seed"), 2, rows=[0, 1, 4, 5])
 
 # %% [markdown]
-# **Which checkpoints count?** The loader of the Model Zoos drops checkpoints that have a weight beyond five in absolute value *(seen)*; the code of the papers behind chapter 4 drops none, and neither do we above. {numref}`tab-zoo-filtered` (folded) has the numbers with the filter.
+# **Which checkpoints count?** The loader of the Model Zoos drops checkpoints with a weight beyond five in absolute value *(seen)*; the code behind chapter 4 drops none, and we neither ({numref}`tab-zoo-filtered`, folded).
 
 # %% tags=["hide-input"]
 parts = [checkpoints(part) for part in populations["digits_hyp"].split()]

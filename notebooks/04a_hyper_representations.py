@@ -61,8 +61,8 @@ study = hyperlib.Study(profile)
 # :::{admonition} Our run (laptop)
 # :class: published-run
 #
-# **What is learned, what comes from statistics made by hand, and what is simply the epoch: this page does not separate them yet;
-# its next version will.**
+# **These comparisons mix what is learned with statistics made by hand and with the epoch; the next page
+# ({doc}`/notebooks/04b_model_properties`) takes them apart.**
 #
 # - Of the variance of accuracy in {numref}`fig-hr-umap` 90 % lies between epochs: who knows how long a network was trained, knows most
 #   of how good it is.

@@ -133,12 +133,6 @@ def _(t):
     return 2, rows["models"].max(), loss["weights, 2 starts"], loss["as trained"]
 
 
-@says("02b", "Beyond two starts of the search, more of them bring the networks nearer by little.")
-def _(t):
-    near = t("ws-rebasin-alignment").set_index("way")["to reference"]
-    return 0 < near["weights, 2 starts"] - near["weights, 10 starts"] < 0.1
-
-
 @says(
     "02b",
     "For checkpoints of one run the correlation is strong (.92 in size; .86 to .92 in 20 runs) until there is a copy of each (.01). With more copies it rises again (.44), with the other sign.",

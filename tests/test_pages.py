@@ -44,7 +44,7 @@ def publish(table, name):
     folder.mkdir(parents=True, exist_ok=True)
     table.to_csv(folder / f"{name}.csv", index=False)
     record_result(folder / f"{name}.csv")
-    table.attrs["csv"] = f"{profile}/{name}.csv"
+    table.attrs |= {"csv": f"{profile}/{name}.csv", "columns": list(table.columns)}
     return table
 
 
@@ -78,6 +78,7 @@ publish(card, "disc-scorecard.asks")
 show_table(verdicts.summary(card), of=card)
 '''
 INDEX = "# A small book\n\n```{book-headlines}\n```\n\n```{book-contents}\n```\n"
+INDEX += "\n```{glossary}\nprofile\n  The size of a run.\n```\n"  # a head names it
 PAGES = "notebooks/asks: {thesis: chapter 9, needs: [book/index], figure: fig-line}\n"
 
 
