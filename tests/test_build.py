@@ -372,12 +372,14 @@ def test_unknown_chapter_is_one_sentence(executed, capsys):
     assert "_toc.yml has no chapter '99_none'; it has notebooks/good" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("word", ["good", "notebooks/good.ipynb", "./notebooks/good.py"])
+@pytest.mark.parametrize(
+    "word", ["good", "notebooks/good.ipynb", "./notebooks/good.py", "clone/notebooks/good", "/clone/notebooks/good.py"]
+)
 def test_a_chapter_is_known_by_its_files_too(executed, monkeypatch, word):
     asked = []
     monkeypatch.setattr(build, "execute", lambda *_, names, **__: asked.extend(names) or [])
     assert build.main(["run", "--only", word], executed[0]) == 0
-    assert asked == [word.removeprefix("./").split(".")[0]]
+    assert asked == ["good"]
 
 
 def test_a_chapter_that_was_meant_is_offered(executed, capsys):
@@ -418,6 +420,13 @@ def test_pages_of_a_profile_that_was_never_executed_are_not_built(executed, monk
     assert capsys.readouterr().err == (
         "error: No chapter has been executed at profile laptop; `make book PROFILE=laptop` does both.\n"
     )
+
+
+def test_a_book_of_which_every_chapter_fails_says_so_and_offers_no_command_that_was_just_given(tmp_path, capsys):
+    root = make_book(tmp_path / "clone", bad="# %%\nraise RuntimeError('broken')\n")
+    assert build.main(["book"], root) == 1
+    told = capsys.readouterr().err
+    assert "FAILED: notebooks/bad" in told and "The book is not whole" in told and "has been executed" not in told
 
 
 def test_cleaning_waits_for_no_build_and_leaves_what_was_grown(tmp_path, capsys):

@@ -125,6 +125,8 @@ def _names(edition: Edition, asked: Sequence[str]) -> list[str]:
     names = [PurePath(name).as_posix().removesuffix(".ipynb").removesuffix(".py") for name in asked]
     chapters = [chapter.name for chapter in edition.chapters()] if names else []
     short = [chapter.rsplit("/", 1)[-1] for chapter in chapters]
+    lasts = [name.rsplit("/", 1)[-1] for name in names]  # a path to a chapter's file, from anywhere, names it as well
+    names = [last if last in short else name for name, last in zip(names, lasts, strict=True)]
     for name in set(names) - {*chapters, *short}:
         last = name.rsplit("/", 1)[-1]
         if (edition.root / "notebooks" / f"{last}.py").is_file():
@@ -146,8 +148,8 @@ def _run(edition: Edition, options: argparse.Namespace) -> int:
 
 
 def _html(edition: Edition, options: argparse.Namespace) -> int:
-    began, chapters = time.time(), edition.chapters()
-    if chapters and not any(chapter.executed.is_file() for chapter in chapters):
+    began = time.time()
+    if not _has_pages(edition):
         profile = edition.profile
         raise ValueError(f"No chapter has been executed at profile {profile}; `make book PROFILE={profile}` does both.")
     fine = build_site(edition)
@@ -156,9 +158,17 @@ def _html(edition: Edition, options: argparse.Namespace) -> int:
     return 0 if fine else 1
 
 
+def _has_pages(edition: Edition) -> bool:
+    """Whether a chapter has been executed; a book without chapters has pages of text."""
+    chapters = edition.chapters()
+    return not chapters or any(chapter.executed.is_file() for chapter in chapters)
+
+
 def _book(edition: Edition, options: argparse.Namespace) -> int:
     began = time.time() if options.since is None else options.since
-    failed = _run(edition, options) | _html(edition, options)
+    failed = _run(edition, options)
+    if _has_pages(edition):
+        failed |= _html(edition, options)
     memory = peak_memory()
     largest = f", largest process {memory:.1f} GiB" if memory is not None else ""
     cost = f"{(time.time() - began) / 60:.1f} minutes{largest}"
