@@ -113,7 +113,7 @@ def test_the_head_says_where_the_page_belongs_what_it_cost_and_its_answer(book):
 
 def test_seeds_of_many_things_are_counted_and_those_of_few_are_named():
     seeds = {"a": "1 to 9"} | {f"rep{number}": "0" for number in range(7)} | {"b": "1 to 9"}
-    assert frame.seeds_in_words(seeds) == "a, b: 1 to 9; 7 others: 0"
+    assert frame.seeds_in_words(seeds) == "a, b: 1 to 9; 7 things: 0"
 
 
 def test_a_page_that_was_not_executed_has_a_head_without_an_answer(book):

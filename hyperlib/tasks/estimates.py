@@ -43,8 +43,9 @@ def mean_of(values: Iterable[float]) -> Estimate:
 def mean_over_pairs(values: Float[np.ndarray, " pairs"], pairs: Int[np.ndarray, "pairs two"]) -> Estimate:
     """Mean of one value per pair of models, by the jackknife over models.
 
-    `pairs` numbers the two models of every pair. Meant for all pairs of a few models, where it errs on the side of
-    doubt, and for pairs without a common model, of which it makes `mean_of`. NaN ends where two models have one pair.
+    `pairs` numbers the two models of every pair. Meant for all pairs of a few models, where it mostly errs on the
+    side of doubt, and for pairs without a common model, of which it makes `mean_of`. NaN ends where two models have one
+    pair.
 
     Raises ValueError where there is no value or one is not finite, and for a model paired with itself.
     """

@@ -139,8 +139,8 @@ def run_probes(
     values classified. probes: names out of `PROBES`, for all embedders, or which embedders each probe is for,
     such as {"linear": ["W", "s(W)"], "trees": ["s(W)"]}. Under the linear ones, categories are read by a linear
     soft-max; the others but "trees" read numbers only. "beside the clock" is a linear probe that knows the epoch,
-    too (see `BesideClock`). other_zoo: `test` comes from another zoo, whose models are
-    others even where their numbers are the same.
+    too (see `BesideClock`). other_zoo: `test` comes from another zoo, whose models are others even where their numbers
+    are the same.
 
     Raises ValueError for unknown columns, probes or embedders, for a model in two parts of the split, and for
     features or targets that are not finite.

@@ -94,9 +94,9 @@ def counted(
 def scorecard(claims: Iterable[pd.DataFrame]) -> pd.DataFrame:
     """All verdicts of a page, one row per claim and case, judged together.
 
-    Columns: claim, source, case, measured (in words), value, low, high, margin, verdict, p, holm ("stands", "falls", or
-    nothing for facts and for what is undecided), shown, headline. Raises ValueError if there is none, or for a claim
-    that meets a case twice.
+    Columns: claim, source, case, measured (in words), value, low, high, freedom, less, threshold, margin, verdict, p,
+    holm ("stands", "falls", or nothing for facts and for what is undecided), shown, headline. Raises ValueError if
+    there is none, or for a claim that meets a case twice.
     """
     claims = [claim.dropna(axis=1, how="all") for claim in claims]
     if not claims:

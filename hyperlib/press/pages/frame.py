@@ -146,7 +146,7 @@ def seeds_in_words(seeds: dict[str, str], named: int = 3) -> str:
     alike: dict[str, list[str]] = {}
     for what, those in seeds.items():
         alike.setdefault(those, []).append(what)
-    told = {those: ", ".join(what) if len(what) <= named else f"{len(what)} others" for those, what in alike.items()}
+    told = {those: ", ".join(what) if len(what) <= named else f"{len(what)} things" for those, what in alike.items()}
     return "; ".join(f"{what}: {those}" for those, what in told.items())
 
 
