@@ -122,14 +122,14 @@ show_table(checked.replace({"network": networks}), rows=some, of=checked)
 # %% [markdown]
 # And the refused ones. They were made all the same:
 
-# %% tags=["hide-input"] table={"name": "tab-refused", "caption": "Refused moves by reason, and by how much the answers changed at least, relative to the largest answer."}
+# %% tags=["hide-input"] table={"name": "tab-refused", "caption": "Refused moves of all networks that were checked (more than those above), by reason, and by how much the answers changed at least, relative to the largest answer."}
 refused = moves[~moves["offered"]].groupby(["symmetry", "reason"])["difference"].agg(["size", "min"]).reset_index()
 study.publish("ws-permutation-symmetry-check", refused, "refused")
 labels = {"size": "moves", "min": "smallest change"}
 show_table(refused.rename(columns=labels), of=refused)
 
 # %% [markdown]
-# With all signs turned, a maximum pool picks what was the smallest value. Before a norm it is wrong to divide what reads a scaled unit, because the norm has divided the factor out already (the first exercise makes the right move). Between a convolution and its norm stands no activation that could object, so units there may change sign in a ResNet with ReLU too.
+# With all signs turned, a maximum pool picks what was the smallest value. Before a norm layer (such as batch norm) it is wrong to divide what reads a scaled unit, because the layer has divided the factor out already (the first exercise makes the right move). Between a convolution and its norm stands no activation that could object, so units there may change sign in a ResNet with ReLU too.
 #
 # One kind of network has units that cannot even change places. A shortcut that pads channels with zeros has no weights that could follow
 # {cite}`he2016`: it ties unit $k$ before to unit $k$ behind.
@@ -253,7 +253,7 @@ say(
 # {term}`Alignment <alignment>` puts the units of one network into the order in which it lies nearest to the other: by
 # {term}`weight matching` {cite}`ainsworth2023`, with signs where the activation allows them, or by {term}`activation matching`
 # {cite}`li2016`, which compares what units answer on training images. The same pairs of models are asked in every setting, on test images;
-# *one run* goes from the last epoch back to the first.
+# *one run* goes from a network's last epoch back to its own first one.
 
 # %% tags=["hide-input"]
 lines, heights, pairs_of = {}, {}, {}  # tables and pairs of models by label
@@ -425,7 +425,7 @@ study.publish("ws-rebasin-alignment", planted, "planted")
 show_table(planted.rename(columns={"restarts": "starts"}), precision=2, of=planted)
 
 # %% [markdown]
-# The search improves the order of one layer after another until nothing gains. Started from the order as it is, it finds few of the wide ones, because the units that all blocks share and those inside of a block have to be found together. The second start orders every layer by the best match that each pair of units could reach, and finds them all. On trained networks more starts help less, because there is no exact answer to be found.
+# The search improves the order of one layer after another until nothing gains. Started from the order as it is, it finds few of the wide ones, because the units that all blocks share and those inside of a block have to be found together. The second start pairs units by how alike their weights could be at most, sorted by size, whatever the order of other layers, and finds them all. On trained networks more starts help less, because there is no exact answer to be found.
 #
 # ## Does distance tell about function?
 #
@@ -436,8 +436,8 @@ show_table(planted.rename(columns={"restarts": "starts"}), precision=2, of=plant
 # {term}`CKA` {cite}`kornblith2019` is a number from 0 to 1 for how alike two networks answer the same images (one: their class scores differ by a
 # rotation, a shift and a scale at most); no permutation changes it. We correlate it with euclidean (l2) distance over all pairs of models and
 # their copies in random order: once with and once without the pairs of a model and its own copy, whose
-# CKA is one by construction. The same is done with the checkpoints of *one* run, which lie close together, and for the verdicts with those of more runs
-# *(our choice)*.
+# CKA is one by construction. The same is done with the checkpoints of *one* run, which lie close together; the claim is judged on more runs, each by
+# itself *(our choice)*.
 
 # %% tags=["hide-input"]
 scored, counts = images["mnist_seed"].test_x[:500], [1, 2, 4, 8, 16] if quick else [1, 2, 4, 8, 16, 32, 64]
@@ -725,7 +725,7 @@ say(
     f"{(decided['holm'] == 'stands').sum()} of these stand when all are judged together by {{term}}`Holm's method`."
 )
 
-# %% tags=["hide-input"] table={"name": "tab-symmetry-scorecard", "caption": "The page's claims and whether they held."}
+# %% tags=["hide-input"] table={"name": "tab-symmetry-scorecard", "caption": "The page's main claims and whether they held, the others in the fold. A case is a kind of move, a network, a population or a way of alignment; what stands after Holm is counted among the decided ones, yes or no."}
 show_table(verdicts.summary(card), rows=6, of=card)
 
 # %% [markdown]

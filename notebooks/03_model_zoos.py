@@ -374,7 +374,7 @@ of_accuracy = differences["target"] == "test_accuracy"
 decisive = differences[of_accuracy & (differences["second"] == "settings + epoch") & (differences["probe"] == "trees")].index
 show_table(differences, rows=decisive)
 
-# %% tags=["hide-input"] table={"name": "tab-zoo-clock", "caption": "Seed zoos: the share of the variance of test accuracy that lies between epochs, and what readers reach ($R^2$)."}
+# %% tags=["hide-input"] table={"name": "tab-zoo-clock", "caption": "Seed zoos: the share of the variance of test accuracy that lies between epochs, and what the clock and probes reach ($R^2$)."}
 rows = []
 for name in seed_zoos:
     test = checkpoints(populations[name].split()[2]).table
@@ -432,7 +432,7 @@ show_table(by_start, precision=2, of=starts)
 # :::{admonition} Our run (laptop)
 # :class: published-run
 #
-# **Raw weights fail in our seed zoos partly because of where they begin, and not only because units can change places.**
+# **Raw weights fail in our seed zoos partly because of where they begin, and not only because the same unit can sit elsewhere in another network.**
 #
 # - From U(0, 1) a linear probe on W reads accuracy with an $R^2$ of .41; from a start around zero, with as many models, it is at -.16.
 # - The published MNIST-seed, which begins in U(0, 1), has .92; ours -2.91, with fewer models *(the rest of the difference is
@@ -541,7 +541,7 @@ plt.show()
 
 # %% [markdown]
 # In the map of raw weights every model is an island of its own: neighbours are epochs of one training run. The layer statistics forget which unit is which, and the islands become one continent ordered by progress. The
-# thesis's {term}`hyper-representations <hyper-representation>` are meant to do both: know what the statistics know, and keep the weights.
+# thesis's {term}`hyper-representations <hyper-representation>` are meant to do both: know what the statistics know, and let the weights be rebuilt.
 #
 # ## Exercises
 #
@@ -697,7 +697,7 @@ say(
     f"no, and {(decided['holm'] == 'stands').sum()} of these stand when all are judged together by {{term}}`Holm's method`."
 )
 
-# %% tags=["hide-input"] table={"name": "tab-zoo-scorecard", "caption": "The page's claims and whether they held."}
+# %% tags=["hide-input"] table={"name": "tab-zoo-scorecard", "caption": "The page's main claims and whether they held, the others in the fold. A case is a zoo; what stands after Holm is counted among the decided ones, yes or no."}
 show_table(verdicts.summary(card), rows=6, of=card)
 
 # %% [markdown]

@@ -96,7 +96,7 @@ def answers(chapter: Chapter, facts: Facts | None, linked: bool = True) -> Itera
         held = int((cases["verdict"] == "holds").sum())
         others = cases[cases["verdict"] != "holds"].groupby("verdict", sort=False)["case"].agg(list)
         named = [f"{_verdict(kind)}: {', '.join(those)}" for kind, those in others.items()]
-        said = f"{held} of {len(cases)}" + (f" ({'; '.join(named)})" if held < len(cases) > 1 else "")
+        said = f"{held} of {len(cases)} ({'; '.join(named) or ', '.join(cases['case'])})"
         alone = cases["measured"].iloc[0] if len(cases) == 1 else said
         link = f", {{numref}}`{cases['shown'].iloc[0]}`" if linked else ""
         yield f"- **{symbol(cases['verdict'])}** {claim}: {alone}{link}"
