@@ -311,8 +311,8 @@ show_table(means, precision=2, of=summary)
 # - In the ResNet as it stands both ways are undecided (3.62 to 3.40 and to 2.55). Running statistics fit no network on the way. Measured anew, matched activations lower the barrier (2.15 to 1.10); so do matched weights (1.44), which falls after Holm.
 # :::
 #
-# **Another way round.** A barrier on the straight line is no wall. A curve between the same two ends {cite}`garipov2018`,
-# bent (quadratic Bézier) towards a third weight vector that is learned on training images, goes around most of it without any alignment *(steps and rate are our choice)*:
+# **Another way round.** A curve between the same two ends {cite}`garipov2018`, bent (quadratic Bézier) towards a third weight vector that
+# is learned on training images, goes around most of it without any alignment *(steps and rate are our choice)*:
 
 # %% tags=["hide-input"]
 zoo, data = zoos["mnist_seed"], images["mnist_seed"]
@@ -425,7 +425,7 @@ study.publish("ws-rebasin-alignment", planted, "planted")
 show_table(planted.rename(columns={"restarts": "starts"}), precision=2, of=planted)
 
 # %% [markdown]
-# The search improves the order of one layer after another until nothing gains. Started from the order as it is, it finds few of the wide ones, because the units that all blocks share and those inside of a block have to be found together. The second start pairs units by how alike their weights could be at most, sorted by size, whatever the order of other layers, and finds them all. On trained networks more starts help less, because there is no exact answer to be found.
+# The search improves the order of one layer after another until nothing gains. Started from the order as it is, it finds few of the wide ones, because the units that all blocks share and those inside of a block have to be found together. The second start pairs units by how alike their weights could be at most, sorted by size, whatever the order of other layers, and finds them all.
 #
 # ## Does distance tell about function?
 #
@@ -489,8 +489,7 @@ show_table(signed[list(columns)].rename(columns=columns).round(2).reset_index(),
 # > globally.
 # > — in our words, caption of Fig. 2.6.2 {cite}`thesis` *(seen; direction inferred, no values given)*
 #
-# Here nothing is permuted: random subsets of the zoo of growing size *(our choice)*. Subsets of one zoo overlap, so the band narrows by itself
-# where they grow; for all models together the {term}`interval` is from a bootstrap over models, not over pairs.
+# Here random subsets of the zoo grow, and nothing is permuted *(our choice)*; they overlap, so the band narrows by itself.
 
 # %% tags=["hide-input"]
 sizes = sorted({size for size in (3, 5, 10, 20, 50, 100, 200) if size < len(latest)} | {len(latest)})
@@ -725,10 +724,9 @@ say(
     f"{(decided['holm'] == 'stands').sum()} of these stand when all are judged together by {{term}}`Holm's method`."
 )
 
-# %% tags=["hide-input"] table={"name": "tab-symmetry-scorecard", "caption": "The page's main claims and whether they held, the others in the fold. A case is a kind of move, a network, a population or a way of alignment; what stands after Holm is counted among the decided ones, yes or no."}
+# %% tags=["hide-input"] table={"name": "tab-symmetry-scorecard", "caption": "The page's main claims, the others in the fold; a case is a kind of move, a network or a way of alignment."}
 show_table(verdicts.summary(card), rows=6, of=card)
 
 # %% [markdown]
 # **Back to the thesis.** Permutation is why a learner needs help with raw weights: chapter 4 shows it permuted copies of every network
-# ({doc}`/notebooks/04a_hyper_representations`), and chapter 6 aligns the networks first. This page says what alignment can and cannot do for
-# small networks: it brings them nearer, and leaves them apart.
+# ({doc}`/notebooks/04a_hyper_representations`), and chapter 6 aligns the networks first.

@@ -697,9 +697,9 @@ say(
     f"no, and {(decided['holm'] == 'stands').sum()} of these stand when all are judged together by {{term}}`Holm's method`."
 )
 
-# %% tags=["hide-input"] table={"name": "tab-zoo-scorecard", "caption": "The page's main claims and whether they held, the others in the fold. A case is a zoo; what stands after Holm is counted among the decided ones, yes or no."}
+# %% tags=["hide-input"] table={"name": "tab-zoo-scorecard", "caption": "The page's main claims, the others in the fold; a case is a zoo."}
 show_table(verdicts.summary(card), rows=6, of=card)
 
 # %% [markdown]
 # **Back to the thesis.** Chapter 3 gives the populations, chapter 4 asks what can be learned from them without labels
-# ({doc}`/notebooks/04a_hyper_representations`). What this page adds is the bar: the statistics, and the clock.
+# ({doc}`/notebooks/04a_hyper_representations`).

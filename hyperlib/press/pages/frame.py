@@ -32,6 +32,7 @@ READING = "published-run"  # class of the boxes that interpret it
 SCORECARD = "disc-scorecard."
 LEGEND = "✓ holds · ✗ does not · ~ undecided, or mixed"
 PAGES = "book/pages.yml"
+FEW = 3  # cases that an answer names though all of them hold
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,8 @@ def answers(chapter: Chapter, facts: Facts | None, linked: bool = True) -> Itera
         held = int((cases["verdict"] == "holds").sum())
         others = cases[cases["verdict"] != "holds"].groupby("verdict", sort=False)["case"].agg(list)
         named = [f"{_verdict(kind)}: {', '.join(those)}" for kind, those in others.items()]
-        said = f"{held} of {len(cases)} ({'; '.join(named) or ', '.join(cases['case'])})"
+        few = [", ".join(cases["case"])] if not named and len(cases) <= FEW else []
+        said = f"{held} of {len(cases)}" + "".join(f" ({words})" for words in few + ["; ".join(named)] if words)
         alone = cases["measured"].iloc[0] if len(cases) == 1 else said
         link = f", {{numref}}`{cases['shown'].iloc[0]}`" if linked else ""
         yield f"- **{symbol(cases['verdict'])}** {claim}: {alone}{link}"
