@@ -11,7 +11,7 @@
 # %% [markdown]
 # # Which weights are the same network?
 #
-# Two lists of weights can look nothing alike and still be the same function. Who wants to learn from weights must know when that is so. This page belongs to chapter 2 of the thesis {cite}`thesis` that the book accompanies; its full text was not open to us, so what it shows is *inferred* where we say so.
+# Two lists of weights can look nothing alike and still be the same function. Who wants to learn from weights must know when. This page follows chapter 2 of the thesis {cite}`thesis`; its full text was not open to us, so what it shows is *inferred* where we say so.
 #
 # Four zoos are asked: small multilayer perceptrons on {term}`Tetris`, and small CNNs, small ResNets and wide perceptrons on MNIST digits. In each the
 # networks differ in nothing but the seed ({doc}`/notebooks/03_model_zoos` shows how such zoos are grown).
@@ -311,8 +311,8 @@ show_table(means, precision=2, of=summary)
 # - In the ResNet as it stands both ways are undecided (3.62 to 3.40 and to 2.55). Running statistics fit no network on the way. Measured anew, matched activations lower the barrier (2.15 to 1.10); so do matched weights (1.44), which falls after Holm.
 # :::
 #
-# **Another way round.** A curve between the same two ends {cite}`garipov2018`, bent (quadratic Bézier) towards a third weight vector that
-# is learned on training images, goes around most of it without any alignment *(steps and rate are our choice)*:
+# **Another way round.** A quadratic Bézier curve between the same ends {cite}`garipov2018`, bent towards a third vector that is learned on training
+# images, goes around most of it without alignment *(steps and rate are our choice)*:
 
 # %% tags=["hide-input"]
 zoo, data = zoos["mnist_seed"], images["mnist_seed"]
