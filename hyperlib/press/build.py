@@ -125,10 +125,11 @@ def _names(edition: Edition, asked: Sequence[str]) -> list[str]:
     names = [PurePath(name).as_posix().removesuffix(".ipynb").removesuffix(".py") for name in asked]
     chapters = [chapter.name for chapter in edition.chapters()] if names else []
     short = [chapter.rsplit("/", 1)[-1] for chapter in chapters]
-    lasts = [name.rsplit("/", 1)[-1] for name in names]  # a path to a chapter's file, from anywhere, names it as well
-    names = [last if last in short else name for name, last in zip(names, lasts, strict=True)]
-    for name in set(names) - {*chapters, *short}:
+    for place, name in enumerate(names):
         last = name.rsplit("/", 1)[-1]
+        if last in short:  # a path to a chapter's file, from anywhere, names it as well
+            names[place] = last
+            continue
         if (edition.root / "notebooks" / f"{last}.py").is_file():
             raise ValueError(f"notebooks/{last}.py is no chapter yet; add `- file: notebooks/{last}` to _toc.yml.")
         if close := difflib.get_close_matches(last, short, n=1):

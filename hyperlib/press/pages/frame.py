@@ -97,8 +97,8 @@ def answers(chapter: Chapter, facts: Facts | None, linked: bool = True) -> Itera
         held = int((cases["verdict"] == "holds").sum())
         others = cases[cases["verdict"] != "holds"].groupby("verdict", sort=False)["case"].agg(list)
         named = [f"{_verdict(kind)}: {', '.join(those)}" for kind, those in others.items()]
-        few = [", ".join(cases["case"])] if not named and len(cases) <= FEW else []
-        said = f"{held} of {len(cases)}" + "".join(f" ({words})" for words in few + ["; ".join(named)] if words)
+        words = "; ".join(named) or (", ".join(cases["case"]) if len(cases) <= FEW else "")
+        said = f"{held} of {len(cases)}" + (f" ({words})" if words else "")
         alone = cases["measured"].iloc[0] if len(cases) == 1 else said
         link = f", {{numref}}`{cases['shown'].iloc[0]}`" if linked else ""
         yield f"- **{symbol(cases['verdict'])}** {claim}: {alone}{link}"
