@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import ttest_1samp
 
-from hyperlib.tasks.estimates import mean_of, mean_over_pairs
+from hyperlib.tasks.estimates import jackknife, mean_of, mean_over_pairs
 
 
 def test_the_interval_is_that_of_students_test():
@@ -16,6 +16,24 @@ def test_the_interval_is_that_of_students_test():
     expected = ttest_1samp(values, 0).confidence_interval(0.95)
 
     assert mean_of(values) == pytest.approx((values.mean(), expected.low, expected.high, 6))
+
+
+@given(st.lists(st.floats(-10, 10), min_size=2, max_size=12))
+def test_leaving_out_models_of_a_mean_gives_students_interval(values):
+    without = [np.mean(np.delete(values, model)) for model in range(len(values))]
+    assert jackknife(np.mean(values), without) == pytest.approx(mean_of(values), abs=1e-9)
+
+
+@pytest.mark.parametrize("without", [[], [1.0], [1.0, 2.0, np.nan]])
+def test_where_nothing_is_left_without_a_model_there_is_no_interval(without):
+    found = jackknife(1.5, without)
+    assert found.value == 1.5 and np.isnan([found.low, found.high]).all() and found.freedom == np.inf
+
+
+@pytest.mark.parametrize("models", [2, 5, 12])
+def test_students_interval_covers_the_truth_as_often_as_it_says(models):
+    found = [mean_of(values) for values in np.random.default_rng(models).normal(size=(600, models))]
+    assert np.mean([one.low <= 0 <= one.high for one in found]) == pytest.approx(0.95, abs=0.03)
 
 
 def test_two_models_say_little_and_one_nothing():

@@ -19,6 +19,7 @@ from hyperlib.representations.controls import Clock, PooledRows, RandomFeatures
 from hyperlib.representations.estimator import Representation
 from hyperlib.representations.hyper_rep import HyperRep
 from hyperlib.representations.projections import PrincipalComponents, Umap
+from hyperlib.study.trials import Averaged, Canonical
 from hyperlib.weightspace.architectures import digits_cnn, tetris_mlp
 from hyperlib.weightspace.statistics import layer_statistics
 from hyperlib.weightspace.symmetry import permutation_index, random_permutations
@@ -39,6 +40,8 @@ ESTIMATORS = [
     Umap(dimensions=2, neighbours=3, rows=50),
     HyperRep(tetris_mlp(), latent=4, width=8, depth=1, steps=2, validations=1),
     Probing(some_images((1, 4, 4), 4, train=20, test=1).train_x, probes=5),
+    Averaged(RawWeights(), copies=3),
+    Canonical(LayerStatistics()),
 ]
 
 every = pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda estimator: type(estimator).__name__)
@@ -57,7 +60,8 @@ def of_another_network(samples: Samples) -> Samples:
 
 def settings(estimator: Representation) -> dict:
     """Parameters as values that can be compared."""
-    plain = {torch.Tensor: lambda value: value.tolist(), PooledRows: repr}
+    kinds = dict.fromkeys((PooledRows, RawWeights, LayerStatistics), repr)
+    plain = {torch.Tensor: lambda value: value.tolist()} | kinds
     return {name: plain.get(type(value), lambda same: same)(value) for name, value in estimator.get_params().items()}
 
 

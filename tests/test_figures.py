@@ -180,3 +180,15 @@ def test_growth_is_drawn_as_multiples_of_the_first_job():
     plt.close(figure)
     assert lines["models"] == [[1, 1.0], [2, 2.5]] and lines["epochs"] == [[1, 1.0], [4, 4.5]]
     assert lines["in proportion"] == [[1, 1.0], [4, 4.0]]
+
+
+def test_what_is_added_stands_end_to_end_and_nothing_goes_back(ax):
+    table = pd.DataFrame({"clock": [0.5, -0.2], "s(W)": [0.4, 0.1], "ours": [0.8, 0.3]}, index=["a", "b"])
+
+    plots.added(table, ax)
+
+    ends = [[(bar.get_x(), bar.get_x() + bar.get_width()) for bar in bars] for bars in ax.containers]
+    np.testing.assert_allclose([one[0] for one in ends], [(0, 0.5), (0.5, 0.5), (0.5, 0.8)])  # s(W) takes some away
+    np.testing.assert_allclose([one[1] for one in ends], [(0, 0), (0, 0.1), (0.1, 0.3)])
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b"] and ax.yaxis_inverted()
+    assert ax.get_legend_handles_labels()[1] == ["clock", "s(W)", "ours"]

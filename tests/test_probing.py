@@ -1,5 +1,7 @@
 """Probes against scikit-learn, intervals against resampled loops, tables against their parts."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,9 +13,10 @@ from sklearn.metrics import r2_score
 from sklearn.pipeline import Pipeline
 
 from hyperlib.representations.baselines import Hyperparameters, LayerStatistics, RawWeights
+from hyperlib.representations.controls import controls
 from hyperlib.tasks.intervals import ModelBootstrap, paired_difference, score
 from hyperlib.tasks.probes import PENALTIES, BesideClock, LinearProbe, SoftmaxProbe
-from hyperlib.tasks.probing import TABLE, probe_table, run_probes
+from hyperlib.tasks.probing import BESIDE, CONTROL_PROBES, TABLE, probe_table, run_probes
 from hyperlib.weightspace.architectures import tetris_mlp
 from hyperlib.zoos.zoo import Samples
 
@@ -189,30 +192,89 @@ def test_every_draw_scores_the_samples_of_the_drawn_models(metric):
     )
 
 
-def test_inside_strata_every_draw_is_scored_about_the_means_of_its_own_strata():
+def inside(rows: list[int], whole: np.ndarray, truth: np.ndarray, prediction: np.ndarray, drawn: bool) -> float:
+    """R² inside strata in plain Python, of all samples (`whole` names their strata) or of a draw of their rows."""
+    found = []
+    for stratum in sorted(set(whole.tolist())):
+        own, n = [row for row in rows if whole[row] == stratum], int((whole == stratum).sum())
+        if n < 2 or len({truth[row] for row in own}) < 2:
+            continue
+        mean = sum(truth[row] for row in own) / len(own)
+        error = sum((truth[row] - prediction[row]) ** 2 for row in own) / len(own)
+        variance = sum((truth[row] - mean) ** 2 for row in own) / (len(own) - 1)
+        found.append(error / variance * ((n - 1) / n if drawn else 1))
+    return 1 - sum(found) / len(found) if found else np.nan
+
+
+@pytest.mark.parametrize("strata", ["three", "one of a single sample", "one that is constant", "single samples alone"])
+def test_inside_strata_scores_and_draws_are_means_of_what_each_stratum_gives(strata):
     generator = np.random.default_rng(0)
     groups, epochs = np.repeat([7, 3, 11, 5], [4, 1, 6, 3]), generator.choice([2, 5, 30], 14)
     truth, prediction = generator.normal(size=(2, 14)) + 10 * epochs
+    if strata == "one of a single sample":
+        epochs[4] = 1
+    elif strata == "one that is constant":
+        truth[epochs == 5] = 0.1
+    elif strata == "single samples alone":
+        epochs = np.arange(14)
     draws = ModelBootstrap.draw(groups, draws=50, seed=3)
+    drawn = [np.repeat(np.arange(14), row[np.searchsorted([3, 5, 7, 11], groups)]).tolist() for row in draws.counts]
 
-    def plain(counts: np.ndarray) -> float:
-        rows = np.repeat(np.arange(14), counts[np.searchsorted([3, 5, 7, 11], groups)])
-        table = pd.DataFrame({"epoch": epochs[rows], "truth": truth[rows], "error": truth[rows] - prediction[rows]})
-        spread = table["truth"] - table.groupby("epoch")["truth"].transform("mean")
-        return 1 - (table["error"] ** 2).sum() / (spread**2).sum()
+    expected = [inside(rows, epochs, truth, prediction, drawn=True) for rows in drawn]
+    np.testing.assert_allclose(draws.scores(truth, prediction, strata=epochs), expected, rtol=1e-7, atol=1e-8)
+    whole = inside(list(range(14)), epochs, truth, prediction, drawn=False)
+    assert score(truth, prediction, strata=epochs) == pytest.approx(whole, nan_ok=True)
+    assert np.isnan(whole) == np.isnan(expected).all() == (strata == "single samples alone")
 
+
+@pytest.mark.parametrize("value", [0.1, 1 / 3, 1e6 / 3, -7e-9])
+def test_a_constant_stratum_and_a_single_sample_say_nothing_about_the_others(value):
+    generator, models, epochs = np.random.default_rng(0), np.repeat(np.arange(20), 3), np.tile([1, 5, 30], 20)
+    truth, prediction = generator.normal(size=(2, 60))
+    truth[epochs == 5] = value
+    epochs[0], others = 77, epochs != 5  # and a sample that is alone
+    others[0] = False
+    draws = ModelBootstrap.draw(models, draws=50)
+    rest = ModelBootstrap(draws.model[others], draws.counts)
+
+    assert score(truth, prediction, strata=epochs) == score(truth[others], prediction[others], strata=epochs[others])
     np.testing.assert_allclose(
-        draws.scores(truth, prediction, strata=epochs), [plain(row) for row in draws.counts], rtol=1e-7, atol=1e-8
+        draws.scores(truth, prediction, strata=epochs),
+        rest.scores(truth[others], prediction[others], strata=epochs[others]),
     )
-    assert score(truth, prediction, strata=epochs) == pytest.approx(plain(np.ones(4, dtype=int)))
+    assert np.isnan(score(truth[epochs == 5], prediction[epochs == 5], strata=epochs[epochs == 5]))
+    assert np.isnan(score(epochs.astype(float), truth, strata=epochs))  # nothing to tell inside any
 
 
-def test_who_knows_the_stratum_alone_scores_zero_inside_strata_and_high_over_all():
-    generator, epochs = np.random.default_rng(0), np.repeat(np.arange(9), 40)
-    truth = epochs + 0.1 * generator.normal(size=360)
-    means = np.bincount(epochs, weights=truth)[epochs] / 40
-    assert score(truth, means) > 0.99 and score(truth, means, strata=epochs) == pytest.approx(0)
-    assert np.isnan(score(epochs.astype(float), truth, strata=epochs))  # nothing to tell inside
+def test_who_knows_the_epoch_alone_scores_zero_inside_epochs_however_much_these_vary():
+    generator, epochs = np.random.default_rng(0), np.repeat([0, 1, 2], 20)
+    spread = np.array([1e-3, 1.0, 1e3])[epochs]
+    groups, found, drawn = np.tile(np.arange(20), 3), [], []
+    for trial in range(400):
+        clock = 10.0 * epochs + spread * (generator.normal(size=3) / np.sqrt(1000))[epochs]  # means of 1000 others
+        truth = 10.0 * epochs + spread * generator.normal(size=60)
+        draws = ModelBootstrap.draw(groups, draws=40, seed=trial)
+        found.append(score(truth, clock, strata=epochs))
+        drawn.append(draws.scores(truth, clock, strata=epochs).mean())
+    assert np.mean(found) == pytest.approx(0, abs=0.01)  # with SSE / SST it would be -0.05
+    assert np.mean(drawn) == pytest.approx(0, abs=0.02)
+    assert score(truth[:40], clock[:40]) > 0.95 > abs(score(truth[:40], clock[:40], strata=epochs[:40]))
+
+
+def test_inside_epochs_each_counts_the_same_whatever_its_units_and_its_number_of_samples():
+    generator, epochs = np.random.default_rng(0), np.repeat([0, 1, 2], [40, 10, 25])
+    truth, error = generator.normal(size=(2, 75))
+    prediction = truth + np.array([0.1, 1.0, 0.5])[epochs] * error
+    draws = ModelBootstrap.draw(np.arange(75) % 10, draws=60)
+    unit, level = np.where(epochs == 1, 1000.0, 1.0), np.where(epochs == 2, 5.0, 0.0)
+    other, said = unit * truth + level, unit * prediction + level
+
+    assert score(other, said, strata=epochs) == pytest.approx(score(truth, prediction, strata=epochs))
+    np.testing.assert_allclose(
+        draws.scores(other, said, strata=epochs), draws.scores(truth, prediction, strata=epochs), rtol=1e-9
+    )
+    alone = [score(truth[epochs == one], prediction[epochs == one], strata=epochs[epochs == one]) for one in range(3)]
+    assert score(truth, prediction, strata=epochs) == pytest.approx(np.mean(alone))
 
 
 def test_intervals_are_wider_over_models_than_over_checkpoints():
@@ -241,6 +303,19 @@ def test_interval_covers_the_true_score_about_as_often_as_it_says():
     assert 0.87 <= hits / 200 <= 0.99
 
 
+def test_interval_inside_epochs_covers_the_true_score_about_as_often_as_it_says():
+    generator, hits = np.random.default_rng(0), 0
+    model, epochs, spread = np.repeat(np.arange(60), 3), np.tile([1, 5, 30], 60), np.tile([1e-2, 1.0, 30.0], 60)
+    for trial in range(200):
+        truth = epochs + spread * generator.normal(size=180)
+        prediction = truth + spread * 0.5 * generator.normal(size=60)[model]  # in every epoch R² is 1 - 0.25
+        draws = ModelBootstrap.draw(model, draws=300, seed=trial)
+        low, high = draws.interval(draws.scores(truth, prediction, strata=epochs))
+        hits += low <= 0.75 <= high
+
+    assert 0.87 <= hits / 200 <= 0.99
+
+
 def test_one_model_gives_no_interval():
     draws = ModelBootstrap.draw(np.zeros(9, dtype=int))
 
@@ -248,12 +323,19 @@ def test_one_model_gives_no_interval():
 
 
 def test_draws_without_spread_are_left_out_of_the_interval():
-    truth = np.repeat([0.1, 0.2], 3)  # the target is a property of the model, as a learning rate
-    draws = ModelBootstrap.draw(np.repeat([0, 1], 3), draws=200)
+    truth = np.repeat([0.1, 0.1, 0.1, 0.1, 0.2], 3)  # the target is a property of the model, as a learning rate
+    draws = ModelBootstrap.draw(np.repeat(range(5), 3), draws=200)
     scores = draws.scores(truth, truth + 0.01)
+    alone = (draws.counts[:, 4] == 0) | (draws.counts[:, 4] == 5)
 
-    assert np.isnan(scores[(draws.counts == 2).any(1)]).all()
-    assert draws.interval(scores) == pytest.approx((0.96, 0.96))
+    assert alone.any() and np.isnan(scores[alone]).all() and np.isfinite(scores[~alone]).all()
+    assert draws.interval(scores) == pytest.approx(np.quantile(scores[~alone], [0.025, 0.975]))
+
+
+@pytest.mark.parametrize("models", range(1, 5))
+def test_few_models_give_no_interval(models):
+    draws = ModelBootstrap.draw(np.arange(models), draws=50)
+    assert np.isnan(draws.interval(np.linspace(0, 1, 50))).all()
 
 
 def test_paired_difference_is_surer_than_two_intervals():
@@ -283,44 +365,130 @@ def test_unknown_metrics_and_empty_bootstraps_are_refused():
 # -- beside the clock ------------------------------------------------------------------------------------------
 
 
+SCALES = {1: 1e-4, 5: 1.0, 30: 1e4}  # of the target, by epoch
+
+
 def timed(rows: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Features, epochs, and a target that has the epoch's own level and a little of the first feature."""
+    """Features, targets and epochs: each target has the epoch's own level and unit and a little of the first feature.
+
+    The second target hangs on the epoch alone.
+    """
     random = np.random.default_rng(seed)
-    epochs, features = random.choice([1, 5, 30], rows), random.normal(size=(rows, 8)) * 10.0 ** np.arange(-4, 4)
-    return features, epochs, np.sqrt(epochs) + 1e4 * 0.05 * features[:, 0] + 0.05 * random.normal(size=rows)
+    epochs, features = random.choice(list(SCALES), rows), random.normal(size=(rows, 8)) * 10.0 ** np.arange(-4, 4)
+    unit = np.array([SCALES[epoch] for epoch in epochs.tolist()])
+    told = unit * (3 + 1e4 * features[:, 0] + random.normal(size=rows))
+    return features, np.column_stack([told, np.sqrt(epochs)]), epochs
+
+
+def read_beside_clock(probe: LinearProbe, train: tuple, val: tuple, test: tuple) -> np.ndarray:
+    """The first target of test samples, told by a probe of numbers that sees what `BesideClock` makes of all."""
+    beside = BesideClock(*train)
+    seen, inside = (
+        [tell(part[place], part[2]) for part in (train, val)]
+        for place, tell in enumerate((beside.features, beside.targets))
+    )
+    said = probe.fit(seen[0], inside[0], (seen[1], inside[1])).predict(beside.features(test[0], test[2]))
+    return beside.back(said, test[2])[:, 0]
+
+
+def test_beside_the_clock_targets_are_standardised_inside_every_epoch_and_come_back():
+    features, targets, epochs = timed(300, 0)
+    _, unseen, when = timed(80, 1)
+    beside = BesideClock(features, targets, epochs)
+    inside = beside.targets(targets, epochs)
+
+    for epoch in SCALES:
+        own = inside[epochs == epoch]
+        assert own[:, 0].mean() == pytest.approx(0, abs=1e-9) and own[:, 0].std() == pytest.approx(1)
+        assert (own[:, 1] == 0).all()
+    for given, its in ((targets, epochs), (unseen, when)):
+        np.testing.assert_allclose(beside.back(beside.targets(given, its), its), given, rtol=1e-9)
+    anything = beside.back(np.full((80, 2), 5.0), when)
+    np.testing.assert_allclose(anything[:, 1], unseen[:, 1])  # a target that does not vary is its epoch's mean
+
+
+def test_a_target_that_varies_in_some_epochs_only_is_told_in_these():
+    features, targets, epochs = timed(300, 0)
+    targets[epochs == 5, 0] = 0.1
+    beside = BesideClock(features, targets, epochs)
+    inside = beside.targets(targets, epochs)[:, 0]
+
+    assert (inside[epochs == 5] == 0).all() and inside[epochs != 5].std() == pytest.approx(1)
+    np.testing.assert_allclose(beside.back(inside[:, None], epochs)[:, 0], targets[:, 0])
 
 
 def test_beside_the_clock_a_strong_penalty_leaves_the_mean_of_every_epoch():
-    features, epochs, target = timed(900, 0)
-    beside = BesideClock(features, epochs)
-    means = pd.Series(target).groupby(epochs).transform("mean").to_numpy()
-    seen, y = beside(features, epochs), target[:, None]
-    alone = LinearProbe((max(PENALTIES),)).fit(seen, y, (seen, y)).predict(seen)[:, 0]
-    free = LinearProbe((1e-5,)).fit(seen, y, (seen, y)).predict(seen)[:, 0]
-    assert np.abs(alone - means).max() < 0.1 * target.std()
-    assert abs(score(target, alone, strata=epochs)) < 0.2 < 0.4 < score(target, free, strata=epochs)
+    train = timed(900, 0)
+    alone = read_beside_clock(LinearProbe((max(PENALTIES),)), train, train, train)
+    free = read_beside_clock(LinearProbe((1e-5,)), train, train, train)
+    told, epochs = train[1][:, 0], train[2]
+
+    for epoch in SCALES:
+        own = told[epochs == epoch]
+        assert np.abs(alone[epochs == epoch] - own.mean()).max() < 0.05 * own.std()
+    assert abs(score(told, alone, strata=epochs)) < 0.05 < 0.4 < score(told, free, strata=epochs)
 
 
-def test_beside_the_clock_units_of_features_and_constant_ones_do_not_matter():
-    features, epochs, _ = timed(50, 1)
-    scaled = BesideClock(features * 7 + 3, epochs)(features * 7 + 3, epochs)
-    np.testing.assert_allclose(scaled, BesideClock(features, epochs)(features, epochs), rtol=1e-6, atol=1e-9)
-    constant = np.column_stack([features, np.full(50, 0.1)])
-    assert (BesideClock(constant, epochs)(constant, epochs)[:, -1] == 0).all()
-    assert (BesideClock(features, epochs)(features, np.full(50, 7))[:, :3] == 0).all()  # an epoch never seen
+def test_beside_the_clock_units_of_features_do_not_matter():
+    features, targets, epochs = timed(50, 1)
+    plain = BesideClock(features, targets, epochs).features(features, epochs)
+    units, levels = 10.0 ** np.arange(-4, 4), np.arange(8.0)
+    moved = features * units + levels * units
+
+    np.testing.assert_allclose(BesideClock(moved, targets, epochs).features(moved, epochs), plain, rtol=1e-6, atol=1e-9)
+    turned = BesideClock(-features, targets, epochs).features(-features, epochs)
+    np.testing.assert_allclose(turned[:, :-1], -plain[:, :-1], rtol=1e-9, atol=1e-12)
+    assert plain.shape == (50, 9) and np.unique(plain[:, -1]).tolist() == [-0.03, 0, 0.03]  # the epoch stands last
 
 
-def test_noise_beside_the_clock_loses_next_to_nothing_and_a_signal_gains():
+@pytest.mark.parametrize("what", ["constant", "the epoch's own", "rounding"])
+def test_features_that_say_nothing_inside_epochs_are_zero_beside_the_clock(what):
+    features, targets, epochs = timed(300, 1)
+    values = {"constant": np.full(300, 0.1), "the epoch's own": np.log(epochs + 0.1) / 3}
+    values["rounding"] = np.where(np.arange(300) % 2, 0.1 + 0.2, 0.3)
+    more = np.column_stack([features, values[what]])
+    found = BesideClock(more, targets, epochs).features(more, epochs)
+
+    assert (found[:, 8] == 0).all()
+    plain = BesideClock(features, targets, epochs).features(features, epochs)
+    np.testing.assert_array_equal(np.delete(found, 8, axis=1), plain)
+
+
+def test_a_stray_test_feature_counts_no_more_than_the_extreme_of_training_samples():
     train, val, test = (timed(rows, seed) for seed, rows in enumerate((600, 300, 300)))
+    for stray, extreme in ((1e12, train[0].max(0)), (-1e12, train[0].min(0))):
+        said = []
+        for value in (stray, extreme):
+            unseen = test[0].copy()
+            unseen[7] = value
+            said.append(read_beside_clock(LinearProbe(), train, val, (unseen, *test[1:])))
+        np.testing.assert_array_equal(*said)
+    train[0][5, 0] = 1e12  # a stray training sample costs the others nothing
+    assert score(test[1][:, 0], read_beside_clock(LinearProbe(), train, val, test), strata=test[2]) > 0.4
+
+
+def test_an_epoch_that_no_training_sample_has_is_refused():
+    features, targets, epochs = timed(50, 1)
+    beside = BesideClock(features, targets, epochs)
+    for unknown in (0, 7, 31):
+        when = np.where(np.arange(50) == 3, unknown, epochs)
+        for ask, values in ((beside.features, features), (beside.targets, targets), (beside.back, targets)):
+            with pytest.raises(ValueError, match=f"no training samples of epoch {unknown}"):
+                ask(values, when)
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1.0, 1e6])
+def test_noise_beside_the_clock_loses_next_to_nothing_and_a_signal_gains(unit):
+    parts = [timed(rows, seed) for seed, rows in enumerate((600, 300, 300))]
+    parts = [(features, unit * targets, epochs) for features, targets, epochs in parts]
     random = np.random.default_rng(9)
-    found = {}
-    for name in ("noise", "signal"):
-        parts = [(random.normal(size=x.shape) if name == "noise" else x, e, y) for x, e, y in (train, val, test)]
-        beside = BesideClock(*parts[0][:2])
-        seen = [beside(x, e) for x, e, _ in parts]
-        said = LinearProbe().fit(seen[0], parts[0][2][:, None], (seen[1], parts[1][2][:, None])).predict(seen[2])[:, 0]
-        found[name] = score(parts[2][2], said, strata=parts[2][1])
-    assert -0.05 < found["noise"] < 0.05 and found["signal"] > 0.4
+    noise = [(random.normal(size=features.shape), *rest) for features, *rest in parts]
+    told, epochs = parts[2][1][:, 0], parts[2][2]
+
+    assert abs(score(told, read_beside_clock(LinearProbe(), *noise), strata=epochs)) < 0.05
+    said = read_beside_clock(LinearProbe(), *parts)
+    for epoch in SCALES:  # the epoch of small differences is read as well as that of large ones
+        assert score(told[epochs == epoch], said[epochs == epoch]) > 0.4
 
 
 # -- the table -------------------------------------------------------------------------------------------------
@@ -390,12 +558,32 @@ def test_words_and_truth_values_are_classified(result):
     assert result.table["penalty"].isna().equals(result.table["probe"] == "trees")
 
 
-def test_the_best_probe_is_chosen_on_validation_samples(result):
-    rows = result.table.query("features == 's(W)' and target == 'test_accuracy'").set_index("probe")["val"]
-    assert result.best("s(W)", "test_accuracy") == rows.idxmax()
-    assert result.best("s(W)", "test_accuracy", ["trees"]) == "trees"
-    with pytest.raises(ValueError, match="No probe out of kernel was run for s\\(W\\), epoch"):
-        result.best("s(W)", "epoch", ["kernel"])
+def test_the_best_reading_is_chosen_on_validation_samples(result):
+    readings = [("W", "linear"), ("s(W)", "linear"), ("s(W)", "trees")]
+    rows = result.table.query("target == 'test_accuracy'").set_index(["features", "probe"])["val"]
+    assert result.best(readings, "test_accuracy") == rows[readings].idxmax() != ("W", "linear")
+    assert result.best(readings[2:], "test_accuracy") == ("s(W)", "trees")
+
+    worse = result.table.assign(val=-result.table["value"])  # whatever test samples say
+    worst = result.table.query("target == 'test_accuracy'").set_index(["features", "probe"])["value"].idxmin()
+    assert replace(result, table=worse).best(readings, "test_accuracy") == worst
+    without = replace(result, table=worse.assign(val=worse["val"].where(worse["features"] == "W")))
+    assert without.best(readings[1:], "test_accuracy") == readings[1]  # no score at all: the first
+    assert without.best(readings[::-1], "test_accuracy") == ("W", "linear")
+
+
+def test_a_best_reading_is_one_of_those_that_were_run_and_of_one_kind(result, parts):
+    for unknown, message in ((("s(W)", "kernel"), r"s\(W\), kernel, epoch"), (("U", "linear"), "U, linear, epoch")):
+        with pytest.raises(ValueError, match=f"No probe was run for {message}"):
+            result.best([("s(W)", "linear"), unknown], "epoch")
+    with pytest.raises(ValueError, match=r"No probe was run for s\(W\), linear, flatness"):
+        result.best([("s(W)", "linear")], "flatness")
+    both = run_probes(EMBEDDERS, *parts, ["test_accuracy"], ["linear", "beside the clock"], bootstrap=10)
+    with pytest.raises(ValueError, match="give readings of one kind"):
+        both.best([("s(W)", "linear"), ("s(W)", "beside the clock")], "test_accuracy")
+    with pytest.raises(ValueError, match="give readings of one kind"):
+        both.best([], "test_accuracy")
+    assert both.best([(name, "beside the clock") for name in EMBEDDERS], "test_accuracy")[0] == "s(W)"
 
 
 def test_inside_epochs_rows_and_differences_are_scored_anew(result):
@@ -503,10 +691,125 @@ def test_unknown_names_are_refused(parts, settings, message):
         probe_table(given.pop("embedders"), *parts, **given)
 
 
-def test_a_table_can_be_asked_beside_the_clock(parts):
-    found = run_probes({"s(W)": LayerStatistics()}, *parts, ["test_accuracy"], ["linear", "beside the clock"])
-    rows = found.table.set_index("probe")
-    assert rows.loc["beside the clock", "within"] > 0.3 and rows["dimensions"].nunique() == 1
+# -- rows beside the clock, and controls -----------------------------------------------------------------------
+
+
+def growing(samples: Samples) -> Samples:
+    """Samples with a target that is the accuracy in each epoch's own unit, on each epoch's own level."""
+    epoch = samples.table["epoch"]
+    table = samples.table.assign(growing=3 * epoch + 2.0 ** (epoch - 3) * samples.table["test_accuracy"])
+    return Samples(samples.weights, table, samples.architecture)
+
+
+@pytest.fixture(scope="module")
+def beside(parts):
+    embedders = {"s(W)": LayerStatistics(), "twin": Hyperparameters(["test_accuracy"]), "lr": Hyperparameters(["lr"])}
+    own = [growing(part) for part in parts]
+    return own, run_probes(embedders, *own, ["growing", "lr"], [*BESIDE], bootstrap=50)
+
+
+def test_every_probe_beside_the_clock_tells_targets_in_their_own_units(beside):
+    _, result = beside
+    rows = result.table.query("target == 'growing'").set_index(["features", "probe"])
+
+    bending = [f"{name}, beside the clock" for name in ("trees", "kernel", "network")]
+    assert set(BESIDE) == {"beside the clock", *bending}
+    assert len(rows) == 3 * len(BESIDE)
+    numbers = ["value", "low", "high", "tau", "within", "within_low", "within_high", "within_tau", "val"]
+    told = rows.loc[["s(W)", "twin"], numbers]
+    assert np.isfinite(told.to_numpy()).all()
+    assert (rows.loc["twin", ["value", "within", "val"]] > 0.9).all(axis=None)
+    assert (rows.loc["s(W)", ["within", "val"]] > 0.3).all(axis=None)
+    assert rows["dimensions"].to_dict()["twin", "beside the clock"] == 1  # the epoch is not the features' own
+    assert rows["penalty"].isna().groupby("probe").all().to_dict() == {name: "trees" in name for name in BESIDE}
+
+
+def test_features_that_say_nothing_beside_the_clock_give_the_mean_of_every_epoch(beside):
+    (train, *_), result = beside
+    means = train.table.groupby("epoch")["growing"].mean()
+    for probe in ("beside the clock", "kernel, beside the clock"):
+        said = result.predictions["lr", probe, "growing"]
+        np.testing.assert_allclose(said, means[result.epochs], atol=0.02)
+    for name, probe in (("twin", "beside the clock"), ("lr", "trees, beside the clock")):
+        np.testing.assert_allclose(result.predictions[name, probe, "lr"], 0.1)  # a target that is constant
+
+
+def test_a_row_beside_the_clock_is_what_its_parts_give(beside):
+    own, result = beside
+    features = [LayerStatistics().fit_transform(part).astype(np.float64) for part in own]
+    truth, epochs = ([part.table[name].to_numpy() for part in own] for name in ("growing", "epoch"))
+    low, high = np.quantile(features[0], [0.005, 0.995], axis=0)
+    cut = [pd.DataFrame(np.clip(values, low, high)) for values in features]
+    centre = cut[0].groupby(epochs[0]).mean()
+    moved = [values.to_numpy() - centre.loc[when].to_numpy() for values, when in zip(cut, epochs, strict=True)]
+    seen = [
+        0.03 * np.column_stack([inside / moved[0].std(0), (when - 1.5) / 1.5])
+        for inside, when in zip(moved, epochs, strict=True)
+    ]
+    levels = pd.Series(truth[0]).groupby(epochs[0]).agg(["mean", lambda values: values.std(ddof=0)])
+    level, unit = ([levels.iloc[when, place].to_numpy() for when in epochs] for place in (0, 1))
+    y = [((values - level[part]) / unit[part])[:, None] for part, values in enumerate(truth)]
+    probe = LinearProbe().fit(seen[0], y[0], (seen[1], y[1]))
+    on_val, on_test = (level[part] + unit[part] * probe.predict(seen[part])[:, 0] for part in (1, 2))
+    row = result.table.query("features == 's(W)' and probe == 'beside the clock' and target == 'growing'").iloc[0]
+
+    np.testing.assert_allclose(result.predictions["s(W)", "beside the clock", "growing"], on_test, rtol=1e-6)
+    assert row["within"] == pytest.approx(score(truth[2], on_test, strata=epochs[2]))
+    assert row["val"] == pytest.approx(score(truth[1], on_val, strata=epochs[1])) != score(truth[1], on_val)
+    assert row["penalty"] == probe.penalty_[0]
+
+
+def test_an_epoch_without_training_samples_is_no_row_beside_the_clock(parts):
+    early = parts[0].take(np.flatnonzero(parts[0].table["epoch"] < 3))
+    with pytest.raises(ValueError, match="no training samples of epoch 3"):
+        probe_table(EMBEDDERS, early, *parts[1:], ["test_accuracy"], ["beside the clock"])
+
+
+@pytest.fixture(scope="module")
+def of_a_zoo(tiny_zoo) -> list[Samples]:
+    return [part.samples() for part in tiny_zoo.split((0.6, 0.2, 0.2))]
+
+
+def test_controls_are_the_rows_of_their_own_probes_and_stand_in_front(of_a_zoo):
+    columns = ["test_accuracy", "epoch"]
+    mine = {"mine": RawWeights()}
+    found = run_probes(mine, *of_a_zoo, columns, {"linear": ["mine"], "kernel": ["mine"]}, controls=8, bootstrap=10)
+    alone = run_probes({}, *of_a_zoo, columns, controls=8, bootstrap=10)
+    asked = {(name, probe, target) for probe, names in CONTROL_PROBES.items() for name in names for target in columns}
+    own = {("mine", probe, target) for probe in ("linear", "kernel") for target in columns}
+
+    assert set(alone.predictions) == asked and set(found.predictions) == asked | own
+    assert len(found.table) == len(asked | own)
+    assert list(found.table["features"].unique()) == [*controls(), "mine"]
+    pd.testing.assert_frame_equal(found.table.query("features != 'mine'").reset_index(drop=True), alone.table)
+    sizes = alone.table.drop_duplicates("features").set_index("features")["dimensions"]
+    assert sizes["clock"] == 4 and sizes["random features"] == 8
+    activations = of_a_zoo[0].table["activation"].nunique()
+    assert sizes["all statistics"] == sizes["s(W)"] + sizes["pooled rows"] + activations
+
+
+def test_a_control_is_probed_as_features_of_ones_own_are(of_a_zoo):
+    with_controls = run_probes({}, *of_a_zoo, ["test_accuracy"], controls=8, seed=3, bootstrap=10)
+    own = {name: one for name, one in controls(8, seed=3).items() if name != "clock"}
+    plain = run_probes(own, *of_a_zoo, ["test_accuracy"], ["linear", "beside the clock"], seed=3, bootstrap=10)
+
+    for row, said in plain.predictions.items():
+        np.testing.assert_array_equal(with_controls.predictions[row], said)
+
+
+def test_controls_are_asked_for_numbers_only(of_a_zoo):
+    with pytest.raises(ValueError, match="'beside the clock' tells numbers, and optimizer holds words"):
+        run_probes({}, *of_a_zoo, ["test_accuracy", "optimizer"], controls=8)
+
+
+def test_names_of_controls_are_taken(of_a_zoo):
+    with pytest.raises(ValueError, match=r"'s\(W\)' is among the controls; give your own features another name"):
+        run_probes({"s(W)": RawWeights()}, *of_a_zoo, ["test_accuracy"], controls=8)
+    with pytest.raises(ValueError, match="dimension is a whole number from 1 on, not 0"):
+        run_probes({}, *of_a_zoo, ["test_accuracy"], controls=0)
+
+
+# -- more wrong input ------------------------------------------------------------------------------------------
 
 
 def test_probes_of_numbers_refuse_words_before_anything_is_fitted(parts):
@@ -546,11 +849,9 @@ def test_features_that_are_not_finite_are_refused_by_name(parts):
         probe_table({"mine": Broken()}, *parts, ["test_accuracy"])
 
 
-def test_a_real_zoo_is_probed_from_end_to_end(tiny_zoo):
-    parts = [part.samples() for part in tiny_zoo.split((0.6, 0.2, 0.2))]
-
+def test_a_real_zoo_is_probed_from_end_to_end(of_a_zoo):
     table = probe_table(
-        EMBEDDERS | {"H": Hyperparameters()}, *parts, ["test_accuracy", "epoch", "optimizer"], bootstrap=20
+        EMBEDDERS | {"H": Hyperparameters()}, *of_a_zoo, ["test_accuracy", "epoch", "optimizer"], bootstrap=20
     )
 
     assert len(table) == 9

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from hyperlib.representations.hyper_rep import HyperRep
 from hyperlib.study.representations import representation, representations
 from hyperlib.study.study import Study
-from hyperlib.tasks.reconstruction import labels, reconstruction_table, strangers
+from hyperlib.tasks.estimates import mean_of
+from hyperlib.tasks.reconstruction import agreement_with_strangers, gain_over_strangers, labels, reconstruction_table
 from hyperlib.thesis import recipes
 from hyperlib.thesis.book_representations import REPRESENTATIONS, names, representation_recipe
 from hyperlib.thesis.profiles import PROFILES
@@ -38,7 +40,7 @@ def test_ablations_of_the_thesis_grid_differ_pairwise():
     settings = [str(sorted(recipe.settings, key=lambda pair: pair[0])) for recipe in recipes_of_family]
 
     assert len(names("augment")) == len(set(settings)) == 13
-    assert len(names("arch")) == 5 and len(names("compression")) == 9
+    assert len(names("arch")) == 5 and len(names("compression")) == 6
 
 
 @pytest.mark.parametrize(("name", "profile", "message"), [("tetris", "quick", "no representation 'tetris'; there are"),
@@ -80,6 +82,28 @@ def test_the_parts_of_a_zoo_share_no_model_and_have_the_same_epochs(study):
     assert all(sorted(set(part.table["epoch"])) == [0, 2, 3] for part in parts)
 
 
+def test_repeats_have_other_splits_and_other_seeds(study):
+    first, second = (study.parts("tetris_seed", split=split) for split in (0, 1))
+    models = [set(parts[2].table["model"]) for parts in (first, second)]
+    one, other = representations(study, [("tetris_seed", 0), ("tetris_seed", 1)])
+
+    assert models[0] != models[1] and len(models[0]) == len(models[1])
+    assert models[0] == set(study.zoo("tetris_seed").split()[2].table["model"])  # the first is the released one
+    assert (one.seed, other.seed) == (0, 1)
+    assert not torch.equal(one.scale_.mean, other.scale_.mean)  # fitted on other networks
+
+
+def test_a_recipe_can_leave_out_large_weights(study, monkeypatch):
+    whole, limit = study.parts("tetris_seed"), 1.0
+    assert max(part.weights.abs().max() for part in whole) > limit
+    tiny = recipes.BOOK_ZOOS["tetris_seed"]["quick"].but(largest=limit)
+    monkeypatch.setitem(recipes.BOOK_ZOOS, "tetris_seed", {"quick": tiny})
+
+    for few, all_ in zip(study.parts("tetris_seed"), whole, strict=True):
+        kept = (all_.weights.abs() <= limit).all(1)
+        assert torch.equal(few.weights, all_.weights[kept])
+
+
 def test_a_failure_stops_the_trainings_beside_it(study, monkeypatch):
     def broken(self, folder):
         raise RuntimeError("no place")
@@ -102,11 +126,67 @@ def test_a_network_agrees_with_itself(study):
     assert row["latents"] == rep.latents_
 
 
-def test_a_stranger_is_another_model_of_the_same_epoch(tiny_zoo):
-    samples = tiny_zoo.samples().take(np.random.default_rng(0).permutation(3 * len(tiny_zoo)))
-    found = samples.table.iloc[strangers(samples)].reset_index(drop=True)
-    assert (found["epoch"] == samples.table["epoch"]).all() and (found["model"] != samples.table["model"]).all()
-    assert strangers(samples.take([4])).tolist() == [0]  # alone at its epoch
+def test_strangers_are_all_other_models_of_the_same_epoch(tiny_zoo, tetris_images):
+    samples = tiny_zoo.samples().take(np.random.default_rng(0).permutation(4 * len(tiny_zoo))[:50])
+    chosen, table = labels(samples, samples.weights, tetris_images.test_x), samples.table
+    found = agreement_with_strangers(chosen, table["model"].to_numpy(), table["epoch"].to_numpy())
+
+    assert found.columns.tolist() == sorted(set(table["model"]))
+    for row, other in np.ndindex(50, 50):
+        if table["epoch"][row] == table["epoch"][other] and row != other:
+            expected = (chosen[row] == chosen[other]).double().mean().item()
+            assert found[table["model"][other]][row] == pytest.approx(expected)
+    pairs = sum(len(rows) * (len(rows) - 1) for rows in table.groupby("epoch").groups.values())
+    assert found.notna().to_numpy().sum() == pairs  # and nothing else
+
+
+def test_the_gain_leaves_out_each_model_as_a_stranger_too():
+    random, epoch = np.random.default_rng(0), np.repeat([0, 1, 2], [5, 3, 1])
+    model, same = np.array([0, 1, 2, 3, 4, 3, 1, 0, 5]), random.random(9)  # the last is alone at its epoch
+    chosen = torch.from_numpy(random.integers(3, size=(9, 20)))
+
+    def gain(kept):
+        strangers = agreement_with_strangers(chosen[kept], model[kept], epoch[kept])
+        return gain_over_strangers(same[kept], strangers, model[kept])
+
+    found = gain(np.arange(9))
+    without = np.array([gain(np.flatnonzero(model != left_out)).value for left_out in range(5)])
+    error = np.sqrt(4 / 5 * np.square(without - without.mean()).sum())
+    assert found.value == pytest.approx(gain(np.arange(8)).value) and found.freedom == 4
+    assert (found.high - found.low) / 2 == pytest.approx(2.776445 * error)  # t of 4 degrees
+
+
+@pytest.mark.parametrize("models", [4, 12])
+def test_the_interval_of_the_gain_covers_the_truth_as_often_as_it_says(models):
+    """Networks of different accuracy err each on its own images, into one of three classes; rebuilt ones alike."""
+    random, hits = np.random.default_rng(models), []
+    mean = 0.6
+    truth = mean - (mean**2 + (1 - mean) ** 2 / 3)  # a network agrees with its reconstruction as often as it is right
+    for _ in range(300):
+        accuracy = random.beta(3, 2, size=models)
+        right = random.random((models, 50)) < accuracy[:, None]
+        chosen = torch.from_numpy(np.where(right, 0, random.integers(1, 4, size=right.shape)))
+        strangers = agreement_with_strangers(chosen, np.arange(models), np.zeros(models))
+        found = gain_over_strangers(accuracy, strangers, np.arange(models))
+        hits.append(found.low <= truth <= found.high)
+    assert np.mean(hits) > 0.9
+
+
+@pytest.mark.parametrize(("model", "epoch"), [([0, 1, 2], [0, 1, 2]), ([0], [0]), ([3, 3], [0, 1])])
+def test_without_strangers_the_gain_is_unknown(model, epoch):
+    model, epoch = np.array(model), np.array(epoch)
+    strangers = agreement_with_strangers(torch.zeros(len(model), 4, dtype=torch.int64), model, epoch)
+    assert np.isnan(gain_over_strangers(np.ones(len(model)), strangers, model)[:3]).all()
+
+
+@pytest.mark.parametrize("pairs", [1, 2, 5])
+def test_two_models_that_have_but_each_other_are_one_case(pairs):
+    model, epoch = np.arange(2 * pairs), np.repeat(np.arange(pairs), 2)
+    chosen = torch.from_numpy(np.random.default_rng(0).integers(3, size=(2 * pairs, 20)))
+    strangers = agreement_with_strangers(chosen, model, epoch)
+
+    expected = mean_of(1 - strangers.mean(axis=1)[::2])
+    assert gain_over_strangers(np.ones(2 * pairs), strangers, model) == pytest.approx(expected, nan_ok=True)
 
 
 def test_labels_follow_each_samples_own_activation(tiny_zoo, tetris_images):

@@ -46,7 +46,7 @@ def test_there_are_six_hues_and_a_grey():
     hues = {colour.lower() for colour in (*style.CYCLE, *style.COLOURS.values(), *style.PAIR, style.ZOO)} - {style.INK}
 
     assert hues == set(style.HUES) and len(hues) == 6
-    assert len({style.COLOURS[name] for name in ("W", "s(W)", "untrained", "E_cD", "thesis")}) == 5
+    assert len({style.COLOURS[name] for name in ("W", "s(W)", "untrained", "ours", "thesis")}) == 5
     assert style.PAIR[0] != style.PAIR[1] and not set(style.PAIR) & {style.COLOURS["W"], style.ZOO}
 
 
@@ -90,10 +90,10 @@ def test_few_models_have_a_hue_each_and_of_many_three_are_raised_on_top():
 
 
 def test_methods_keep_their_colour_and_others_get_hues_that_are_free():
-    colours = style.method_colours(["W", "E_cD", "E_cD, trees", "ours", "E_cD", "theirs"])
+    colours = style.method_colours(["W", "ours", "ours, trees", "mine", "ours", "theirs"])
 
-    assert list(colours) == ["W", "E_cD", "E_cD, trees", "ours", "theirs"]
-    assert colours["W"] == style.INK and colours["E_cD"] == colours["E_cD, trees"] == style.COLOURS["E_cD"]
+    assert list(colours) == ["W", "ours", "ours, trees", "mine", "theirs"]
+    assert colours["W"] == style.INK and colours["ours"] == colours["ours, trees"] == style.COLOURS["ours"]
     assert len(set(colours.values())) == 4
     with pytest.raises(ValueError, match="six hues"):
         style.method_colours([f"method {number}" for number in range(7)])

@@ -84,6 +84,23 @@ def intervals(table: pd.DataFrame, ax: Axes, by: str, label: str, left: float = 
     ax.axvline(0, color=INK, linewidth=0.8)
 
 
+def added(table: pd.DataFrame, ax: Axes) -> None:
+    """Horizontal bars, one per row of the table, made of what each column adds to the one before, left to right.
+
+    What takes something away adds nothing, and neither does what stays below zero.
+    """
+    tops = np.maximum.accumulate(table.to_numpy(dtype=float).clip(min=0), axis=1)
+    starts = np.column_stack([np.zeros(len(table)), tops[:, :-1]])
+    places, colours = np.arange(len(table)), method_colours(table.columns)
+    for column, name in enumerate(table.columns):
+        look = {"facecolor": (colours[name], 0.45), "edgecolor": colours[name], "linewidth": 1.2}
+        ax.barh(places, tops[:, column] - starts[:, column], left=starts[:, column], height=0.7, label=name, **look)
+    ax.set_yticks(places, table.index)
+    ax.set_ylim(len(table) - 0.5, -0.5)
+    ax.set_xlim(0, 1.02)
+    ax.grid(axis="y", visible=False)
+
+
 def tree(linkage: np.ndarray, models: np.ndarray, ax: Axes) -> None:
     """Dendrogram of checkpoints (rows of scipy's `linkage`); a branch of one model has a hue, others are grey.
 

@@ -21,11 +21,19 @@ CYCLE = [*HUES, INK]
 COLOURS = {  # methods, the same in the whole book
     "W": INK,
     "s(W)": BLUE,
-    "s(W) products": SKY,
+    "best statistics": BLUE,
+    "clock": INK,
+    "+ statistics": BLUE,
+    "+ untrained": AMBER,
+    "+ ours": GREEN,
+    "+ answers": PURPLE,
+    "best of ours": GREEN,
     "untrained": AMBER,
-    "outputs": PURPLE,
+    "ours": GREEN,
     "thesis": RED,
-    "E_cD": GREEN,
+    "learned inputs": PURPLE,
+    "noise inputs": SKY,
+    "real images": INK,
 }
 ZOO = GREEN  # populations; the colours above stand for methods
 PAIR = [SKY, PURPLE]  # two readings of one thing
@@ -94,5 +102,5 @@ def method_colours(methods: Iterable[str]) -> dict[str, str]:
 
 
 def _kind(name: str) -> str:
-    """`E_cD` of `E_cD, trees`."""
+    """`ours` of `ours, trees`."""
     return name.partition(",")[0]

@@ -1,8 +1,8 @@
 """What a learned representation has to beat before it can be said to have learned: controls without a training.
 
-The clock knows the epoch and nothing else. Pooled rows are the numbers that our encoder reads beside every unit's row,
-without the encoder. Random features ask whether a score comes from having many features. All are read by the same
-probes as a representation.
+The clock knows the epoch and nothing else. Pooled rows are the numbers that our encoder can be given beside every
+unit's row, without the encoder. Random features ask whether a score comes from having many features. All are read by
+the same probes as a representation; `controls` has them by name.
 
 Source: our choice; random features after Rahimi and Recht (2007), with ReLU units.
 """
@@ -12,14 +12,34 @@ from __future__ import annotations
 import numpy as np
 import torch
 from jaxtyping import Float
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
+from sklearn.pipeline import FeatureUnion
 
-from hyperlib.representations.baselines import LayerStatistics
+from hyperlib.representations.baselines import FACTORS, Hyperparameters, LayerStatistics
 from hyperlib.representations.blocks import rows_of, statistics_of
 from hyperlib.representations.estimator import Representation, Values
 from hyperlib.weightspace.tokens import Tokenizer
 from hyperlib.weightspace.values import is_whole
 from hyperlib.zoos.zoo import Samples
+
+ACTIVATION = ("activation",)
+
+
+def controls(dimension: int = 256, seed: int = 0) -> dict[str, BaseEstimator]:
+    """What any representation has to be compared with, by name; `tasks.probing.CONTROL_PROBES` says what reads them.
+
+    "settings" are all hyper-parameters and the epoch, "all statistics" are s(W), pooled rows and the activation side by
+    side. dimension: of the random features, best as many as the representation has.
+    """
+    together = [("s(W)", LayerStatistics()), ("rows", PooledRows()), ("activation", Hyperparameters(ACTIVATION))]
+    return {
+        "clock": Clock(),
+        "settings": Hyperparameters((*FACTORS, "epoch")),
+        "s(W)": LayerStatistics(),
+        "pooled rows": PooledRows(),
+        "all statistics": FeatureUnion(together),
+        "random features": RandomFeatures(dimension, seed=seed),
+    }
 
 
 class Clock(Representation):

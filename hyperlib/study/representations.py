@@ -1,7 +1,9 @@
 """Hyper-representations by name: trained on the parts of a zoo, several at a time, and kept in the store.
 
-An entry's key holds the recipe, the seed and the zoo's own entry (and with it all that decided the zoo), so another zoo
-means another representation. Each training has one core; a second one, where there is one, takes the next in line.
+An entry's key holds the recipe, the repeat and the zoo's own entry (and with it all that decided the zoo), so another
+zoo means another representation. Repeat 0 has seed 0 and the zoo's first split, repeat 1 the next seed and the next
+split, and so on: two repeats differ in both, as two studies would. Each training has one core; a second one, where
+there is one, takes the next in line.
 """
 
 from __future__ import annotations
@@ -18,24 +20,24 @@ import torch
 from hyperlib.representations.cores import one_core
 from hyperlib.representations.hyper_rep import HyperRep
 from hyperlib.store.record import heard, record_progress, record_seeds
-from hyperlib.study.study import CHECKPOINTS, Study
+from hyperlib.study.study import CHECKPOINTS, FIRST_SPLIT, Study
 from hyperlib.thesis.book_representations import RepresentationRecipe, representation_recipe
 
 _MAKERS = ["hyperlib.representations.hyper_rep", "hyperlib.representations.hyper_rep_file"]
 _FILE = "representation.safetensors"
 
 
-def representation(study: Study, name: str, seed: int = 0) -> HyperRep:
+def representation(study: Study, name: str, repeat: int = 0) -> HyperRep:
     """The hyper-representation of that name, trained now on its zoo's training part if the store does not have it.
 
-    A killed training goes on where it stopped. `seed` is that of its initial weights, batches and views; the split of
-    the zoo stays. Raises ValueError for a name without a recipe.
+    A killed training goes on where it stopped. `repeat` is the seed of its initial weights, batches and views, and the
+    number of the zoo's split. Raises ValueError for a name without a recipe.
     """
-    return representations(study, [(name, seed)])[0]
+    return representations(study, [(name, repeat)])[0]
 
 
 def representations(study: Study, wanted: Iterable[tuple[str, int]]) -> list[HyperRep]:
-    """Several (name, seed), in the same order; as many train side by side as torch has threads, one core each."""
+    """Several (name, repeat), in the same order; as many train side by side as torch has threads, one core each."""
     wanted = list(wanted)
     recipes = [representation_recipe(name, study.profile) for name, _ in wanted]
     for zoo in dict.fromkeys(recipe.zoo for recipe in recipes):  # one after the other: each grows on all cores
@@ -43,7 +45,7 @@ def representations(study: Study, wanted: Iterable[tuple[str, int]]) -> list[Hyp
     stop, cores, device = threading.Event(), torch.get_num_threads(), torch.device(study.device)
     with one_core(device), ThreadPoolExecutor(cores if device.type == "cpu" else 1) as pool:
         tasks = [
-            pool.submit(_made, study, recipe, seed, stop) for recipe, (_, seed) in zip(recipes, wanted, strict=True)
+            pool.submit(_made, study, recipe, repeat, stop) for recipe, (_, repeat) in zip(recipes, wanted, strict=True)
         ]
         try:
             return [task.result() for task in tasks]
@@ -53,10 +55,10 @@ def representations(study: Study, wanted: Iterable[tuple[str, int]]) -> list[Hyp
             raise
 
 
-def _made(study: Study, recipe: RepresentationRecipe, seed: int, stop: threading.Event) -> HyperRep:
-    what = f"{recipe.name}, seed {seed}"
-    record_seeds(recipe.name, f"{seed}")
-    estimator = recipe.estimator(seed, study.device)
+def _made(study: Study, recipe: RepresentationRecipe, repeat: int, stop: threading.Event) -> HyperRep:
+    what = f"{recipe.name}, repeat {repeat}"
+    record_seeds(recipe.name, f"{repeat}")
+    estimator = recipe.estimator(repeat, study.device)
     settings = {name: value for name, value in estimator.get_params(deep=False).items() if name not in _NO_SETTINGS}
     settings |= {"augment": None if estimator.augment is None else asdict(estimator.augment)}
     zoo = study.zoo_entry(recipe.zoo).name
@@ -64,7 +66,7 @@ def _made(study: Study, recipe: RepresentationRecipe, seed: int, stop: threading
 
     def train(folder: Path) -> None:
         if not (folder / _FILE).exists():
-            train, val, _ = study.parts(recipe.zoo)
+            train, val, _ = study.parts(recipe.zoo, split=repeat)
             groups = train.table["model"].to_numpy()
             tell = _teller(what, stop)
             estimator.fit(train, groups=groups, validation=val, checkpoint=folder / "training", progress=tell)
@@ -72,7 +74,11 @@ def _made(study: Study, recipe: RepresentationRecipe, seed: int, stop: threading
         shutil.rmtree(folder / "training", ignore_errors=True)
 
     ingredients = {"settings": settings, "zoo": zoo, "checkpoints": CHECKPOINTS}
-    name = f"{recipe.name}-{seed}"
+    ingredients |= {"split": FIRST_SPLIT + repeat} if repeat else {}  # entries of the first split are older
+    zoo_recipe = study.recipe(recipe.zoo)
+    ingredients |= {} if zoo_recipe.largest is None else {"largest": zoo_recipe.largest}
+    ingredients |= {} if zoo_recipe.split_by == "model" else {"split_by": zoo_recipe.split_by}
+    name = f"{recipe.name}-{repeat}"
     entry = study.store.make("representations", name, ingredients, train, _MAKERS, made_by, study.profile)
     return HyperRep.load(entry / _FILE, device=study.device)
 

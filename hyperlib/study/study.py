@@ -34,6 +34,7 @@ from hyperlib.zoos.engines.choice import resolve_engine
 from hyperlib.zoos.population import train_population
 from hyperlib.zoos.zoo import Samples, Zoo
 
+FIRST_SPLIT = 42  # as released
 CHECKPOINTS = 16  # of each model, our choice (as in chapter 3)
 _MAKERS = ["hyperlib.zoos.population", "hyperlib.zoos.zoo_files"]
 
@@ -104,10 +105,18 @@ class Study:
 
         return self.store.make("zoos", recipe.name, ingredients, grow, _MAKERS, made_by, self.profile)
 
-    def parts(self, name: str, epochs: int = CHECKPOINTS) -> tuple[Samples, Samples, Samples]:
-        """Training, validation and test checkpoints: 70/15/15 by model, so many evenly spaced epochs of each."""
-        train, val, test = (part.spread(epochs) for part in self.zoo(name).split())
-        return train, val, test
+    def parts(self, name: str, epochs: int = CHECKPOINTS, *, split: int = 0) -> tuple[Samples, Samples, Samples]:
+        """Training, validation and test checkpoints: 70/15/15 by model, so many evenly spaced epochs of each.
+
+        split: the zoo's first split is that of the released code (seed 42), split 1 has seed 43, and so on. Where the
+        recipe says so, models of one seed stay together, and checkpoints with a larger weight are left out.
+        """
+        recipe = self.recipe(name)
+        parts, largest = self.zoo(name).split(seed=FIRST_SPLIT + split, by=recipe.split_by), recipe.largest
+        train, val, test = (part.spread(epochs) for part in parts)
+        if largest is None:
+            return train, val, test
+        return tuple(part.take((part.weights.abs().amax(1) <= largest).numpy()) for part in (train, val, test))
 
     def publish(self, artefact_id: str, table: pd.DataFrame, part: str | None = None) -> pd.DataFrame:
         """Write a page's table as `<artefact id>[.<part>].csv` of this profile and give it back to be shown.

@@ -4,7 +4,8 @@ A handful of models is too few for a bootstrap: its draws never leave the range 
 knows how little that is. Where pairs of few models are measured, pairs that share a model are not independent; leaving
 out one model with all its pairs at a time (the jackknife) counts models.
 
-Source: Student (1908); for pairs, Arvesen (1969), Jackknifing U-statistics. That verdicts take them is our choice.
+Source: Student (1908); the jackknife with Student's t after Tukey (1958); for pairs, Arvesen (1969), Jackknifing
+U-statistics. That verdicts take them is our choice.
 """
 
 from __future__ import annotations
@@ -55,10 +56,19 @@ def mean_over_pairs(values: Float[np.ndarray, " pairs"], pairs: Int[np.ndarray, 
     leaves_out = np.array([(pairs == model).any(axis=1) for model in np.unique(pairs)])  # [models, pairs]
     leaves_out = np.unique(leaves_out, axis=0)  # two models that have but each other leave out the same
     left = len(values) - leaves_out.sum(axis=1)
-    if len(left) < 2 or not left.all():
-        return Estimate(float(values.mean()))
-    without = (values.sum() - leaves_out @ values) / left
-    return student(values.mean(), np.sqrt((len(left) - 1) * without.var()), len(left) - 1)
+    sums = values.sum() - leaves_out @ values
+    return jackknife(values.mean(), np.divide(sums, left, out=np.full(len(left), np.nan), where=left > 0))
+
+
+def jackknife(value: float, without: Iterable[float]) -> Estimate:
+    """A value of several models, its error from what it is `without` each of them.
+
+    NaN ends where fewer than two can be left out, or where nothing is left (NaN) without one of them.
+    """
+    without = np.asarray(list(without), dtype=np.float64)
+    if len(without) < 2 or not np.isfinite(without).all():
+        return Estimate(float(value))
+    return student(value, np.sqrt((len(without) - 1) * without.var()), len(without) - 1)
 
 
 def student(mean: float, error: float, freedom: int) -> Estimate:

@@ -77,28 +77,53 @@ class LinearProbe(BaseEstimator):
 
 
 class BesideClock:
-    """Features beside the clock, for a linear probe whose penalty falls on the features alone. Our choice.
+    """Features and targets as they are inside epochs, for a probe that is to tell networks of one epoch apart.
 
-    The clock's features (one per epoch of the training samples, 1 at that epoch) are made large, so that no penalty
-    keeps a probe from the mean of every epoch; the others get deviation 1 within epochs and are made small. With
-    penalties from weak to strong a probe then goes from all that the features offer to the clock alone, and what it
-    gains is known beyond the epoch.
+    A target becomes its distance from its epoch's mean, in units of the deviation there, so that every epoch counts the
+    same, however little its networks differ; `back` gives predictions in the target's own units. Features are cut off
+    at the extremes (half a percent on either side), lose the mean of their epoch and get a deviation of `SMALL` inside
+    epochs, so that the strongest penalty of a linear probe leaves the clock alone; the epoch itself stands beside them,
+    for probes that bend. All of it is measured on training samples, and our choice.
+
+    Every call raises ValueError for an epoch that the training samples do not have.
     """
 
-    LARGE, SMALL = 100.0, 0.03
+    SMALL, EXTREMES = 0.03, (0.005, 0.995)
 
-    def __init__(self, features: Features, epochs: Shaped[np.ndarray, " samples"]) -> None:
-        self.epochs, place = np.unique(epochs, return_inverse=True)
-        sums = np.zeros((len(self.epochs), features.shape[1]))
-        np.add.at(sums, place, features)
-        inside = features - (sums / np.bincount(place)[:, None])[place]
-        self.mean, spread = features.mean(0), inside.std(0)
-        self.spread = np.where(spread > ROUNDING * np.abs(features).max(0), spread, np.inf)
+    def __init__(self, features: Features, targets: Targets, epochs: Shaped[np.ndarray, " samples"]) -> None:
+        self.epochs = np.unique(epochs)
+        place = self._place(epochs)
+        self.low, self.high = np.quantile(features, self.EXTREMES, axis=0)
+        cut = np.clip(features, self.low, self.high)
+        self.centre, self.means = _means_of(cut, place), _means_of(targets, place)
+        spread = (cut - self.centre[place]).std(0)
+        self.spread = np.where(spread > ROUNDING * np.abs(cut).max(0), spread, np.inf)  # what the epoch decides says 0
+        deviation = np.sqrt(_means_of(np.square(targets - self.means[place]), place))
+        self.deviations = np.where(deviation > ROUNDING * np.abs(targets).max(0), deviation, 0.0)
 
-    def __call__(self, features: Features, epochs: Shaped[np.ndarray, " samples"]) -> Features:
-        """The clock's features and the others, for any samples."""
-        clock = epochs[:, None] == self.epochs
-        return np.concatenate([self.LARGE * clock, self.SMALL * (features - self.mean) / self.spread], axis=1)
+    def features(self, features: Features, epochs: Shaped[np.ndarray, " samples"]) -> Features:
+        """[samples, latent + 1], the epoch last."""
+        place = self._place(epochs)
+        inside = (np.clip(features, self.low, self.high) - self.centre[place]) / self.spread
+        when = 2 * place / max(1, len(self.epochs) - 1) - 1
+        return self.SMALL * np.column_stack([inside, when])
+
+    def targets(self, targets: Targets, epochs: Shaped[np.ndarray, " samples"]) -> Targets:
+        """Mean 0 and deviation 1 in every epoch of the training samples; 0 where a target does not vary there."""
+        place = self._place(epochs)
+        deviations = self.deviations[place]
+        return (targets - self.means[place]) / np.where(deviations > 0, deviations, np.inf)
+
+    def back(self, targets: Targets, epochs: Shaped[np.ndarray, " samples"]) -> Targets:
+        """From deviations inside an epoch to the targets' own units."""
+        place = self._place(epochs)
+        return self.means[place] + self.deviations[place] * targets
+
+    def _place(self, epochs: Shaped[np.ndarray, " samples"]) -> Shaped[np.ndarray, " samples"]:
+        place = np.minimum(np.searchsorted(self.epochs, epochs), len(self.epochs) - 1)
+        if len(unknown := np.setdiff1d(epochs, self.epochs)):
+            raise ValueError(f"There are no training samples of epoch {unknown[0]}, so nobody knows its mean.")
+        return place
 
 
 class SoftmaxProbe(BaseEstimator):
@@ -160,6 +185,15 @@ def scaling(features: Features) -> tuple[Float[np.ndarray, " latent"], Float[np.
     spread = features.std(0)
     changes = (np.ptp(features, 0) > ROUNDING * np.abs(features).max(0)) & (spread > 0)  # tiny ones have no square
     return features.mean(0), np.where(changes, spread, np.inf)
+
+
+def _means_of(
+    values: Float[np.ndarray, "samples columns"], place: Shaped[np.ndarray, " samples"]
+) -> Float[np.ndarray, "places columns"]:
+    """Column means of the samples at every place."""
+    sums = np.zeros((place.max() + 1, values.shape[1]))
+    np.add.at(sums, place, values)
+    return sums / np.bincount(place)[:, None]
 
 
 def _decompose(

@@ -6,13 +6,13 @@ the predictions beside it, so that two rows can be compared on the same draws of
 
 The table's columns: features, dimensions, probe, target, metric ("r2" for numbers, "accuracy" for
 categories), value, low and high (95 %, bootstrap over test models), tau (Kendall's tau-b, numbers only),
-the same inside epochs (`within`, `within_low`, `within_high`; `within_tau` is the mean over epochs), val (the score on
-validation samples), penalty (as chosen there; NaN for trees), n_train_models, n_test_models, n_train_samples,
-n_test_samples.
+the same inside epochs (`within`, `within_low`, `within_high`, `within_tau`: means over epochs), val (the score on
+validation samples, inside epochs for a probe beside the clock), penalty (as chosen there; NaN for trees),
+n_train_models, n_test_models, n_train_samples, n_test_samples.
 
 In a zoo of seeds nearly all variance of accuracy lies between epochs, so whoever knows the epoch scores high. Inside
-epochs the score is 1 - SSE / SST with SST about the mean of each epoch's test samples: what tells epochs apart and no
-two networks of one epoch scores about zero, or below.
+epochs R² is about the mean of each epoch's test samples (see `intervals`): what tells epochs apart and no two networks
+of one epoch scores about zero, or below.
 
 Source: Schürholt et al. (2021), property prediction; intervals and scores inside epochs are our addition.
 """
@@ -24,28 +24,33 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.stats import kendalltau
 from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
+from hyperlib.representations.controls import controls as controls_of
 from hyperlib.representations.estimator import Representation
 from hyperlib.tasks.curved_probes import KernelProbe, NetworkProbe, TreeProbe
 from hyperlib.tasks.estimates import Estimate
-from hyperlib.tasks.intervals import ModelBootstrap, paired_difference, score
+from hyperlib.tasks.intervals import ModelBootstrap, judge, metric_of, paired_difference, score
 from hyperlib.tasks.probes import BesideClock, Features, LinearProbe, SoftmaxProbe, finite
 from hyperlib.zoos.zoo import Samples
 
-BESIDE_CLOCK = "beside the clock"  # a linear probe that also knows the epoch
 OF_NUMBERS = {  # probes that read all numbers at once, by name: made from a seed
     "linear": lambda seed: LinearProbe(),
     "linear-standardised": lambda seed: LinearProbe(standardise=True),
     "kernel": lambda seed: KernelProbe(seed=seed),
     "network": lambda seed: NetworkProbe(seed=seed),
-    BESIDE_CLOCK: lambda seed: LinearProbe(),
 }
-PROBES = (*OF_NUMBERS, "trees")
-CURVED = ("trees", "kernel", "network")
+BESIDE_CLOCK = "beside the clock"  # a linear probe of what is known inside an epoch
+BESIDE = {BESIDE_CLOCK: "linear"} | {f"{name}, {BESIDE_CLOCK}": name for name in ("trees", "kernel", "network")}
+PROBES = (*OF_NUMBERS, "trees", *BESIDE)
+CONTROL_PROBES = {  # which probes read which of `controls`
+    "linear": ("clock", "settings", "s(W)", "pooled rows", "all statistics", "random features"),
+    BESIDE_CLOCK: ("settings", "s(W)", "pooled rows", "all statistics", "random features"),
+    "trees": ("settings",),
+    f"trees, {BESIDE_CLOCK}": ("settings", "all statistics"),
+}
 TABLE = (
     *("features", "dimensions", "probe", "target", "metric", "value", "low", "high", "tau"),
     *("within", "within_low", "within_high", "within_tau", "val", "penalty"),
@@ -53,6 +58,7 @@ TABLE = (
 )
 
 Embedders = Mapping[str, BaseEstimator]
+Reading = tuple[str, str]  # features and the probe that reads them
 Probes = Sequence[str] | Mapping[str, Sequence[str]]
 
 
@@ -64,15 +70,21 @@ class ProbeResult:
     truth: dict[str, np.ndarray]
     predictions: dict[tuple[str, str, str], np.ndarray]
     draws: ModelBootstrap
-    epochs: np.ndarray  # of the test samples
+    models: np.ndarray  # of the test samples
+    epochs: np.ndarray
 
-    def best(self, features: str, target: str, among: Sequence[str] = PROBES) -> str:
-        """The probe, among these, that tells this target best from these features on validation samples."""
-        rows = self.table[(self.table["features"] == features) & (self.table["target"] == target)]
-        rows = rows[rows["probe"].isin(among)]
-        if rows.empty:
-            raise ValueError(f"No probe out of {', '.join(among)} was run for {features}, {target}.")
-        return str(rows.loc[rows["val"].idxmax(), "probe"])
+    def best(self, readings: Sequence[Reading], target: str) -> Reading:
+        """Of some (features, probe) the one that tells this target best on validation samples.
+
+        Raises ValueError where one was not run, and where some are asked beside the clock and others are not.
+        """
+        for reading in readings:
+            if (*reading, target) not in self.predictions:
+                raise ValueError(f"No probe was run for {', '.join(reading)}, {target}; see the table.")
+        if len({probe in BESIDE for _, probe in readings}) != 1:
+            raise ValueError("Scores inside epochs and over all samples are no choice; give readings of one kind.")
+        scores = self.table[self.table["target"] == target].set_index(["features", "probe"])["val"]
+        return scores[list(readings)].fillna(-np.inf).idxmax()
 
     def compare(
         self,
@@ -98,8 +110,8 @@ class ProbeResult:
                     known = "; ".join(", ".join(key) for key in self.predictions)
                     raise ValueError(f"No probe was run for {', '.join(row)}; there are: {known}.")
             sides.append([self.predictions[row] for row in rows])
-        metric = _metric(self.truth[target])
-        return paired_difference(self.truth[target], *sides, self.draws, metric, self.epochs if within else None)
+        truth, strata = self.truth[target], self.epochs if within else None
+        return paired_difference(truth, *sides, self.draws, metric_of(truth), strata)
 
 
 def probe_table(
@@ -110,14 +122,14 @@ def probe_table(
     columns: Sequence[str],
     probes: Probes = ("linear",),
     *,
+    controls: int | None = None,
     seed: int = 0,
     bootstrap: int = 1000,
     other_zoo: bool = False,
 ) -> pd.DataFrame:
     """The table of `run_probes`, for readers who compare no rows."""
-    return run_probes(
-        embedders, train, val, test, columns, probes, seed=seed, bootstrap=bootstrap, other_zoo=other_zoo
-    ).table
+    settings = {"controls": controls, "seed": seed, "bootstrap": bootstrap, "other_zoo": other_zoo}
+    return run_probes(embedders, train, val, test, columns, probes, **settings).table
 
 
 def run_probes(
@@ -128,6 +140,7 @@ def run_probes(
     columns: Sequence[str],
     probes: Probes = ("linear",),
     *,
+    controls: int | None = None,
     seed: int = 0,
     bootstrap: int = 1000,
     other_zoo: bool = False,
@@ -138,9 +151,10 @@ def run_probes(
     used as it is, any other is cloned and fitted on `train`. columns: numbers are regressed, words and truth
     values classified. probes: names out of `PROBES`, for all embedders, or which embedders each probe is for,
     such as {"linear": ["W", "s(W)"], "trees": ["s(W)"]}. Under the linear ones, categories are read by a linear
-    soft-max; the others but "trees" read numbers only. "beside the clock" is a linear probe that knows the epoch,
-    too (see `BesideClock`). other_zoo: `test` comes from another zoo, whose models are others even where their numbers
-    are the same.
+    soft-max; the others but "trees" read numbers only. "beside the clock" is a linear probe of what is known inside
+    an epoch (see `BesideClock`); "trees, beside the clock" and the like are those that bend. controls: also probe all
+    `controls`, with so many random features, by their own probes, which read numbers only; `embedders` may be {} then.
+    other_zoo: `test` comes from another zoo, whose models are others even where their numbers are the same.
 
     Raises ValueError for unknown columns, probes or embedders, for a model in two parts of the split, and for
     features or targets that are not finite.
@@ -148,6 +162,10 @@ def run_probes(
     parts = {"train": train, "val": val, "test": test}
     _check_parts(parts, other_zoo)
     chosen = _choose(probes, embedders)
+    if controls is not None:
+        embedders, chosen = _with_controls(embedders, chosen, controls, seed)
+    if not any(chosen.values()):
+        raise ValueError("There is nothing to probe; name at least one embedder and one probe.")
     targets = {part: _targets(samples, columns, part) for part, samples in parts.items()}
     _check_categories(chosen, targets["train"])
     draws = ModelBootstrap.draw(test.table["model"].to_numpy(), draws=bootstrap, seed=seed)
@@ -158,27 +176,30 @@ def run_probes(
         wanted = [probe for probe, names in chosen.items() if name in names]
         features = _embed(name, embedder, parts) if wanted else {}
         for probe in wanted:
-            if probe == BESIDE_CLOCK:
-                beside = BesideClock(features["train"], epochs["train"])
-                seen = {part: beside(features[part], epochs[part]) for part in parts}
-            else:
-                seen = features
-            found = {target: rest for target, *rest in _read(probe, seen, targets, seed)}
+            found = {target: rest for target, *rest in _read(probe, features, targets, epochs, seed)}
             for target in targets["test"]:
                 on_val, prediction, facts = found[target]
                 predictions[name, probe, target] = prediction
-                facts["val"] = score(targets["val"][target], on_val, _metric(targets["val"][target]))
+                truth, inside = targets["val"][target], epochs["val"] if probe in BESIDE else None
+                facts["val"] = score(truth, on_val, metric_of(truth), inside)
                 what = {"features": name, "dimensions": features["train"].shape[1], "probe": probe, "target": target}
-                rows.append(what | _judge(targets["test"][target], prediction, draws, epochs["test"]) | facts | counts)
+                rows.append(what | judge(targets["test"][target], prediction, draws, epochs["test"]) | facts | counts)
     table = pd.DataFrame(rows).assign(n_test_samples=len(test)).reindex(columns=list(TABLE))
-    return ProbeResult(table, targets["test"], predictions, draws, epochs["test"])
+    models = test.table["model"].to_numpy()
+    return ProbeResult(table, targets["test"], predictions, draws, models, epochs["test"])
 
 
-Reading = Iterator[tuple[str, np.ndarray, np.ndarray, dict[str, float]]]  # target, predictions (val, test), facts
+ByPart = dict[str, np.ndarray]
+Found = Iterator[tuple[str, np.ndarray, np.ndarray, dict[str, float]]]  # target, predictions (val, test), facts
 
 
-def _read(probe: str, features: dict[str, Features], targets: dict[str, dict[str, np.ndarray]], seed: int) -> Reading:
+def _read(
+    probe: str, features: dict[str, Features], targets: dict[str, dict[str, np.ndarray]], epochs: ByPart, seed: int
+) -> Found:
     """Predictions of one probe for all targets."""
+    if probe in BESIDE:
+        yield from _read_beside_clock(BESIDE[probe], features, targets, epochs, seed)
+        return
     if probe != "trees":
         yield from _read_numbers(OF_NUMBERS[probe](seed), features, targets)
     for name, values in targets["train"].items():
@@ -193,11 +214,28 @@ def _read(probe: str, features: dict[str, Features], targets: dict[str, dict[str
         yield name, one.predict(features["val"]), one.predict(features["test"]), facts
 
 
+def _read_beside_clock(
+    probe: str, features: dict[str, Features], targets: dict[str, dict[str, np.ndarray]], epochs: ByPart, seed: int
+) -> Found:
+    """Predictions of a probe that sees features and targets as they are inside epochs."""
+    names = list(targets["train"])
+    stacked = {part: np.column_stack([values[name] for name in names]) for part, values in targets.items()}
+    beside = BesideClock(features["train"], stacked["train"], epochs["train"])
+    seen = {part: beside.features(values, epochs[part]) for part, values in features.items()}
+    inside = {
+        part: dict(zip(names, beside.targets(values, epochs[part]).T, strict=True)) for part, values in stacked.items()
+    }
+    found = {name: rest for name, *rest in _read(probe, seen, inside, epochs, seed)}
+    on_val, on_test = (np.column_stack([found[name][place] for name in names]) for place in (0, 1))
+    told = zip(names, beside.back(on_val, epochs["val"]).T, beside.back(on_test, epochs["test"]).T, strict=True)
+    yield from ((name, *said, found[name][2]) for name, *said in told)
+
+
 def _read_numbers(
     probe: LinearProbe | KernelProbe | NetworkProbe,
     features: dict[str, Features],
     targets: dict[str, dict[str, np.ndarray]],
-) -> Reading:
+) -> Found:
     """Predictions for all numbers at once, which share what is costly about a probe."""
     numbers = [name for name, values in targets["train"].items() if _is_number(values)]
     if not numbers:
@@ -209,36 +247,22 @@ def _read_numbers(
         yield name, beside, prediction, {"penalty": float(penalty), "n_train_samples": len(train)}
 
 
-def _judge(
-    truth: np.ndarray, prediction: np.ndarray, draws: ModelBootstrap, epochs: np.ndarray
-) -> dict[str, object]:
-    """Score, interval and rank correlation of one row, over all test samples and inside epochs."""
-    metric = _metric(truth)
-    row: dict[str, object] = {"metric": metric}
-    for name, strata in (("value", None), ("within", epochs)) if metric == "r2" else (("value", None),):
-        low, high = draws.interval(draws.scores(truth, prediction, metric, strata))
-        ends = {"low": low, "high": high} if strata is None else {"within_low": low, "within_high": high}
-        row |= {name: score(truth, prediction, metric, strata)} | ends
-    if metric == "r2":
-        row["tau"] = _tau(truth, prediction)
-        inside = [_tau(truth[epochs == epoch], prediction[epochs == epoch]) for epoch in np.unique(epochs)]
-        row["within_tau"] = float(np.nanmean(inside)) if np.isfinite(inside).any() else np.nan
-    return row
-
-
-def _tau(truth: np.ndarray, prediction: np.ndarray) -> float:
-    return float(kendalltau(truth, prediction, variant="b").statistic)
-
-
-def _metric(values: np.ndarray) -> str:
-    return "r2" if _is_number(values) else "accuracy"
+def _with_controls(
+    embedders: Embedders, chosen: dict[str, Sequence[str]], dimension: int, seed: int
+) -> tuple[Embedders, dict[str, Sequence[str]]]:
+    """The controls in front of the embedders, and what reads them; ValueError for a name that both have."""
+    known = controls_of(dimension, seed)
+    if twice := [name for name in known if name in embedders]:
+        raise ValueError(f"{twice[0]!r} is among the controls; give your own features another name.")
+    both = {probe: [*CONTROL_PROBES.get(probe, ()), *chosen.get(probe, ())] for probe in CONTROL_PROBES | chosen}
+    return known | dict(embedders), both
 
 
 def _check_categories(chosen: dict[str, Sequence[str]], targets: dict[str, np.ndarray]) -> None:
     """ValueError where a probe of numbers is to tell words."""
     for probe in chosen:
         for name, values in targets.items():
-            if probe in ("kernel", "network", BESIDE_CLOCK) and not _is_number(values):
+            if probe in ("kernel", "network", *BESIDE) and not _is_number(values):
                 raise ValueError(f"The probe {probe!r} tells numbers, and {name} holds words; leave one of them out.")
 
 
@@ -303,6 +327,4 @@ def _choose(probes: Probes, embedders: Embedders) -> dict[str, Sequence[str]]:
             raise ValueError(f"There is no probe {probe!r}; choose from {', '.join(PROBES)}.")
         if unknown := [name for name in names if name not in embedders]:
             raise ValueError(f"{probe!r} is to read {unknown[0]!r}, but the embedders are {', '.join(embedders)}.")
-    if not any(chosen.values()):
-        raise ValueError("There is nothing to probe; name at least one embedder and one probe.")
     return chosen

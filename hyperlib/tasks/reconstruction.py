@@ -1,9 +1,9 @@
 """Do networks that come out of an auto-encoder still do what they did?
 
 The distance of weights says little about that, so a reconstruction is judged by its answers: on which share of images
-does it choose the class that the original chooses, and how accurate is it? Networks of one epoch agree anyway, so a
-stranger of the same epoch is asked too. The error of the weights stands beside it, as R² against always saying the mean
-network.
+does it choose the class that the original chooses, and how accurate is it? Networks of one epoch agree anyway, so
+strangers are asked too, all other networks of the same epoch. The error of the weights stands beside it, as R² against
+always saying the mean network.
 
 Source: reconstruction R² of Schürholt et al. (2021); agreement of labels after the Model Zoos paper; our choice to set
 both side by side, and strangers beside them.
@@ -16,13 +16,13 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
 from hyperlib.images.images import Images
 from hyperlib.representations.hyper_rep import HyperRep
 from hyperlib.representations.losses import reconstruction_r2
-from hyperlib.tasks.estimates import mean_of
+from hyperlib.tasks.estimates import Estimate, jackknife, mean_of
 from hyperlib.weightspace.tokens import Tokenizer
 from hyperlib.zoos.evaluation import class_scores
 from hyperlib.zoos.zoo import Samples
@@ -34,26 +34,25 @@ def reconstructed(rep: HyperRep, samples: Samples, images: Images, mean: Float[T
     `latents` is what a network is squeezed into, `share` that by its number of weights; `r2` the weights' R² against
     `mean`, the mean training network, every layer in units of its spread over `samples`; `agreement` the share of test
     images that both put into the same class, mean over models with its 95 % interval (`low`, `high`, `freedom`),
-    `stranger` the same for the network and another model at the same epoch, the level that a reconstruction has to
-    beat, and `gain` the difference of both (`gain_low`, `gain_high`; samples without a stranger are left out of these);
-    `accuracy` and `accuracy_before` of the reconstructions and of the originals.
+    `stranger` the same for the network and the other models of `samples` at its epoch, mean over these, the level that
+    a reconstruction has to beat, and `gain` the difference of both (see `gain_over_strangers`); `accuracy` and
+    `accuracy_before` of the reconstructions and of the originals.
     """
     rebuilt = rep.reconstruct(samples).weights
     scale = Tokenizer(samples.architecture.layout).scale(samples.weights)
     r2 = reconstruction_r2(*(scale.standardise(weights) for weights in (rebuilt, samples.weights, mean)))
     before, after = (labels(samples, weights, images.test_x) for weights in (samples.weights, rebuilt))
-    table = samples.table.assign(same=_shares(before, after), stranger=_shares(before, before[strangers(samples)]))
-    table.loc[strangers(samples) == np.arange(len(samples)), "stranger"] = np.nan
-    table["gain"] = table["same"] - table["stranger"]
-    by_model = table.groupby("model")[["same", "stranger", "gain"]].mean()
-    agreement, gain = mean_of(by_model["same"]), mean_of(by_model["gain"].dropna())
+    same = (before == after).double().mean(1).numpy()
+    model, epoch = (samples.table[name].to_numpy() for name in ("model", "epoch"))
+    strangers = agreement_with_strangers(before, model, epoch)
+    agreement, gain = mean_of(_by_model(pd.Series(same), model)), gain_over_strangers(same, strangers, model)
     return {
         "latents": rep.latents_,
         "share": rep.latents_ / samples.weights.shape[1],
         "r2": r2,
         "agreement": agreement.value,
         **{part: getattr(agreement, part) for part in ("low", "high", "freedom")},
-        "stranger": float(by_model["stranger"].mean()),
+        "stranger": float(_by_model(strangers.mean(axis=1), model).mean()),
         "gain": gain.value,
         **{f"gain_{part}": getattr(gain, part) for part in ("low", "high", "freedom")},
         "accuracy": float((after == images.test_y).float().mean()),
@@ -61,21 +60,46 @@ def reconstructed(rep: HyperRep, samples: Samples, images: Images, mean: Float[T
     }
 
 
-def strangers(samples: Samples) -> Int[np.ndarray, " samples"]:
-    """For every sample the place of another model's at the same epoch: half of that epoch's samples further on.
+def agreement_with_strangers(
+    chosen: Int[Tensor, "samples images"], model: Shaped[np.ndarray, " samples"], epoch: Shaped[np.ndarray, " samples"]
+) -> pd.DataFrame:
+    """Share of images that a sample puts into the same class as each model at its epoch: `[samples, models]`.
 
-    A sample that is alone at its epoch is its own.
+    NaN for a model without a sample at that epoch, and for the sample's own model.
     """
-    places = np.arange(len(samples))
-    for at_epoch in samples.table.groupby("epoch").indices.values():
-        places[at_epoch] = np.roll(at_epoch, len(at_epoch) // 2)
-    return places
+    names, place = np.unique(model, return_inverse=True)
+    shares = np.full((len(model), len(names)), np.nan)
+    for one in np.unique(epoch):
+        rows = np.flatnonzero(epoch == one)
+        at_epoch = chosen[torch.from_numpy(rows)]
+        picks = ((at_epoch == label).float() for label in at_epoch.unique())
+        both = sum(picked @ picked.T for picked in picks)  # whole numbers
+        shares[np.ix_(rows, place[rows])] = both.double() / at_epoch.shape[1]
+    shares[np.arange(len(model)), place] = np.nan
+    return pd.DataFrame(shares, columns=names)
 
 
-def _shares(
-    first: Int[Tensor, "samples images"], second: Int[Tensor, "samples images"]
-) -> Float[np.ndarray, " samples"]:
-    return (first == second).double().mean(1).numpy()
+def gain_over_strangers(
+    same: Float[np.ndarray, " samples"], strangers: pd.DataFrame, model: Shaped[np.ndarray, " samples"]
+) -> Estimate:
+    """How much more networks agree with their reconstructions (`same`) than with `strangers` (as above), mean over
+    strangers, then over the samples of a model, then over models.
+
+    The strangers of all samples are the same few models. So the interval leaves out one model at a time, with its own
+    samples and as a stranger of all others. Samples without a stranger do not count; NaN if there are no others.
+    """
+    gains = {None: same - strangers.mean(axis=1)}
+    for left_out in np.unique(model[gains[None].notna()]):
+        gain = same - strangers.drop(columns=left_out).mean(axis=1)
+        gains[left_out] = gain.where(model != left_out)
+    without = pd.DataFrame(gains)
+    without = without.loc[:, ~without.isna().T.duplicated()]  # two models that have but each other leave out the same
+    value, *others = _by_model(without, model).mean()
+    return jackknife(value, others)
+
+
+def _by_model(values: pd.DataFrame | pd.Series, model: Shaped[np.ndarray, " samples"]) -> pd.DataFrame | pd.Series:
+    return values.groupby(model).mean()
 
 
 def labels(samples: Samples, weights: Float[Tensor, "samples params"], x: Tensor) -> Int[Tensor, "samples images"]:

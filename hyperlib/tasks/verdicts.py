@@ -7,8 +7,8 @@ cannot vary (a count, an identity) is a fact: it holds or it fails.
 
 With dozens of verdicts some hold by chance. Every case with an interval gets a two-sided p-value, from the side of the
 interval that faces the margin and the Student's distribution behind it (a normal one where none is named); so a verdict
-is decided where its p is below 5 %. The column `holm` says whether it stands when all of the page's are judged at
-once.
+is decided exactly where its p is below 5 %. The column `holm` says whether it stands when all of the page's are judged
+at once.
 
 Source: our choice; Holm (1979) for many verdicts.
 """
@@ -33,13 +33,13 @@ LEVEL = 0.05  # of all verdicts of a page together
 
 
 def verdict(low: float, high: float, margin: float = 0.0) -> str:
-    """On "it is more than the margin", from the 95 % interval; undecided where an end is missing (NaN).
+    """On "it is more than the margin", from the 95 % interval; undecided where an end is missing (not finite).
 
     Raises ValueError for a negative margin, and for an interval whose ends are exchanged.
     """
     if not margin >= 0:
         raise ValueError(f"A margin is zero or more, not {margin}; turn the claim round to ask for less.")
-    if np.isnan([low, high]).any():
+    if not np.isfinite([low, high]).all():
         return UNDECIDED
     if low > high:
         raise ValueError(f"An interval goes up, and this goes from {low} to {high}.")
@@ -161,11 +161,18 @@ def _interval(value: float, low: float, high: float) -> str:
 
 
 def _chance(found: Estimate, margin: float) -> float:
-    """Two-sided p-value of "no farther from zero than the margin"; NaN where the interval has no end or no width."""
-    if not np.isfinite([found.low, found.high]).all():
+    """Two-sided p-value of "no farther from zero than the margin", below 5 % exactly where the verdict is decided.
+
+    NaN where the interval lacks an end, and 0 where it has no width. A value that is not inside its interval (a
+    bootstrap's may lie outside) has no side of its own; the whole width stands for that, the most doubtful choice.
+    """
+    value, low, high, freedom = found
+    if not np.isfinite([low, high]).all():
         return np.nan
-    beyond = abs(found.value) - margin
+    if not low < value < high:
+        value = high if low + high > 0 else low
+    beyond = abs(value) - margin
     if beyond <= 0:
         return 1.0
-    side = found.value - found.low if found.value > 0 else found.high - found.value
-    return float(2 * t.sf(beyond / side * t.ppf(0.975, found.freedom), found.freedom)) if side > 0 else np.nan
+    side = value - low if value > 0 else high - value
+    return float(2 * t.sf(beyond / side * t.ppf(0.975, freedom), freedom)) if side else 0.0

@@ -59,7 +59,9 @@ class ZooRecipe:
     factors: arguments of `grid`, as pairs; left_out: points of the grid that are not grown, as tuples of pairs;
     models: keep the first so many rows of the design. drawn: a seed, for a design of so many `models` whose factors are
     drawn at random (arguments of `draw`) instead of a grid. thesis: id in `book/thesis/zoos.yml`. choices: what no
-    source says and is ours.
+    source says and is ours. largest: who learns from the zoo leaves out checkpoints with a larger weight, as the loader
+    of the Model Zoos does beyond 5. split_by: what stays together when the zoo is split, the "seed" where models of one
+    seed begin as the same network.
     """
 
     name: str
@@ -73,6 +75,8 @@ class ZooRecipe:
     drawn: int | None = None
     thesis: str | None = None
     choices: str = ""
+    largest: float | None = None
+    split_by: str = "model"
 
     def but(self, **changes: Any) -> ZooRecipe:
         """The recipe with other fields; what is no field is a factor, and a factor that is new comes last."""

@@ -1,0 +1,163 @@
+"""What was tried to beat statistics inside epochs: `python -m hyperlib.study.trials`.
+
+A trial is one change to our configuration, or another kind of representation, trained on the first split of a zoo. Its
+score is R² inside epochs of a linear probe beside the clock on the validation models, which also choose the probe's
+penalty; scores on test models are thrown away. A trial is written down as soon as it is done, those that lost as well,
+and what is in the table already is not run again.
+
+Source: our choice.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Float, Int
+from sklearn.base import BaseEstimator, clone
+from torch import Tensor
+
+from hyperlib.files import paths
+from hyperlib.files.console import speak_plainly
+from hyperlib.representations.augment import Augment
+from hyperlib.representations.behaviour import Probing
+from hyperlib.representations.controls import controls
+from hyperlib.representations.estimator import Representation, Values
+from hyperlib.study.study import Study
+from hyperlib.tasks.probing import BESIDE_CLOCK, run_probes
+from hyperlib.thesis.book_representations import representation_recipe
+from hyperlib.thesis.profiles import PROFILES
+from hyperlib.weightspace.symmetry import canonical_index, permutation_index, random_permutations
+from hyperlib.zoos.zoo import Samples
+
+STEPS = {"tetris_seed": 1000, "digits_hyp": 200}  # of "ours"; on CNNs the longer training was taken for the book
+ARTEFACT, TARGETS = "hr-trials", ("test_accuracy", "gap")
+CHANGES = {  # of our configuration, by what is tried
+    "ours": {},
+    "untrained": {"steps": 0},
+    "four times as long": {"steps": 4.0},
+    "with statistics of rows": {"statistics": True},
+    "contrast alone": {"mix": 1.0},
+    "reconstruction alone": {"mix": 0.0},
+    "any checkpoints in a batch": {"per_model": None},
+    "parts erased, clean target": {"erase": 0.5},
+    "noise of 0.2": {"noise": 0.2},
+    "twice as wide": {"width": 128, "heads": 4},
+    "summary token": {"readout": "summary", "latent": 95},
+}
+ANSWERS = {  # inputs, and how many
+    "answers to 16 noise inputs": ("noise", 16),
+    "answers to 64 noise inputs": ("noise", 64),
+    "answers to 16 learned inputs": ("learned", 16),
+    "answers to 64 learned inputs": ("learned", 64),
+    "answers to 64 images": ("images", 64),
+}
+
+
+class Averaged(Representation):
+    """Mean embedding of `copies` randomly reordered copies of a network, the network itself among them."""
+
+    def __init__(self, of: Representation, copies: int = 8, seed: int = 0) -> None:
+        self.of = of
+        self.copies = copies
+        self.seed = seed
+
+    def _learn(self, samples: Samples, y: Values | None, groups: Values | None) -> None:
+        self.of_ = clone(self.of).fit(samples, groups=groups)
+
+    def _vectors(self, samples: Samples) -> Float[np.ndarray, "samples embedding"]:
+        generator, found = torch.Generator().manual_seed(self.seed), self.of_.embed(samples)
+        for _ in range(self.copies - 1):
+            order = random_permutations(samples.architecture, 1, generator)  # the same for all: rows stay apart
+            index = permutation_index(samples.architecture, order, models=1).expand(len(samples), -1)
+            found = found + self.of_.embed(_moved(samples, index))
+        return found / self.copies
+
+    def _names(self) -> list[str]:
+        return self.of_.get_feature_names_out().tolist()
+
+
+class Canonical(Representation):
+    """A representation of networks whose hidden units stand in canonical order, so that none has to be learned."""
+
+    def __init__(self, of: Representation) -> None:
+        self.of = of
+
+    def _learn(self, samples: Samples, y: Values | None, groups: Values | None) -> None:
+        self.of_ = clone(self.of).fit(_sorted(samples), groups=groups)
+
+    def _vectors(self, samples: Samples) -> Float[np.ndarray, "samples embedding"]:
+        return self.of_.embed(_sorted(samples))
+
+    def _names(self) -> list[str]:
+        return self.of_.get_feature_names_out().tolist()
+
+
+def trials(study: Study, zoo: str) -> dict[str, BaseEstimator]:
+    """All trials on a zoo, by what is tried, none of them fitted."""
+    recipe = representation_recipe(zoo, study.profile)
+    settings, images = dict(recipe.settings), study.recipe(zoo).images.load()
+    settings["steps"] = STEPS.get(zoo, settings["steps"]) if study.profile == "laptop" else settings["steps"]
+    recipe = replace(recipe, settings=tuple(settings.items()))
+    found: dict[str, BaseEstimator] = {}
+    for what, changes in CHANGES.items():
+        changed = dict(changes)
+        if isinstance(changed.get("steps"), float):
+            changed["steps"] = int(settings["steps"] * changed["steps"])
+        views = {name: changed.pop(name) for name in ("erase", "noise") if name in changed}
+        if views:
+            changed["augment"] = replace(settings.get("augment") or Augment(), **views)
+        found[what] = replace(recipe, settings=tuple((settings | changed).items())).estimator(0)
+    found["mean over 8 orders of units"] = Averaged(recipe.estimator(0))
+    unmoved = recipe.estimator(0).set_params(augment=Augment(permute=False))
+    found["canonical order, no permutations"] = Canonical(unmoved)
+    found |= {what: Probing(images, probes=probes, inputs=kind) for what, (kind, probes) in ANSWERS.items()}
+    statistics = controls()
+    return {name: statistics[name] for name in ("s(W)", "pooled rows", "all statistics")} | found
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command."""
+    speak_plainly()
+    parser = argparse.ArgumentParser(prog="python -m hyperlib.study.trials", description=__doc__.splitlines()[0])
+    parser.add_argument("--profile", choices=PROFILES, default="laptop")
+    parser.add_argument("--zoos", nargs="+", default=list(STEPS), help=f"default: {' '.join(STEPS)}")
+    chosen = parser.parse_args(arguments)
+    study, file = Study(chosen.profile), paths.results_folder(chosen.profile) / f"{ARTEFACT}.csv"
+    done = pd.read_csv(file) if file.exists() else pd.DataFrame(columns=["zoo", "trial"])
+    for zoo in chosen.zoos:
+        parts = study.parts(zoo)
+        for what, estimator in trials(study, zoo).items():
+            if ((done["zoo"] == zoo) & (done["trial"] == what)).any():
+                continue
+            row = {"zoo": zoo, "trial": what} | _tried(estimator, parts)
+            print(", ".join(f"{name} {value}" for name, value in row.items()), flush=True)
+            done = pd.concat([done, pd.DataFrame([row])], ignore_index=True)
+            study.publish(ARTEFACT, done)
+
+
+def _tried(estimator: BaseEstimator, parts: tuple[Samples, Samples, Samples]) -> dict[str, float]:
+    """Seconds of training, and the scores on validation models."""
+    started = time.perf_counter()
+    groups = {"groups": parts[0].table["model"].to_numpy()} if isinstance(estimator, Representation) else {}
+    estimator.fit(parts[0], **groups)
+    seconds = time.perf_counter() - started
+    table = run_probes({"it": estimator}, *parts, TARGETS, [BESIDE_CLOCK]).table.set_index("target")
+    known = {"numbers": int(table["dimensions"].iloc[0]), "seconds": round(seconds, 1)}
+    return known | table["val"].round(4)[list(TARGETS)].to_dict()
+
+
+def _moved(samples: Samples, index: Int[Tensor, "samples params"]) -> Samples:
+    return Samples(samples.weights.gather(-1, index), samples.table, samples.architecture)
+
+
+def _sorted(samples: Samples) -> Samples:
+    return _moved(samples, canonical_index(samples.architecture, samples.weights))
+
+
+if __name__ == "__main__":
+    main()
