@@ -475,7 +475,7 @@ assert scores["untrained"] > scores["W"] + 0.3
 say("; ".join(f"{name}: R² = {value:.2f}" for name, value in scores.items()))
 
 # %% [markdown]
-# Statistics of rows go into the embedding as we made them. Mean and deviation over units forget which token gave what, and sizes of weights
+# Statistics of rows, which `HyperRep` reads where nothing else is said, go into the embedding as we made them. Mean and deviation over units forget which token gave what, and sizes of weights
 # and biases survive in them. (They are not invariant: tokens have positions, and the rows of the next layer are read in the order as it
 # comes. Training has to take that away.) That much is there before training, and it has to be told apart from what training adds.
 # ```{solution-end}

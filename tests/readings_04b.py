@@ -63,10 +63,13 @@ OF_TETRIS = ["Tetris", "Tetris, U(0,1)", "Tetris, settings"]
 # -- the answer -------------------------------------------------------------------------------------------------------
 
 
-@says("Over all checkpoints a linear probe of a seed zoo mostly reads the clock.")
+READ = ["s(W)", "pooled rows", "all statistics", "random features", "W", "untrained", "ours", "thesis"]
+
+
+@says("In seed zoos the epoch alone tells accuracy nearly as well as any linear probe that reads weights, or better.")
 def _(table):
-    clock, statistics = across(table, "clock")[SEEDS], across(table, "all statistics", probe=BESIDE)[SEEDS]
-    return bool((clock > 0.8).all() and (statistics - clock < 0.1).all())
+    clock = across(table, "clock")[SEEDS]
+    return all((across(table, name)[SEEDS] - clock).max() < 0.04 for name in READ)
 
 
 @says("beats the best statistics on accuracy in no zoo; answers to learned inputs do in two of seven, and on the gap in three.")
@@ -100,9 +103,10 @@ def _(table):
     return True  # by construction: answers of the network, see `Probing`
 
 
-@says("In the zoo that was kept aside this is not confirmed")
+@says("In the zoo that was kept aside this is not confirmed: on the gap statistics are ahead")
 def _(table):
-    return bool((unseen(table, "learned inputs", "best statistics") < 0).all())
+    assert (unseen(table, "learned inputs", "best statistics") < 0).all()
+    return bool(unseen(table, "learned inputs", "best statistics", "high")["gap"] < 0)
 
 
 # -- the clock --------------------------------------------------------------------------------------------------------
@@ -206,7 +210,14 @@ def _(table):
     return stand["value"]
 
 
-@says("No gain of training our encoder stands. The largest, .28 and .14 of accuracy on digits and MNIST with settings, fall after Holm.")
+@says("On digits and MNIST it wins nowhere.")
+def _(table):
+    others = ["digits", "MNIST", "digits, settings", "MNIST, settings"]
+    rows = [inside(table, first, "statistics", target) for first in ("learned", "noise") for target in ("accuracy", "gap")]
+    return not any((one.loc[others, "verdict"] == "holds").any() for one in rows)
+
+
+@says("No gain of training our encoder stands. Those that an interval decides, .28 and .14 of accuracy on digits and MNIST with settings, fall after Holm.")
 def _(table):
     accuracy, gap = (inside(table, "ours", "untrained", target) for target in ("accuracy", "gap"))
     assert not (accuracy["holm"] == "stands").any() and not (gap["holm"] == "stands").any()
@@ -242,6 +253,13 @@ def _(table):
     return max(rows) < 0 < min(tops)
 
 
+@says("Answers to real images have .69 of accuracy and .53 of the gap there, learned inputs .10 and .13")
+def _(table):
+    rows = table("hr-seed-property-prediction.untouched").query("probe == @BESIDE")
+    rows = rows.pivot(index="features", columns="target", values="within")[["test_accuracy", "gap"]]
+    return *rows.loc["real images"], *rows.loc["learned inputs"]
+
+
 @says("Trees on the settings have .74 of accuracy and trees on all statistics .56")
 def _(table):
     rows = table("hr-seed-property-prediction.untouched").query("probe == @TREES and target == 'test_accuracy'")
@@ -262,7 +280,7 @@ def _(table):
     return accuracy["tetris_positive"], epoch["tetris_positive"], 0, 1, accuracy["tetris_seed"]
 
 
-@says("Published, W has .97 and .92 of accuracy, and s(W) .98 to .99. Ours has .88 there, and .91 in the zoo with the published start.")
+@says("Published, W has .97 and .92 of accuracy, and s(W) .98 to .99. Our s(W) has .88 there, and .91 in the zoo with the published start.")
 def _(table):
     rows = published(table)["test_accuracy"]
     theirs = rows[["s(W), 2021", "s(W), SANE", "s(W), Model Zoos"]]
@@ -274,7 +292,7 @@ def _(table):
     return published(table).loc[["clock, mnist_seed", "W, mnist_seed"], "test_accuracy"]
 
 
-@says("On MNIST our encoder has .60 of accuracy, far behind the published .97 and .98: it is small, and trained for 600 steps.")
+@says("On MNIST our encoder has .60 of accuracy, far behind the published .97 and .98; it is small, and trained for 600 steps.")
 def _(table):
     rows = published(table)["test_accuracy"]
     steps = dict(representation_recipe("mnist_seed", "laptop").settings)["steps"]
@@ -298,14 +316,15 @@ def _(table):
     return bool((rows.loc[VARIATIONS].max() - rows.loc["ours"] < 0.03).all())
 
 
-@says("on digits more steps, more width and above all statistics made by hand help. Answers beat all of them.")
+@says("on digits more steps, more width and above all statistics made by hand help. Answers to 64 learned inputs tell more of accuracy than all of them.")
 def _(table):
     rows = trials(table, "digits_hyp")["test_accuracy"]
     helped = rows[["four times as long", "twice as wide", "with statistics of rows"]]
     assert (helped > rows["ours"] + 0.05).all() and helped.idxmax() == "with statistics of rows"
     answers = [trials(table, zoo).loc["answers to 64 learned inputs", "test_accuracy"] for zoo in ("tetris_seed", "digits_hyp")]
     others = [trials(table, zoo).loc[[*VARIATIONS, "ours", "all statistics"], "test_accuracy"].max() for zoo in ("tetris_seed", "digits_hyp")]
-    return answers[0] > others[0] and answers[1] > others[1]
+    assert answers[0] > others[0] and answers[1] > others[1]
+    return 64
 
 
 @says("On Tetris ours has .31 of accuracy and .07 of the gap, all statistics .30 and .01. Variations of ours reach .33 and .07 at most.")

@@ -195,3 +195,8 @@ def test_the_site_numbers_tables_links_their_csv_and_gathers_the_answers(book):
     assert page.select_one(".take-away").get_text().count("Table 1") == 2
     index = BeautifulSoup((site / "book/index.html").read_text(encoding="utf-8"), "html.parser").get_text()
     assert "one beats two: 1 of 2" in index and "chapter 9" in index and "1,200" in index
+
+
+def test_cases_with_commas_of_their_own_are_told_apart():
+    assert frame._listed(["a", "b"]) == "a, b"
+    assert frame._listed(["digits", "digits, settings"]) == "digits · digits, settings"

@@ -7,7 +7,7 @@ made from the verdicts that the page published (`hyperlib.tasks.verdicts`), thos
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -96,8 +96,8 @@ def answers(chapter: Chapter, facts: Facts | None, linked: bool = True) -> Itera
     for claim, cases in card[card["headline"]].groupby("claim", sort=False):
         held = int((cases["verdict"] == "holds").sum())
         others = cases[cases["verdict"] != "holds"].groupby("verdict", sort=False)["case"].agg(list)
-        named = [f"{_verdict(kind)}: {', '.join(those)}" for kind, those in others.items()]
-        words = "; ".join(named) or (", ".join(cases["case"]) if len(cases) <= FEW else "")
+        named = [f"{_verdict(kind)}: {_listed(those)}" for kind, those in others.items()]
+        words = "; ".join(named) or (_listed(cases["case"]) if len(cases) <= FEW else "")
         said = f"{held} of {len(cases)}" + (f" ({words})" if words else "")
         alone = cases["measured"].iloc[0] if len(cases) == 1 else said
         link = f", {{numref}}`{cases['shown'].iloc[0]}`" if linked else ""
@@ -177,6 +177,12 @@ class FiguresBesideAnswers(SphinxTransform):
                 continue
             link = nodes.reference("", "", image.deepcopy(), refid=figure["ids"][0], classes=["best-figure"])
             place.replace_self(nodes.paragraph("", "", link))
+
+
+def _listed(cases: Iterable[str]) -> str:
+    """Cases side by side, told apart also where one has a comma of its own."""
+    cases = list(cases)
+    return (" · " if any("," in case for case in cases) else ", ").join(cases)
 
 
 def _verdict(word: str) -> str:
