@@ -1,5 +1,7 @@
 """Trials are kept as they come, lost ones too, and none is run twice."""
 
+import dataclasses
+
 import pandas as pd
 import pytest
 import torch
@@ -49,6 +51,24 @@ def test_what_is_in_the_table_is_not_run_again(small, monkeypatch, capsys):
     table.iloc[:-1].to_csv(small, index=False)  # as after a kill
     trials.main(arguments)
     pd.testing.assert_frame_equal(pd.read_csv(small).drop(columns="seconds"), table.drop(columns="seconds"))
+
+
+def test_a_longer_training_and_disturbed_views_are_those_of_ours_changed(small):
+    found = trials.trials(Study("quick"), "tetris_seed")
+    ours, longer, noisy = (found[name] for name in ("ours", "four times as long", "noise of 0.2"))
+
+    assert longer.steps == 4 * ours.steps and longer.augment == ours.augment
+    assert noisy.augment == dataclasses.replace(ours.augment, noise=0.2) and noisy.steps == ours.steps
+
+
+@pytest.mark.parametrize("wrong", ["no such zoo", "a damaged table"])
+def test_wrong_input_ends_in_a_sentence(small, capsys, wrong):
+    small.parent.mkdir(parents=True)
+    small.write_text("x,y\n1,2\n" if wrong == "a damaged table" else "zoo,trial\n")
+    with pytest.raises(SystemExit):
+        trials.main(["--profile", "quick", "--zoos", "nosuch" if wrong == "no such zoo" else "tetris_seed"])
+    said = capsys.readouterr().err
+    assert ("no representation 'nosuch'" if wrong == "no such zoo" else "no table of trials; move it away") in said
 
 
 def moved(samples: Samples, seed: int) -> Samples:

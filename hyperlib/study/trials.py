@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import time
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,6 +28,7 @@ from hyperlib.representations.augment import Augment
 from hyperlib.representations.behaviour import Probing
 from hyperlib.representations.controls import controls
 from hyperlib.representations.estimator import Representation, Values
+from hyperlib.representations.hyper_rep import HyperRep
 from hyperlib.study.study import Study
 from hyperlib.tasks.probing import BESIDE_CLOCK, run_probes
 from hyperlib.thesis.book_representations import representation_recipe
@@ -36,10 +38,10 @@ from hyperlib.zoos.zoo import Samples
 
 STEPS = {"tetris_seed": 1000, "digits_hyp": 200}  # of "ours"; on CNNs the longer training was taken for the book
 ARTEFACT, TARGETS = "hr-trials", ("test_accuracy", "gap")
-CHANGES = {  # of our configuration, by what is tried
+CHANGES = {  # of our configuration, by what is tried; `longer` multiplies the steps, erasing and noise are of its views
     "ours": {},
     "untrained": {"steps": 0},
-    "four times as long": {"steps": 4.0},
+    "four times as long": {"longer": 4},
     "with statistics of rows": {"statistics": True},
     "contrast alone": {"mix": 1.0},
     "reconstruction alone": {"mix": 0.0},
@@ -99,36 +101,40 @@ class Canonical(Representation):
 
 def trials(study: Study, zoo: str) -> dict[str, BaseEstimator]:
     """All trials on a zoo, by what is tried, none of them fitted."""
-    recipe = representation_recipe(zoo, study.profile)
-    settings, images = dict(recipe.settings), study.recipe(zoo).images.load()
-    settings["steps"] = STEPS.get(zoo, settings["steps"]) if study.profile == "laptop" else settings["steps"]
-    recipe = replace(recipe, settings=tuple(settings.items()))
-    found: dict[str, BaseEstimator] = {}
-    for what, changes in CHANGES.items():
-        changed = dict(changes)
-        if isinstance(changed.get("steps"), float):
-            changed["steps"] = int(settings["steps"] * changed["steps"])
-        views = {name: changed.pop(name) for name in ("erase", "noise") if name in changed}
-        if views:
-            changed["augment"] = replace(settings.get("augment") or Augment(), **views)
-        found[what] = replace(recipe, settings=tuple((settings | changed).items())).estimator(0)
-    found["mean over 8 orders of units"] = Averaged(recipe.estimator(0))
-    unmoved = recipe.estimator(0).set_params(augment=Augment(permute=False))
-    found["canonical order, no permutations"] = Canonical(unmoved)
+    ours, images = representation_recipe(zoo, study.profile).estimator(0), study.recipe(zoo).images.load()
+    if study.profile == "laptop":
+        ours.set_params(steps=STEPS.get(zoo, ours.steps))
+    found: dict[str, BaseEstimator] = {what: _changed(ours, **changes) for what, changes in CHANGES.items()}
+    found["mean over 8 orders of units"] = Averaged(clone(ours))
+    found["canonical order, no permutations"] = Canonical(clone(ours).set_params(augment=Augment(permute=False)))
     found |= {what: Probing(images, probes=probes, inputs=kind) for what, (kind, probes) in ANSWERS.items()}
     statistics = controls()
     return {name: statistics[name] for name in ("s(W)", "pooled rows", "all statistics")} | found
 
 
+def _changed(ours: HyperRep, *, longer: int = 1, **changes: Any) -> HyperRep:
+    """A copy with other settings, or with views that are disturbed."""
+    views = {name: changes.pop(name) for name in ("erase", "noise") if name in changes}
+    augment = replace(ours.augment or Augment(), **views) if views else ours.augment
+    return clone(ours).set_params(**{"steps": longer * ours.steps, "augment": augment} | changes)
+
+
 def main(arguments: list[str] | None = None) -> None:
-    """The command."""
+    """The command; SystemExit, with a sentence, for zoos without a recipe and a table that is none of trials."""
     speak_plainly()
     parser = argparse.ArgumentParser(prog="python -m hyperlib.study.trials", description=__doc__.splitlines()[0])
     parser.add_argument("--profile", choices=PROFILES, default="laptop")
     parser.add_argument("--zoos", nargs="+", default=list(STEPS), help=f"default: {' '.join(STEPS)}")
     chosen = parser.parse_args(arguments)
     study, file = Study(chosen.profile), paths.results_folder(chosen.profile) / f"{ARTEFACT}.csv"
-    done = pd.read_csv(file) if file.exists() else pd.DataFrame(columns=["zoo", "trial"])
+    try:
+        for zoo in chosen.zoos:
+            representation_recipe(zoo, chosen.profile)
+        done = pd.read_csv(file) if file.exists() else pd.DataFrame(columns=["zoo", "trial"])
+    except ValueError as error:
+        parser.error(str(error))
+    if not {"zoo", "trial"} <= set(done):
+        parser.error(f"{file} is no table of trials; move it away, and trials begin anew.")
     for zoo in chosen.zoos:
         parts = study.parts(zoo)
         for what, estimator in trials(study, zoo).items():
