@@ -16,6 +16,7 @@ import pandas as pd
 from batched_forms import batched_forms
 from clock import say
 from compiling import compiling
+from controls import controls
 from files import files
 from growth import growth
 from machine import machine
@@ -50,6 +51,7 @@ TABLES: dict[str, Callable[[Options], pd.DataFrame]] = {
     "weight_space": weight_space,
     "tokens": tokens,
     "training_step": training_step,
+    "controls": controls,
 }
 WHOLE = "machine"  # written last: where it is, a run was whole
 

@@ -135,7 +135,7 @@ network = hyperlib.tetris_mlp()
 tokens = hyperlib.Tokenizer(network.layout)
 train, val, test = study.parts("tetris_seed")
 views = hyperlib.Augment(permute="orbit")
-how = {"latent": 12, "augment": views, "statistics": False}
+how = {"latent": 12, "augment": views}
 small = hyperlib.HyperRep(network, steps=60, seed=0, **how)
 small.fit(train, groups=train.table["model"], validation=val)
 rep = representation(study, "tetris_seed")  # one of the book, trained longer
@@ -468,14 +468,15 @@ network, images = hyperlib.tetris_mlp(), hyperlib.load_images("tetris")
 design = hyperlib.grid(seeds=120, lr=3e-3)
 zoo = hyperlib.train_population(network, images, design, epochs=10, progress=False)
 pieces = [part.spread(6) for part in zoo.split()]
-both = {"W": hyperlib.RawWeights(), "untrained": hyperlib.HyperRep(network, steps=0)}
+rep = hyperlib.HyperRep(network, statistics=True, steps=0)
+both = {"W": hyperlib.RawWeights(), "untrained": rep}
 scores = hyperlib.probe_table(both, *pieces, columns=["test_accuracy"])
 scores = scores.set_index("features")["value"]
 assert scores["untrained"] > scores["W"] + 0.3
 say("; ".join(f"{name}: R² = {value:.2f}" for name, value in scores.items()))
 
 # %% [markdown]
-# Statistics of rows, which `HyperRep` reads where nothing else is said, go into the embedding as we made them. Mean and deviation over units forget which token gave what, and sizes of weights
+# Statistics of rows, which `statistics=True` adds to each token, go into the embedding as we made them. Mean and deviation over units forget which token gave what, and sizes of weights
 # and biases survive in them. (They are not invariant: tokens have positions, and the rows of the next layer are read in the order as it
 # comes. Training has to take that away.) That much is there before training, and it has to be told apart from what training adds.
 # ```{solution-end}

@@ -17,7 +17,7 @@ from hyperlib.zoos.zoo import Samples
 
 SMALL = {
     **{"latent": 3, "width": 8, "depth": 1, "projection": (1, 8, 4), "batch_size": 16, "per_model": 4},
-    **{"steps": 6, "validations": 3, "precision": "float32"},
+    **{"steps": 6, "validations": 3, "precision": "float32", "statistics": True},
 }
 COMBINATIONS = [
     *((encoding, readout) for encoding in ("neuron", "weight") for readout in ("pooled", "summary", "latent")),

@@ -122,8 +122,8 @@ def _(_t):
     return 0, 1, first, second, 2
 
 
-ZOOS = {"Tetris": "tetris_seed", "Tetris, start in U(0, 1)": "tetris_positive", "digits": "digits_seed", "MNIST": "mnist_seed"}
-ZOOS |= {f"{images}, settings vary": f"{images.lower()}_hyp" for images in ("Tetris", "digits", "MNIST")}
+ZOOS = {"Tetris": "tetris_seed", "Tetris U(0,1)": "tetris_positive", "digits": "digits_seed", "MNIST": "mnist_seed"}
+ZOOS |= {f"{images} hyp": f"{images.lower()}_hyp" for images in ("Tetris", "digits", "MNIST")}
 INSIDE = ["untrained", "ours", "noise inputs", "learned inputs", "real images"]
 
 

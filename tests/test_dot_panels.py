@@ -54,6 +54,16 @@ def test_places_without_a_panel_stay_empty():
     plt.close("all")
 
 
+def test_a_level_is_a_tick_of_its_line_where_there_is_one_and_in_the_legend_once():
+    one = TABLE.assign(ceiling=TABLE["score"].where(TABLE["zoo"] == "a"))
+    drawn = dot_panels(one, "zoo", "score", "property", "method", level="ceiling")
+    ticks = [[mark for mark in ax.collections if mark.get_label() == "ceiling"] for ax in drawn.axes]
+    assert [len(marks) for marks in ticks] == [1, 0]
+    assert [segment[0][0] for segment in ticks[0][0].get_segments()] == [0.1, 0.3]  # the first of each line
+    assert [text.get_text() for text in drawn.legends[0].get_texts()] == ["W", "s(W)", "ceiling"]
+    plt.close("all")
+
+
 def test_nothing_to_draw_is_refused():
     with pytest.raises(ValueError, match="no rows"):
         dot_panels(TABLE.iloc[:0], "zoo", "score", "property", "method")

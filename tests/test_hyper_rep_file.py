@@ -26,7 +26,7 @@ from hyperlib.representations.augment import Augment
 from hyperlib.representations.hyper_rep import HyperRep
 from hyperlib.zoos.zoo import Samples
 
-REFUSED = "is damaged or not of the format hyperlib-representation-1 .*; make or download it again"
+REFUSED = "is damaged or not of the format hyperlib-representation-2 .*; make or download it again"
 
 
 @pytest.fixture(scope="module")
@@ -333,7 +333,7 @@ GIANTS = {
 }
 ATTACKS = {
     "other format": words(format="hyperlib-zoo-1"),
-    "later format": words(format="hyperlib-representation-2"),
+    "later format": words(format="hyperlib-representation-3"),
     **{f"no {name}": words(**{name: None}) for name in ("format", "architecture", "activation", "fitted_activation")},
     **{f"no {name}": words(**{name: None}) for name in ("settings", "checksum")},
     "unknown architecture": words(architecture="../../etc/passwd"),

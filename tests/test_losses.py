@@ -17,6 +17,7 @@ from hyperlib.representations.losses import (
     layerwise_cells,
     mixed,
     nt_xent,
+    nt_xent_models,
     positive_intended,
     positive_released,
     real_cells,
@@ -82,6 +83,27 @@ def test_nt_xent_does_not_depend_on_lengths_on_order_or_on_which_view_is_first(b
     assert_close(nt_xent(first * lengths, second / lengths, temperature), loss)
     assert_close(nt_xent(first[order], second[order], temperature), loss)
     assert_close(loss, nt_xent_by_hand(first, second, temperature))
+
+
+@pytest.mark.parametrize("models", [[0, 0, 0, 0], [0, 0, 1, 2], [5, 2, 5, 2], [3, 1, 0, 2]])
+def test_with_models_all_views_of_a_model_are_partners(models, generator):
+    first, second = two(4, 5, generator)
+    every, of = [*first, *second], models * 2
+
+    total = torch.zeros((), dtype=first.dtype)
+    for anchor, one in enumerate(every):
+        shares = {k: (cosine(one, other) / 0.3).exp() for k, other in enumerate(every) if k != anchor}
+        partners = [k for k in shares if of[k] == of[anchor]]
+        total = total - sum((shares[k] / sum(shares.values())).log() for k in partners) / len(partners)
+
+    assert_close(nt_xent_models(first, second, 0.3, torch.tensor(models)), total / 8)
+
+
+def test_with_every_row_a_model_of_its_own_other_epochs_are_negatives_as_before(generator):
+    first, second = two(6, 4, generator)
+
+    for models in (None, torch.tensor([4, 0, 9, 1, 7, 2])):
+        assert_close(nt_xent_models(first, second, 0.2, models), nt_xent(first, second, 0.2))
 
 
 def test_nt_xent_of_views_that_tell_nothing_and_of_views_that_tell_all():

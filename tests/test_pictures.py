@@ -125,7 +125,7 @@ def test_dots_and_intervals_stand_at_the_tables_values(table):
 
 def test_methods_have_colour_and_shape_and_published_values_are_hollow(table):
     _, ax = plt.subplots()
-    pictures.dot_plot(table, ax, "value", "target", "method", published="printed", guess="chance")
+    pictures.dot_plot(table, ax, "value", "target", "method", published="printed", level="chance")
 
     colours = {name: to_hex(dots(ax, name).get_facecolor()[0]) for name in ("W", "s(W)", "ours")}
     assert colours["W"] == style.COLOURS["W"] and colours["s(W)"] == style.COLOURS["s(W)"]
@@ -138,8 +138,8 @@ def test_methods_have_colour_and_shape_and_published_values_are_hollow(table):
         [c.get_offsets()[:, 0] for c in hollow], [part["printed"] for _, part in table.groupby("method", sort=False)]
     )
     assert [to_hex(c.get_edgecolor()[0]) for c in hollow] == list(colours.values())
-    guesses = dots(ax, "a guess").get_segments()
-    assert [segment[0][0] for segment in guesses] == [0.1, 0.2, 0.3]
+    levels = dots(ax, "chance").get_segments()
+    assert [segment[0][0] for segment in levels] == [0.1, 0.2, 0.3]
     assert all(drawn.get_alpha() is None for drawn in ax.collections)
 
 

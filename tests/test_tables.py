@@ -28,6 +28,15 @@ def test_numbers_are_read_as_what_they_are():
     ]
 
 
+def test_a_small_number_among_larger_ones_is_nothing_and_has_no_sign():
+    table = pd.DataFrame({"r2": [0.5, 2e-3, -2e-3, 0.0, np.nan], "error": [0.0, 2e-16, -3e-9, 1e-15, np.nan]})
+    shown = show_table(table, 2, rows=[1, 2])  # of what is visible nothing would be left, of the whole column it is
+    few, whole = ([list(column) for column in zip(*cells(shown, part)[1:], strict=True)] for part in (0, 1))
+    assert few == [["0.00", "0.00"], ["2e-16", "-3e-09"]]
+    assert whole == [["0.50", "0.00", "0.00", "0.00", "–"], ["0.00", "2e-16", "-3e-09", "1e-15", "–"]]
+    assert [row[0] for row in cells(show_table(table, 0))[1:]] == ["0", "0", "0", "0", "–"]
+
+
 def test_numbers_of_all_sizes_can_have_the_same_digits():
     table = pd.DataFrame({"s": [12345.6, 0.00123456, 2.0, -0.0]})
     assert [row[0] for row in cells(show_table(table, digits=3))[1:]] == ["12300", "0.00123", "2", "0"]

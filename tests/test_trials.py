@@ -33,7 +33,7 @@ def test_every_trial_can_be_made_and_differs_from_the_others(small):
     found = trials.trials(Study("quick"), "tetris_seed")
     settings = {what: f"{type(one)} {sorted(one.get_params().items(), key=str)}" for what, one in found.items()}
 
-    assert len(set(settings.values())) == len(settings) == 21
+    assert len(set(settings.values())) == len(settings) == 24
     assert all(clone(one) is not one for one in found.values())
 
 

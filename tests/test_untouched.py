@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from hyperlib.files import paths
-from hyperlib.thesis import untouched as module
+from hyperlib.thesis import published
 from hyperlib.thesis.book_representations import learned_inputs, representation_recipe
 from hyperlib.thesis.recipes import zoo_recipe
 from hyperlib.thesis.untouched import settings, untouched
@@ -27,7 +27,7 @@ def test_no_setting_can_change_unseen(tmp_path, monkeypatch, name, how):
     if how == "gone":
         del frozen["settings"][name]
     (tmp_path / "untouched.yml").write_text(yaml.safe_dump(frozen))
-    monkeypatch.setattr(module.paths, "thesis_folder", lambda: tmp_path)
+    monkeypatch.setattr(published, "thesis_folder", lambda: tmp_path)
 
     with pytest.raises(ValueError, match=f"asked with another '{name}'"):
         untouched()

@@ -20,6 +20,7 @@ def dot_panels(
     *,
     low: str | None = None,
     high: str | None = None,
+    level: str | None = None,
     left: float | None = None,
     columns: int = 3,
     height: float = 2.8,
@@ -28,10 +29,10 @@ def dot_panels(
 ) -> Figure:
     """A `dot_plot` for every entry of the column `panel`, which is its title; all have the same entries of `by`.
 
-    `value`, `rows`, `by`, `low`, `high` and `left` are those of `dot_plot`. columns: panels side by side, of which the
-    first one names the rows if all have the same. height: of a row of panels, in inches. label: of the x-axes below.
-    zero: draw a line there, for differences. Raises ValueError for a table without rows, and for panels with different
-    entries of `by`, which would have different colours.
+    `value`, `rows`, `by`, `low`, `high`, `level` and `left` are those of `dot_plot`. columns: panels side by side, of
+    which the first one names the rows if all have the same. height: of a row of panels, in inches. label: of the x-axes
+    below. zero: draw a line there, for differences. Raises ValueError for a table without rows, and for panels with
+    different entries of `by`, which would have different colours.
     """
     names = list(dict.fromkeys(table[panel]))
     if not names:
@@ -43,7 +44,7 @@ def dot_panels(
     shape = {"nrows": lines, "ncols": min(columns, len(names)), "squeeze": False, "sharey": bool(same)}
     figure, axes = plt.subplots(figsize=(WIDTH, lines * height + 0.4), **shape)
     for number, (ax, name) in enumerate(zip(axes.flat, names, strict=False)):
-        dot_plot(table[table[panel] == name], ax, value, rows, by, low=low, high=high, left=left)
+        dot_plot(table[table[panel] == name], ax, value, rows, by, low=low, high=high, level=level, left=left)
         ax.set_title(name, fontsize=10)
         ax.set_xlabel(label if number >= len(names) - columns else "")
         if zero:

@@ -98,18 +98,19 @@ def dot_plot(
     *,
     low: str | None = None,
     high: str | None = None,
-    guess: str | None = None,
+    level: str | None = None,
     published: str | None = None,
     left: float | None = None,
 ) -> None:
     """Values as dots, one line per entry of `rows`, one colour and shape per entry of `by` (at most six, and grey).
 
-    All names are columns of `table`. low, high: ends of an interval. guess: what a guess would reach, a dotted tick per
-    line. published: hollow marks. left: where the axis begins; an arrow marks what lies beyond.
+    All names are columns of `table`. low, high: ends of an interval. level: what there is once per line (what a guess
+    would reach, the most that can be expected), a dotted tick called as the column. published: hollow marks. left:
+    where the axis begins; an arrow marks what lies beyond.
 
     Raises ValueError for columns that are not there and for more methods than there are hues.
     """
-    columns = [name for name in (value, rows, by, low, high, guess, published) if name is not None]
+    columns = [name for name in (value, rows, by, low, high, level, published) if name is not None]
     if missing := [name for name in columns if name not in table]:
         raise ValueError(f"This table has no column {', '.join(missing)}; it has {', '.join(map(str, table.columns))}.")
     lines, colours = list(dict.fromkeys(table[rows])), method_colours(table[by])
@@ -133,10 +134,9 @@ def dot_plot(
         ax.scatter(np.full(beyond.sum(), start), places[beyond], **arrows).set_in_layout(False)
     if published is not None:
         ax.scatter([], [], facecolors="none", edgecolors=INK, linewidths=1.4, s=46, label="published")
-    if guess is not None:
-        once = table.groupby(rows, sort=False)[guess].first()
+    if level is not None and len(once := table.groupby(rows, sort=False)[level].first().dropna()):
         places = np.array([lines.index(line) for line in once.index])
-        ax.vlines(once, places - 0.42, places + 0.42, color=INK, linewidth=1.6, linestyle=":", label="a guess")
+        ax.vlines(once, places - 0.42, places + 0.42, color=INK, linewidth=1.6, linestyle=":", label=level)
     ax.set_yticks(range(len(lines)), lines)
     ax.set_ylim(len(lines) - 0.5, -0.5)  # the first line on top, also where axes are shared
     ax.set_xlim(left=left)

@@ -34,6 +34,8 @@ COLOURS = {  # methods, the same in the whole book
     "learned inputs": PURPLE,
     "noise inputs": SKY,
     "real images": INK,
+    "accuracy": INK,  # properties, where methods are compared: told apart by shape
+    "gap": INK,
 }
 ZOO = GREEN  # populations; the colours above stand for methods
 PAIR = [SKY, PURPLE]  # two readings of one thing

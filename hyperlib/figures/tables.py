@@ -33,7 +33,7 @@ def show_table(
 ) -> ShownTable:
     """What a cell ends with to show a table: no row numbers, numbers to the right, a dash where there is no value.
 
-    precision: decimals of what is no whole number; a value that would round to nothing is shown as a power of ten.
+    precision: decimals of what is no whole number; a column in which all would round to nothing has powers of ten.
     digits: significant digits instead, for columns whose numbers differ by orders of magnitude.
     rows: how many rows from the top are visible, or the labels (of the table's index) of those that decide; the whole
     table is folded below them. of: the table that `Study.publish` returned, where this one was made from it by more
@@ -61,16 +61,19 @@ class ShownTable:
     def __init__(
         self, table: pd.DataFrame, few: pd.DataFrame, rounding: tuple[int, int | None], csv: str | None
     ) -> None:
-        self.table, self.few, self.rounding, self.csv = table, few, rounding, csv
+        self.table, self.few, self.csv = table, few, csv
+        self.precision, self.digits = rounding
 
     def __repr__(self) -> str:
         return self.few.to_string(index=False)
 
     def to_html(self) -> str:
         """The visible rows, then the whole table in a fold if it has more, and the name of its CSV."""
-        parts = [_html(self.few, *self.rounding)]
+        tiny = [_is_tiny(self.table.iloc[:, place], self.precision) for place in range(self.table.shape[1])]
+        how = (self.precision, self.digits, tiny)
+        parts = [_html(self.few, *how)]
         if len(self.few) < len(self.table):
-            whole = _html(self.table, *self.rounding)
+            whole = _html(self.table, *how)
             parts.append(f"<details><summary>All {len(self.table)} rows</summary>{whole}</details>")
         if self.csv:
             parts.append(f'<span class="csv">{escape(self.csv)}</span>')
@@ -80,13 +83,13 @@ class ShownTable:
         return {"text/html": self.to_html(), "text/plain": repr(self)}, {ABOUT: {"csv": self.csv}}
 
 
-def _html(table: pd.DataFrame, precision: int, digits: int | None) -> str:
-    """A table of words: pandas draws it, from what `_words` made of every cell."""
+def _html(table: pd.DataFrame, precision: int, digits: int | None, tiny: Sequence[bool]) -> str:
+    """A table of words: pandas draws it, from what `_words` made of every cell. tiny: columns with powers of ten."""
     whole = [_is_whole(table[column]) for column in table]
     words = pd.DataFrame(
         {
-            place: [_words(value, 0 if whole[place] else precision, digits) for value in table.iloc[:, place]]
-            for place in range(table.shape[1])
+            place: [_words(value, 0 if whole[place] else precision, digits, one) for value in table.iloc[:, place]]
+            for place, one in enumerate(tiny)
         },
         columns=range(table.shape[1]),
     )
@@ -102,7 +105,7 @@ def _html(table: pd.DataFrame, precision: int, digits: int | None) -> str:
     return shown.set_table_styles(looks, axis=0).to_html()
 
 
-def _words(value: Any, precision: int, digits: int | None) -> str:
+def _words(value: Any, precision: int, digits: int | None, tiny: bool) -> str:
     """One cell: a number with so many decimals or digits and no sign before nothing, a dash for a missing value."""
     if not isinstance(value, str) and pd.api.types.is_scalar(value) and pd.isna(value):
         return "–"
@@ -114,13 +117,16 @@ def _words(value: Any, precision: int, digits: int | None) -> str:
         return str(value)
     if digits is not None and np.isfinite(value):
         return np.format_float_positional(float(value) + 0.0, digits, unique=False, fractional=False, trim="-")
+    if tiny and value:
+        return f"{value:.0e}"
     text = f"{value:,.{precision}f}"
-    return text if float(text.replace(",", "")) else ("0" if precision == 0 else _small(value, precision))
+    return text if float(text.replace(",", "")) else text.removeprefix("-")
 
 
-def _small(value: float, precision: int) -> str:
-    """A number that so many decimals cannot show."""
-    return f"{value:.0e}" if value else f"{0:.{precision}f}"
+def _is_tiny(column: pd.Series, precision: int) -> bool:
+    """Whether a column has numbers other than zero, and so many decimals would show none of them."""
+    numbers = [value for value in column if isinstance(value, float | np.floating) and value and np.isfinite(value)]
+    return precision > 0 and bool(numbers) and all(float(f"{value:.{precision}f}") == 0 for value in numbers)
 
 
 def _is_number(value: Any) -> bool:

@@ -129,7 +129,7 @@ class Probing(Representation):
         matched = _finite(images[torch.randperm(len(images), generator=random)[: self.matched]])
         answers = _log_probabilities(samples, matched).exp()
         weights = samples.weights.detach().float().cpu()
-        names, groups = zip(*_rows_by_activation(samples).items(), strict=True)
+        names, groups = zip(*rows_by_activation(samples).items(), strict=True)
         sizes = torch.tensor([float(len(rows)) for rows in groups])
         probes = self.probes_.clone().requires_grad_()
         head = _head(len(probes) * answers.shape[-1], answers[0].numel(), random)
@@ -159,6 +159,17 @@ class Probing(Representation):
         inputs = getattr(self, "places_", range(len(self.probes_)))
         classes = range(self.architecture_.num_classes)
         return [f"input{number}.class{label}.{part}" for part in ("log", "p") for number in inputs for label in classes]
+
+
+def rows_by_activation(samples: Samples) -> dict[str, Int[Tensor, " rows"]]:
+    """Which samples have each activation; ValueError where the table does not say it."""
+    if "activation" not in samples.table:
+        raise ValueError("The samples' table lacks the column 'activation'; say there how each network was trained.")
+    values = samples.table["activation"]
+    if values.isna().any():
+        raise ValueError(f"The activation is missing in row {int(values.isna().argmax())}; say it, or leave it out.")
+    names = values.astype(str).to_numpy(dtype=object)
+    return {name: torch.from_numpy(np.flatnonzero(names == name)) for name in sorted(set(names))}
 
 
 def _training_images(images: Images | Tensor, architecture: Architecture) -> Float[Tensor, "images c h w"]:
@@ -201,24 +212,13 @@ def _log_probabilities(samples: Samples, inputs: Float[Tensor, "_ c h w"]) -> Fl
     weights = samples.weights.detach().float().cpu()
     scores = torch.empty(len(samples), len(inputs), samples.architecture.num_classes)
     with one_core(torch.device("cpu")):
-        for name, rows in _rows_by_activation(samples).items():
+        for name, rows in rows_by_activation(samples).items():
             scores[rows] = class_scores(samples.architecture.with_activation(name), weights[rows], inputs)
     finite = torch.isfinite(scores).flatten(1).all(1)
     if not finite.all():
         row = int((~finite).nonzero()[0, 0])
         raise ValueError(f"Sample {row} gives scores that are not finite; leave models with huge weights out.")
     return scores.log_softmax(-1)
-
-
-def _rows_by_activation(samples: Samples) -> dict[str, Int[Tensor, " rows"]]:
-    """Which samples have each activation; ValueError where the table does not say it."""
-    if "activation" not in samples.table:
-        raise ValueError("The samples' table lacks the column 'activation'; say there how each network was trained.")
-    values = samples.table["activation"]
-    if values.isna().any():
-        raise ValueError(f"The activation is missing in row {int(values.isna().argmax())}; say it, or leave it out.")
-    names = values.astype(str).to_numpy(dtype=object)
-    return {name: torch.from_numpy(np.flatnonzero(names == name)) for name in sorted(set(names))}
 
 
 def _finite(values: Tensor) -> Float[Tensor, "..."]:

@@ -29,14 +29,16 @@ def controls(dimension: int = 256, seed: int = 0) -> dict[str, BaseEstimator]:
     """What any representation has to be compared with, by name; `tasks.probing.CONTROL_PROBES` says what reads them.
 
     "settings" are all hyper-parameters and the epoch, "all statistics" are s(W), pooled rows and the activation side by
-    side. dimension: of the random features, best as many as the representation has.
+    side, and share s(W) and pooled rows with the others. dimension: of the random features, best as many as the
+    representation has.
     """
-    together = [("s(W)", LayerStatistics()), ("rows", PooledRows()), ("activation", Hyperparameters(ACTIVATION))]
+    statistics, rows = LayerStatistics(), PooledRows()
+    together = [("s(W)", statistics), ("rows", rows), ("activation", Hyperparameters(ACTIVATION))]
     return {
         "clock": Clock(),
         "settings": Hyperparameters((*FACTORS, "epoch")),
-        "s(W)": LayerStatistics(),
-        "pooled rows": PooledRows(),
+        "s(W)": statistics,
+        "pooled rows": rows,
         "all statistics": FeatureUnion(together),
         "random features": RandomFeatures(dimension, seed=seed),
     }

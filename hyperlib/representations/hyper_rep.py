@@ -24,15 +24,17 @@ from torch import Tensor
 
 from hyperlib.representations.augment import Augment
 from hyperlib.representations.autoencoder import Autoencoder, Sizes, autoencoder, initialise, projection_head
+from hyperlib.representations.batches import Population, rows_by_group
 from hyperlib.representations.blocks import Source
 from hyperlib.representations.cores import one_core
+from hyperlib.representations.divergence import Judge, judge_of
 from hyperlib.representations.estimator import Representation, Values
 from hyperlib.representations.hyper_rep_file import load_hyper_rep, save_hyper_rep
-from hyperlib.representations.training import Plan, Population, Progress, Trainer, rows_by_group, run
+from hyperlib.representations.training import Plan, Progress, Trainer, run
 from hyperlib.weightspace.architecture import Architecture
 from hyperlib.weightspace.tokens import Scale, Tokenizer
 from hyperlib.weightspace.values import device_called, is_whole
-from hyperlib.zoos.checkpoint import StateFile, job_folder
+from hyperlib.zoos.checkpoint import StateFile, checksum, job_folder
 from hyperlib.zoos.zoo import Samples
 
 ROWS = 128  # networks per forward pass; always so many, so that a row's result does not depend on the others
@@ -49,11 +51,12 @@ class HyperRep(Representation):
 
     normalise: standardise every layer by its deviation over the training networks, which makes the error layer-wise.
     statistics: neuron tokens also read three statistics of their row. positions: deviation of position embeddings at
-    the start. per_model: so many checkpoints of each model in a batch, by `groups` of `fit`; None for any checkpoints.
-    steps: of training; 0 leaves the encoder untrained. validations: rows of `history_`. patience: stop when so many of
-    them were no better, and go back to the best. precision: "float32", "bfloat16", or "auto", which is bfloat16 on CUDA
-    and on a CPU that has instructions for it. On a CPU one core trains, because sums depend on the number of cores in
-    their last digits.
+    the start. behaviour: weight, beside the error of weights, of the error of answers, in the reading `divergence` (see
+    there), for `asked` = (networks, queries) of each step. per_model: so many checkpoints of each model in a batch, by
+    `groups` of `fit`; None for any checkpoints. steps: of training; 0 leaves the encoder untrained. validations: rows
+    of `history_`. patience: stop when so many of them were no better, and go back to the best. precision: "float32",
+    "bfloat16", or "auto", which is bfloat16 on CUDA and on a CPU that has instructions for it. On a CPU one core
+    trains, because sums depend on the number of cores in their last digits.
 
     Learned: `history_` (one row per validation: losses of training since the last row, and of validation models),
     `network_`, `scale_`, `latents_` and `dimensions_` (lengths of latents and embedding). `fit` raises ValueError for
@@ -77,9 +80,12 @@ class HyperRep(Representation):
         projection: tuple[int, int, int] = (1, 128, 64),
         temperature: float = 0.1,
         normalise: bool = True,
-        statistics: bool = True,
+        statistics: bool = False,
         positions: float = 0.1,
         dropout: float = 0.0,
+        behaviour: float = 0.0,
+        divergence: str = "kl",
+        asked: tuple[int, int] = (48, 32),
         per_model: int | None = 8,
         steps: int = 1000,
         batch_size: int = 128,
@@ -108,6 +114,9 @@ class HyperRep(Representation):
         self.statistics = statistics
         self.positions = positions
         self.dropout = dropout
+        self.behaviour = behaviour
+        self.divergence = divergence
+        self.asked = asked
         self.per_model = per_model
         self.steps = steps
         self.batch_size = batch_size
@@ -128,17 +137,19 @@ class HyperRep(Representation):
         *,
         groups: Values | None = None,
         validation: Samples | None = None,
+        queries: Tensor | None = None,
         checkpoint: Path | str | None = None,
         progress: Progress = False,
     ) -> HyperRep:
         """Train on checkpoints; `groups` says which are of one model (each its own without), `y` is not looked at.
 
-        validation: checkpoints of other models, whose losses stand in `history_`; `patience` needs them. checkpoint: a
+        validation: checkpoints of other models, whose losses stand in `history_`; `patience` needs them. queries:
+        images `[images, channels, height, width]` that networks answer, which `behaviour` needs. checkpoint: a
         folder for the state of the training; the same call after a kill goes on from there to the very same result.
         progress: a bar with the losses, silence, or a function that hears of (done, all) steps.
 
-        Raises ValueError for another architecture, settings out of range, another training's checkpoint folder, and a
-        training that diverged.
+        Raises ValueError for another architecture, settings out of range, another training's checkpoint folder, a
+        training that diverged, and where `behaviour` has no queries or meets networks of several activations.
         """
         self._check_fit(samples, y, groups)
         for part in (samples, *([] if validation is None else [validation])):
@@ -159,15 +170,18 @@ class HyperRep(Representation):
             self.network_.measure(train.weights)
             if validation is not None and len(validation):
                 seen = Population(self._scaled(validation.weights), rows_by_group(None, len(validation)))
+            asked = (plan.divergence, plan.asked, self.scale_, device)
+            judge = judge_of(samples, queries, *asked) if plan.behaviour else None
             trainer = Trainer(
                 self.architecture, self.network_, self.head_, self._source, plan, self.augment or Augment(), train,
-                seen, device=device, half=self.half,
+                seen, judge, device=device, half=self.half,
             )  # fmt: skip
             if checkpoint is None:
                 run(trainer, None, progress)
             else:
                 with job_folder(Path(checkpoint)) as folder:
-                    run(trainer, StateFile(folder / "training.safetensors", self._signature(train, seen)), progress)
+                    signature = self._signature(train, seen, judge)
+                    run(trainer, StateFile(folder / "training.safetensors", signature), progress)
         self.history_ = trainer.finish()
         if not all(torch.isfinite(values).all() for values in self.network_.state_dict().values()):
             raise ValueError("The training diverged: its weights are not finite. Lower rate, or set normalise=True.")
@@ -204,7 +218,7 @@ class HyperRep(Representation):
             raise ValueError(f"projection is (layers, hidden, outputs), three whole numbers, not {head!r}.")
         return Plan(
             self.steps, self.batch_size, self.per_model, self.rate, self.weight_decay, self.mix, self.contrast,
-            self.temperature, self.validations, self.patience, self.seed,
+            self.temperature, self.validations, self.patience, self.seed, self.behaviour, self.divergence, self.asked,
         )  # fmt: skip
 
     @property
@@ -215,11 +229,12 @@ class HyperRep(Representation):
         on_cpu = torch.device(self.device).type == "cpu"
         return not on_cpu or torch.cpu._is_avx512_bf16_supported()  # there is no public question
 
-    def _signature(self, train: Population, seen: Population | None) -> str:
+    def _signature(self, train: Population, seen: Population | None, judge: Judge | None) -> str:
         """All that decides the training, in words."""
         settings = {name: value for name, value in self.get_params(deep=False).items() if name != "architecture"}
         data = [self.architecture.layout, train.weights.sum(0).tolist(), train.rows.tolist()]
         data += [] if seen is None else [seen.weights.sum(0).tolist()]
+        data += [] if judge is None else [judge.divergence.architecture.activation, checksum({"": judge.queries})]
         return f"{settings} {self.half} {data} {torch.__version__}"
 
     # -- what it gives ----------------------------------------------------------------------------------------------

@@ -34,7 +34,7 @@ from hyperlib.weightspace.values import device_called
 from hyperlib.zoos.checkpoint import checksum
 
 Rep = TypeVar("Rep", bound=Representation)  # HyperRep, which comes by argument: it imports this file
-FORMAT = "hyperlib-representation-1"
+FORMAT = "hyperlib-representation-2"
 METADATA_LIMIT = 2**16  # characters
 TENSORS_LIMIT = 10_000
 BLOCK_TENSORS, HEAD_TENSORS = 12, 7  # at least, of a block of a transformer and of a layer of the head
@@ -49,7 +49,7 @@ _UNREADABLE = (  # whatever a file that somebody has tampered with can raise
 class _Header:
     """What the file says of itself; `settings` are JSON."""
 
-    format: Literal["hyperlib-representation-1"]
+    format: Literal["hyperlib-representation-2"]
     architecture: str
     activation: str
     fitted_activation: str
@@ -138,7 +138,7 @@ def _unfitted(kind: type[Rep], header: _Header, tensors: int, device: str) -> Re
     settings = decoded(header.settings, dict[str, Any], "what it says of its settings")
     if settings["augment"] is not None:
         settings["augment"] = Augment(**settings["augment"] | {"erased": tuple(settings["augment"]["erased"])})
-    settings["projection"] = tuple(settings["projection"])
+    settings |= {name: tuple(settings[name]) for name in ("projection", "asked")}
     network = architecture(header.architecture).with_activation(header.activation)
     rep = kind(network, device=device, **settings)
     blocks = 0 if rep.encoding == "dense" else 2 * rep.depth

@@ -23,50 +23,83 @@ FLOOR = 1e-4  # added to a layer's deviation, as in the released generative code
 HALF = (torch.float16, torch.bfloat16)
 
 Embedded = Float[Tensor, "batch width"]
+Models = Int[Tensor, " batch"]
 Loss = Float[Tensor, ""]
 
 
 # -- agreement of two views --------------------------------------------------------------------------------------------
 
 
-def nt_xent(first: Embedded, second: Embedded, temperature: float = TEMPERATURE) -> Loss:
+def nt_xent(
+    first: Embedded, second: Embedded, temperature: float = TEMPERATURE, models: Models | None = None
+) -> Loss:
     """Normalised temperature-scaled cross-entropy: each view must tell its partner from all others of the batch.
 
     Mean over both views of -log of the softmax of cosine / temperature, in nats; the 2 batch - 2 other views are the
-    negatives. One matrix product, in float32 at least, also under autocast. A batch of one has no negatives and loss 0.
+    negatives, other checkpoints of the same model among them. One matrix product, in float32 at least, also under
+    autocast. A batch of one has no negatives and loss 0. `models` (which model each row is of) is not looked at.
 
     Raises ValueError when the views differ in shape, the batch is empty or the temperature is not above 0.
     """
-    views, batch = _views(first, second, temperature), len(first)
-    with torch.autocast(views.device.type, enabled=False):
-        likeness = (views / temperature) @ views.T
-    likeness = likeness.masked_fill(torch.eye(2 * batch, dtype=torch.bool, device=views.device), float("-inf"))
-    partner = torch.arange(2 * batch, device=views.device).roll(batch)
+    del models
+    likeness = _likeness(first, second, temperature)
+    partner = torch.arange(len(likeness), device=likeness.device).roll(len(first))
     return F.cross_entropy(likeness, partner)
 
 
-def positive_intended(first: Embedded, second: Embedded, temperature: float = TEMPERATURE) -> Loss:
+def nt_xent_models(
+    first: Embedded, second: Embedded, temperature: float = TEMPERATURE, models: Models | None = None
+) -> Loss:
+    """As `nt_xent`, but all views of all checkpoints of a model are partners: other epochs are positives.
+
+    Mean over views, and over the partners of each, of -log of the softmax. Source: the supervised contrast of Khosla et
+    al. (2020, eq. 2), with the model as label. Without `models` every row is a model of its own, which is `nt_xent`.
+    Errors as there.
+    """
+    likeness, batch = _likeness(first, second, temperature), len(first)
+    of = torch.arange(batch) if models is None else models
+    both = of.to(likeness.device).repeat(2)
+    partners = (both[:, None] == both).fill_diagonal_(False)
+    return -(likeness.log_softmax(-1).masked_fill(~partners, 0).sum(-1) / partners.sum(-1)).mean()
+
+
+def positive_intended(
+    first: Embedded, second: Embedded, temperature: float = TEMPERATURE, models: Models | None = None
+) -> Loss:
     """Mean of 1 - cosine between the two views of each network: pulls them together without negatives.
 
-    Our reading of what is meant; the temperature has no part in it. Errors as in `nt_xent`.
+    Our reading of what is meant; the temperature and `models` have no part in it. Errors as in `nt_xent`.
     """
+    del models
     return (1 - _cosines(first, second, temperature)).mean()
 
 
-def positive_released(first: Embedded, second: Embedded, temperature: float = TEMPERATURE) -> Loss:
+def positive_released(
+    first: Embedded, second: Embedded, temperature: float = TEMPERATURE, models: Models | None = None
+) -> Loss:
     """Mean of (cosine / temperature) squared, divided by 2 batch: what the released code computes.
 
     Its target is 0, so it makes the two views orthogonal rather than equal, and the more gently the larger the batch
     is. Here to measure what that does; `positive_intended` is what is meant. Errors as in `nt_xent`.
     """
+    del models
     return (_cosines(first, second, temperature) / temperature).square().mean() / (2 * len(first))
 
 
-CONTRASTS: dict[str, Callable[[Tensor, Tensor, float], Tensor]] = {
+CONTRASTS: dict[str, Callable[[Tensor, Tensor, float, Tensor | None], Tensor]] = {
     "nt_xent": nt_xent,
+    "nt_xent_models": nt_xent_models,
     "positive_intended": positive_intended,
     "positive_released": positive_released,
 }
+
+
+def _likeness(first: Tensor, second: Tensor, temperature: float) -> Float[Tensor, "views views"]:
+    """Cosine / temperature of all pairs of views; none is like itself."""
+    views = _views(first, second, temperature)
+    with torch.autocast(views.device.type, enabled=False):
+        likeness = (views / temperature) @ views.T
+    return likeness.masked_fill(torch.eye(len(views), dtype=torch.bool, device=views.device), float("-inf"))
 
 
 def _views(first: Tensor, second: Tensor, temperature: float) -> Float[Tensor, "views width"]:

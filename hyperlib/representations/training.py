@@ -3,9 +3,6 @@
 Everything random about a step (which checkpoints, their views, dropout) comes from a generator keyed by the seed and
 the number of the step. So a training that is resumed needs no generator's state, and gives to the bit what one without
 interruption gives.
-
-A batch holds several checkpoints of each of its models: the hardest negatives for the contrast are other epochs of the
-same network (our choice; with one per model it is the released code's random batch).
 """
 
 from __future__ import annotations
@@ -15,29 +12,29 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 import torch
-from jaxtyping import Float, Int
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from hyperlib.representations.augment import Augment
 from hyperlib.representations.autoencoder import Autoencoder
+from hyperlib.representations.batches import Population
 from hyperlib.representations.blocks import Source
-from hyperlib.representations.estimator import Values
+from hyperlib.representations.divergence import READINGS, Judge
 from hyperlib.representations.losses import CONTRASTS, mixed, reconstruction
 from hyperlib.weightspace.architecture import Architecture
 from hyperlib.weightspace.randomness import key
 from hyperlib.weightspace.values import is_whole
 from hyperlib.zoos.checkpoint import StateFile
 
-STREAMS = {"start": 0, "batch": 1, "views": 2, "dropout": 3, "validation": 4}
+STREAMS = {"start": 0, "batch": 1, "views": 2, "dropout": 3, "validation": 4, "queries": 5}
 VALIDATED = 512  # checkpoints at most
 WARM_UP = 0.1  # share of the steps in which the rate rises
 CLIP = 1.0  # length of a gradient at most
 Progress = bool | Callable[[int, int], None]
-HISTORY = ("step", "loss", "contrast", "reconstruction", "val_loss", "val_contrast", "val_reconstruction")
+LOSSES = ("loss", "contrast", "reconstruction", "behaviour")
+HISTORY = ("step", *LOSSES, *(f"val_{name}" for name in LOSSES))
 
 
 @dataclass(frozen=True)
@@ -55,6 +52,9 @@ class Plan:
     validations: int
     patience: int | None
     seed: int
+    behaviour: float = 0.0
+    divergence: str = "kl"
+    asked: tuple[int, int] = (48, 32)
 
     def __post_init__(self) -> None:
         if not is_whole(self.seed):
@@ -78,6 +78,16 @@ class Plan:
             raise ValueError(f"mix is the contrast's share of the loss, between 0 and 1, not {self.mix!r}.")
         if self.contrast not in CONTRASTS:
             raise ValueError(f"There is no contrast {self.contrast!r}; choose from {', '.join(CONTRASTS)}.")
+        if not 0 <= self.behaviour < math.inf or (self.behaviour and self.mix == 1):
+            raise ValueError(
+                f"behaviour is the weight of a loss of rebuilt networks, from 0 on, not {self.behaviour!r}; with mix=1 "
+                "nothing is rebuilt, and it must be 0."
+            )
+        if self.divergence not in READINGS:
+            raise ValueError(f"There is no divergence {self.divergence!r}; choose from {', '.join(READINGS)}.")
+        asked = self.asked
+        if not isinstance(asked, tuple | list) or len(asked) != 2 or not all(is_whole(n, 1) for n in asked):
+            raise ValueError(f"asked is (networks, queries) of a step, whole numbers from 1 on, not {asked!r}.")
         if self.mix and self.batch_size < 2:
             raise ValueError("A contrast needs a batch_size of 2 at least, for batch norm and for negatives.")
 
@@ -98,38 +108,6 @@ class Plan:
         return max(1, -(-self.steps // self.validations))
 
 
-@dataclass(frozen=True)
-class Population:
-    """Training or validation weights, standardised, with the rows of each model `[models, epochs]` (-1 fills up)."""
-
-    weights: Float[Tensor, "samples params"]
-    rows: Int[Tensor, "models epochs"]
-
-    def batch(self, size: int, per_model: int | None, generator: torch.Generator) -> Float[Tensor, "batch params"]:
-        """Random checkpoints without repetition: any (`per_model` None), or so many of each of some models.
-
-        A model with fewer checkpoints gives all of its own.
-        """
-        if per_model is None:
-            return self.weights[torch.randperm(len(self.weights), generator=generator)[:size]]
-        models = torch.randperm(len(self.rows), generator=generator)[: self._models(size, per_model)]
-        rows = self.rows[models]
-        order = torch.rand(rows.shape, generator=generator).masked_fill_(rows < 0, 2).argsort(-1)[:, :per_model]
-        drawn = rows.gather(1, order).flatten()
-        return self.weights[drawn[drawn >= 0]]
-
-    def smallest_batch(self, size: int, per_model: int | None) -> int:
-        """So many checkpoints are in each batch at least."""
-        if per_model is None:
-            return min(size, len(self.weights))
-        counts = (self.rows >= 0).sum(1).clamp(max=per_model).sort().values
-        return int(counts[: self._models(size, per_model)].sum())
-
-    def _models(self, size: int, per_model: int) -> int:
-        """Models of a batch, where no model has more checkpoints than `rows` is wide."""
-        return max(1, size // min(per_model, self.rows.shape[1]))
-
-
 class Trainer:
     """One training on its way: the networks, the optimiser, what was measured, and the step it is at."""
 
@@ -143,17 +121,19 @@ class Trainer:
         augment: Augment,
         train: Population,
         validation: Population | None,
+        judge: Judge | None = None,
         *,
         device: torch.device,
         half: bool,
     ) -> None:
         self.architecture, self.plan, self.augment, self.device, self.half = architecture, plan, augment, device, half
         self.network, self.head, self.source = network.to(device), head.to(device), source
-        self.train, self.validation = train, validation
+        self.train, self.validation, self.judge = train, validation, judge
+        self.units = torch.ones(2)  # of the errors of weights and of answers
         self.step, self.history, self.best, self.best_state = 0, [], math.inf, None
         parameters = [*network.parameters(), *head.parameters()]
         self.optimiser = torch.optim.AdamW(parameters, lr=plan.rate, weight_decay=plan.weight_decay, fused=True)
-        self.sums = torch.zeros(3, dtype=torch.float64)  # losses since the last validation
+        self.sums = torch.zeros(len(LOSSES), dtype=torch.float64)  # losses since the last validation
         self.counted = 0
 
     @property
@@ -169,8 +149,9 @@ class Trainer:
         self.network.train()
         self.head.train()
         self.source.generator = plan.generator("dropout", self.step, self.device)
-        batch = self.train.batch(plan.batch_size, plan.per_model, plan.generator("batch", self.step))
-        losses = self._losses(batch, plan.generator("views", self.step))
+        rows = self.train.batch(plan.batch_size, plan.per_model, plan.generator("batch", self.step))
+        streams = plan.generator("views", self.step), plan.generator("queries", self.step)
+        losses = self._losses(self.train, rows, *streams, first=self.step == 0)
         self.optimiser.zero_grad(set_to_none=True)
         losses[0].backward()
         nn.utils.clip_grad_norm_([p for g in self.optimiser.param_groups for p in g["params"]], CLIP)
@@ -181,35 +162,44 @@ class Trainer:
         if self.step % plan.every == 0 or self.step == plan.steps:
             self._record()
 
-    def _losses(self, weights: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-        """Mixed loss, contrast and reconstruction of two views; a part without weight is NaN and not computed."""
-        views = self.augment.views(self.architecture, weights, generator)
+    def _losses(
+        self, of: Population, rows: Tensor, views_by: torch.Generator, queries_by: torch.Generator, first: bool = False
+    ) -> list[Tensor]:
+        """The `LOSSES` of two views of some rows; a part without weight is NaN and not computed."""
+        plan, views = self.plan, self.augment.views(self.architecture, of.weights[rows], views_by)
         inputs, targets = (part.flatten(0, 1).to(self.device) for part in (views.inputs, views.targets))
-        absent = torch.full((), math.nan, device=self.device)
+        contrast = rebuilt = answers = torch.full((), math.nan, device=self.device)
         with torch.autocast(self.device.type, torch.bfloat16) if self.half else nullcontext():
             encoded = self.network.encode(inputs)
-            contrast, rebuilt = absent, absent
-            if self.plan.mix > 0:
-                first, second = (self.head(view) for view in encoded.embedding.chunk(2))  # batch norm sees one view
-                contrast = CONTRASTS[self.plan.contrast](first, second, self.plan.temperature)
-            if self.plan.mix < 1:
-                rebuilt = reconstruction(self.network.decode(encoded.latents), targets)
-        parts = (contrast if self.plan.mix > 0 else None, rebuilt if self.plan.mix < 1 else None)
-        return mixed(*parts, self.plan.mix), contrast, rebuilt
+            if plan.mix > 0:
+                views_seen = (self.head(view) for view in encoded.embedding.chunk(2))  # batch norm sees one view
+                contrast = CONTRASTS[plan.contrast](*views_seen, plan.temperature, of.models[rows])
+            if plan.mix < 1:
+                output = self.network.decode(encoded.latents)
+                rebuilt = reconstruction(output, targets)
+        both = rebuilt
+        if self.judge is not None:
+            answers = self.judge(output, targets, queries_by)
+            if first and plan.divergence == "squares":  # as released
+                self.units = torch.stack([rebuilt, answers]).detach().float().cpu()
+            weights, behaviour = self.units.tolist()
+            both = rebuilt / weights + plan.behaviour * answers / behaviour
+        parts = (contrast if plan.mix > 0 else None, both if plan.mix < 1 else None)
+        return [mixed(*parts, plan.mix), contrast, rebuilt, answers]
 
     @torch.no_grad()
     def _record(self) -> None:
         """Mean training losses since the last row, and losses of validation models on views that stay the same."""
         row = dict.fromkeys(HISTORY, math.nan) | {"step": self.step}
-        row |= dict(zip(HISTORY[1:4], (self.sums / self.counted).tolist(), strict=True))
+        row |= dict(zip(LOSSES, (self.sums / self.counted).tolist(), strict=True))
         self.sums.zero_()
         self.counted = 0
         if self.validation is not None:
             self.network.eval()
             self.head.eval()
-            batch = self.validation.batch(VALIDATED, None, self.plan.generator("validation", 0))
-            losses = self._losses(batch, self.plan.generator("validation", 1))
-            row |= dict(zip(HISTORY[4:], (float(loss) for loss in losses), strict=True))
+            drawn, *streams = (self.plan.generator("validation", number) for number in range(3))
+            losses = self._losses(self.validation, self.validation.batch(VALIDATED, None, drawn), *streams)
+            row |= {f"val_{name}": float(loss) for name, loss in zip(LOSSES, losses, strict=True)}
             if row["val_loss"] < self.best:
                 self.best = row["val_loss"]
                 if self.plan.patience is not None:
@@ -242,7 +232,7 @@ class Trainer:
                 state[f"adam.{number}.{name}"] = value
         state["history"] = torch.tensor([[row[name] for name in HISTORY] for row in self.history], dtype=torch.float64)
         state["sums"] = torch.cat([self.sums, torch.tensor([self.counted, self.best], dtype=torch.float64)])
-        state["step"] = torch.tensor(self.step)
+        state |= {"step": torch.tensor(self.step), "units": self.units}
         return {name: value.detach().cpu().contiguous() for name, value in state.items()}
 
     def restore(self, state: dict[str, Tensor]) -> None:
@@ -258,8 +248,9 @@ class Trainer:
         self.history = [dict(zip(HISTORY, row, strict=True)) for row in state["history"].tolist()]
         for row in self.history:
             row["step"] = int(row["step"])
-        self.sums, self.counted = state["sums"][:3].clone(), int(state["sums"][3])
-        self.best, self.step = float(state["sums"][4]), int(state["step"])
+        *_, counted, self.best = state["sums"].tolist()
+        self.sums, self.counted, self.units = state["sums"][:-2].clone(), int(counted), state["units"].clone()
+        self.step = int(state["step"])
 
     def _modules(self) -> dict[str, Tensor]:
         return {
@@ -271,18 +262,6 @@ class Trainer:
         for name, module in (("network.", self.network), ("head.", self.head)):
             own = {key.removeprefix(name): value for key, value in state.items() if key.startswith(name)}
             module.load_state_dict(own)
-
-
-def rows_by_group(groups: Values | None, count: int) -> Tensor:
-    """Rows of each model, `[models, epochs]`, filled up with -1."""
-    if groups is None:
-        return torch.arange(count)[:, None]
-    _, model = np.unique(np.asarray(groups), return_inverse=True)
-    order, sizes = np.argsort(model, kind="stable"), np.bincount(model)
-    rows = torch.full((len(sizes), int(sizes.max())), -1)
-    place = np.arange(count) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    rows[torch.from_numpy(model[order]), torch.from_numpy(place)] = torch.from_numpy(order)
-    return rows
 
 
 def run(trainer: Trainer, kept: StateFile | None, progress: Progress) -> None:

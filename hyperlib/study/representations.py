@@ -68,16 +68,15 @@ def _made(study: Study, recipe: RepresentationRecipe, repeat: int, stop: threadi
         if not (folder / _FILE).exists():
             train, val, _ = study.parts(recipe.zoo, split=repeat)
             groups = train.table["model"].to_numpy()
-            tell = _teller(what, stop)
-            estimator.fit(train, groups=groups, validation=val, checkpoint=folder / "training", progress=tell)
+            queries = study.recipe(recipe.zoo).images.load().train_x if estimator.behaviour else None
+            kept, tell = folder / "training", _teller(what, stop)
+            estimator.fit(train, groups=groups, validation=val, queries=queries, checkpoint=kept, progress=tell)
             estimator.save(folder / _FILE)
         shutil.rmtree(folder / "training", ignore_errors=True)
 
-    ingredients = {"settings": settings, "zoo": zoo, "checkpoints": CHECKPOINTS}
-    ingredients |= {"split": FIRST_SPLIT + repeat} if repeat else {}  # entries of the first split are older
-    zoo_recipe = study.recipe(recipe.zoo)
-    ingredients |= {} if zoo_recipe.largest is None else {"largest": zoo_recipe.largest}
-    ingredients |= {} if zoo_recipe.split_by == "model" else {"split_by": zoo_recipe.split_by}
+    of = study.recipe(recipe.zoo)
+    split = {"seed": FIRST_SPLIT + repeat, "by": of.split_by, "largest": of.largest}
+    ingredients = {"settings": settings, "zoo": zoo, "checkpoints": CHECKPOINTS, "split": split}
     name = f"{recipe.name}-{repeat}"
     entry = study.store.make("representations", name, ingredients, train, _MAKERS, made_by, study.profile)
     return HyperRep.load(entry / _FILE, device=study.device)

@@ -46,6 +46,9 @@ CHANGES = {  # of our configuration, by what is tried; `longer` multiplies the s
     "contrast alone": {"mix": 1.0},
     "reconstruction alone": {"mix": 0.0},
     "any checkpoints in a batch": {"per_model": None},
+    "other epochs as positives": {"contrast": "nt_xent_models"},
+    "loss of answers as well": {"behaviour": 1.0},
+    "loss of answers, hardly any of weights": {"behaviour": 30.0},
     "parts erased, clean target": {"erase": 0.5},
     "noise of 0.2": {"noise": 0.2},
     "twice as wide": {"width": 128, "heads": 4},
@@ -101,10 +104,12 @@ class Canonical(Representation):
 
 def trials(study: Study, zoo: str) -> dict[str, BaseEstimator]:
     """All trials on a zoo, by what is tried, none of them fitted."""
-    ours, images = representation_recipe(zoo, study.profile).estimator(0), study.recipe(zoo).images.load()
+    ours, recipe = representation_recipe(zoo, study.profile).estimator(0), study.recipe(zoo)
+    images, mixed = recipe.images.load(), recipe.design["activation"].nunique() > 1
     if study.profile == "laptop":
         ours.set_params(steps=STEPS.get(zoo, ours.steps))
-    found: dict[str, BaseEstimator] = {what: _changed(ours, **changes) for what, changes in CHANGES.items()}
+    possible = {what: changes for what, changes in CHANGES.items() if not (mixed and "behaviour" in changes)}
+    found: dict[str, BaseEstimator] = {what: _changed(ours, **changes) for what, changes in possible.items()}
     found["mean over 8 orders of units"] = Averaged(clone(ours))
     found["canonical order, no permutations"] = Canonical(clone(ours).set_params(augment=Augment(permute=False)))
     found |= {what: Probing(images, probes=probes, inputs=kind) for what, (kind, probes) in ANSWERS.items()}
@@ -136,21 +141,24 @@ def main(arguments: list[str] | None = None) -> None:
     if not {"zoo", "trial"} <= set(done):
         parser.error(f"{file} is no table of trials; move it away, and trials begin anew.")
     for zoo in chosen.zoos:
-        parts = study.parts(zoo)
+        parts, queries = study.parts(zoo), study.recipe(zoo).images.load().train_x
         for what, estimator in trials(study, zoo).items():
             if ((done["zoo"] == zoo) & (done["trial"] == what)).any():
                 continue
-            row = {"zoo": zoo, "trial": what} | _tried(estimator, parts)
+            row = {"zoo": zoo, "trial": what} | _tried(estimator, parts, queries)
             print(", ".join(f"{name} {value}" for name, value in row.items()), flush=True)
             done = pd.concat([done, pd.DataFrame([row])], ignore_index=True)
             study.publish(ARTEFACT, done)
 
 
-def _tried(estimator: BaseEstimator, parts: tuple[Samples, Samples, Samples]) -> dict[str, float]:
+def _tried(
+    estimator: BaseEstimator, parts: tuple[Samples, Samples, Samples], queries: Float[Tensor, "images c h w"]
+) -> dict[str, float]:
     """Seconds of training, and the scores on validation models."""
     started = time.perf_counter()
-    groups = {"groups": parts[0].table["model"].to_numpy()} if isinstance(estimator, Representation) else {}
-    estimator.fit(parts[0], **groups)
+    known = {"groups": parts[0].table["model"].to_numpy()} if isinstance(estimator, Representation) else {}
+    known |= {"queries": queries} if getattr(estimator, "behaviour", 0) else {}
+    estimator.fit(parts[0], **known)
     seconds = time.perf_counter() - started
     table = run_probes({"it": estimator}, *parts, TARGETS, [BESIDE_CLOCK]).table.set_index("target")
     known = {"numbers": int(table["dimensions"].iloc[0]), "seconds": round(seconds, 1)}

@@ -16,14 +16,13 @@ ours.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from hyperlib.images.images import Images
+from hyperlib.representations.behaviour import rows_by_activation
 from hyperlib.tasks import estimates
 from hyperlib.weightspace.architecture import Architecture
 from hyperlib.weightspace.layers import Pass
@@ -62,7 +61,8 @@ def diversity(
       `cka_pairs` counts the pairs without them.
     - `l2`: distance over the mean length of the compared vectors; `cosine_distance`: 1 - cos; `l2_check`: see above.
 
-    Raises ValueError for a zoo without models or where none is left, and for fewer than two images for CKA.
+    Raises ValueError for a zoo without models or where none is left, for models of which the table does not say the
+    activation, and for fewer than two images for CKA.
     """
     if not len(zoo):
         raise ValueError("This zoo has no models, so there is no diversity to measure.")
@@ -95,7 +95,8 @@ def mean_over_pairs(matrix: Float[Tensor, "models models"]) -> float:
 def _behaviour(samples: Samples, images: Images, cka_images: int) -> dict[str, float]:
     answers = torch.empty(len(samples), len(images.test_x), samples.architecture.num_classes)
     places, products = [], []
-    for network, rows in _by_activation(samples):
+    for activation, rows in rows_by_activation(samples).items():
+        network = samples.architecture.with_activation(activation)
         answers[rows] = class_scores(network, samples.weights[rows], images.test_x)
         products.append(_layer_products(network, samples.weights[rows], images.test_x[:cka_images]))
         places.append(rows)
@@ -118,12 +119,6 @@ def _distances(samples: Samples) -> dict[str, float]:
     apart = _summary("cosine_distance", 1 - cosine(samples.weights))
     check = (2 * apart["cosine_distance"]) ** 0.5
     return {**_summary("l2", l2(samples.weights) / length), **apart, "l2_check": check}
-
-
-def _by_activation(samples: Samples) -> Iterator[tuple[Architecture, Tensor]]:
-    """Each network as its models run it, and the rows of these models."""
-    for activation, rows in samples.table.groupby("activation").indices.items():
-        yield samples.architecture.with_activation(str(activation)), torch.from_numpy(rows)
 
 
 @torch.no_grad()

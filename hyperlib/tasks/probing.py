@@ -24,14 +24,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator, clone
-from sklearn.exceptions import NotFittedError
-from sklearn.utils.validation import check_is_fitted
+from sklearn.base import BaseEstimator
 
 from hyperlib.representations.controls import controls as controls_of
-from hyperlib.representations.estimator import Representation
 from hyperlib.tasks.curved_probes import KernelProbe, NetworkProbe, TreeProbe
 from hyperlib.tasks.estimates import Estimate
+from hyperlib.tasks.features import Embeddings
 from hyperlib.tasks.intervals import ModelBootstrap, judge, metric_of, paired_difference, score
 from hyperlib.tasks.probes import BesideClock, Features, LinearProbe, SoftmaxProbe, finite
 from hyperlib.zoos.zoo import Samples
@@ -147,34 +145,36 @@ def run_probes(
 ) -> ProbeResult:
     """Probe every representation for every column of the samples' table.
 
-    embedders: representations (or pipelines over samples) by the name they have in the table. A fitted one is
-    used as it is, any other is cloned and fitted on `train`. columns: numbers are regressed, words and truth
-    values classified. probes: names out of `PROBES`, for all embedders, or which embedders each probe is for,
-    such as {"linear": ["W", "s(W)"], "trees": ["s(W)"]}. Under the linear ones, categories are read by a linear
-    soft-max; the others but "trees" read numbers only. "beside the clock" is a linear probe of what is known inside
-    an epoch (see `BesideClock`); "trees, beside the clock" and the like are those that bend. controls: also probe all
-    `controls`, with so many random features, by their own probes, which read numbers only; `embedders` may be {} then.
-    other_zoo: `test` comes from another zoo, whose models are others even where their numbers are the same.
+    embedders: representations (or pipelines over samples) by the name they have in the table. A fitted one is used as
+    it is, any other is cloned and fitted on `train`; each embeds once (see `Embeddings`). columns: numbers are
+    regressed, words and truth values classified. probes: names out of `PROBES`, for all embedders, or which embedders
+    each probe is for, such as {"linear": ["W", "s(W)"], "trees": ["s(W)"]}. Under the linear ones, categories are read
+    by a linear soft-max; the others but "trees" read numbers only. "beside the clock" is a linear probe of what is
+    known inside an epoch (see `BesideClock`); "trees, beside the clock" and the like are those that bend. controls:
+    also probe all `controls`, with so many random features, by their own probes, which read numbers only; `embedders`
+    may be {} then. other_zoo: `test` comes from another zoo, whose models are others even where their numbers are the
+    same.
 
     Raises ValueError for unknown columns, probes or embedders, for a model in two parts of the split, and for
     features or targets that are not finite.
     """
     parts = {"train": train, "val": val, "test": test}
     _check_parts(parts, other_zoo)
-    chosen = _choose(probes, embedders)
-    if controls is not None:
-        embedders, chosen = _with_controls(embedders, chosen, controls, seed)
+    known = {} if controls is None else controls_of(controls, seed)
+    embedders, chosen = _with_controls(known, embedders, _choose(probes, embedders))
     if not any(chosen.values()):
         raise ValueError("There is nothing to probe; name at least one embedder and one probe.")
     targets = {part: _targets(samples, columns, part) for part, samples in parts.items()}
     _check_categories(chosen, targets["train"])
+    for control in known.values():  # a union shares with others only members that are fitted
+        control.fit(train)
     draws = ModelBootstrap.draw(test.table["model"].to_numpy(), draws=bootstrap, seed=seed)
     epochs = {part: samples.table["epoch"].to_numpy() for part, samples in parts.items()}
     counts = {f"n_{part}_models": parts[part].table["model"].nunique() for part in ("train", "test")}
-    rows, predictions = [], {}
+    rows, predictions, embeddings = [], {}, Embeddings(parts)
     for name, embedder in embedders.items():
         wanted = [probe for probe, names in chosen.items() if name in names]
-        features = _embed(name, embedder, parts) if wanted else {}
+        features = embeddings.features(name, embedder) if wanted else {}
         for probe in wanted:
             found = {target: rest for target, *rest in _read(probe, features, targets, epochs, seed)}
             for target in targets["test"]:
@@ -206,7 +206,7 @@ def _read(
         if probe == "trees":
             one = TreeProbe(seed=seed).fit(features["train"], values, (features["val"], targets["val"][name]))
             facts = {"penalty": np.nan, "n_train_samples": one.rows_}
-        elif not _is_number(values):
+        elif metric_of(values) == "accuracy":
             one = SoftmaxProbe().fit(features["train"], values, (features["val"], targets["val"][name]))
             facts = {"penalty": one.penalty_, "n_train_samples": len(values)}
         else:
@@ -237,7 +237,7 @@ def _read_numbers(
     targets: dict[str, dict[str, np.ndarray]],
 ) -> Found:
     """Predictions for all numbers at once, which share what is costly about a probe."""
-    numbers = [name for name, values in targets["train"].items() if _is_number(values)]
+    numbers = [name for name, values in targets["train"].items() if metric_of(values) == "r2"]
     if not numbers:
         return
     train, val = (np.column_stack([targets[part][name] for name in numbers]) for part in ("train", "val"))
@@ -248,10 +248,11 @@ def _read_numbers(
 
 
 def _with_controls(
-    embedders: Embedders, chosen: dict[str, Sequence[str]], dimension: int, seed: int
+    known: Embedders, embedders: Embedders, chosen: dict[str, Sequence[str]]
 ) -> tuple[Embedders, dict[str, Sequence[str]]]:
-    """The controls in front of the embedders, and what reads them; ValueError for a name that both have."""
-    known = controls_of(dimension, seed)
+    """The known controls, if any, in front of the embedders, and what reads them; ValueError for a name of both."""
+    if not known:
+        return embedders, chosen
     if twice := [name for name in known if name in embedders]:
         raise ValueError(f"{twice[0]!r} is among the controls; give your own features another name.")
     both = {probe: [*CONTROL_PROBES.get(probe, ()), *chosen.get(probe, ())] for probe in CONTROL_PROBES | chosen}
@@ -262,20 +263,8 @@ def _check_categories(chosen: dict[str, Sequence[str]], targets: dict[str, np.nd
     """ValueError where a probe of numbers is to tell words."""
     for probe in chosen:
         for name, values in targets.items():
-            if probe in ("kernel", "network", *BESIDE) and not _is_number(values):
+            if probe in ("kernel", "network", *BESIDE) and metric_of(values) == "accuracy":
                 raise ValueError(f"The probe {probe!r} tells numbers, and {name} holds words; leave one of them out.")
-
-
-def _embed(name: str, embedder: BaseEstimator, parts: dict[str, Samples]) -> dict[str, Features]:
-    """Features of all parts of the split, by a fitted embedder."""
-    try:
-        check_is_fitted(embedder)
-    except NotFittedError:
-        groups = {"groups": parts["train"].table["model"].to_numpy()} if isinstance(embedder, Representation) else {}
-        embedder = clone(embedder).fit(parts["train"], **groups)
-    return {
-        part: finite(embedder.transform(samples), f"features of {name} ({part})") for part, samples in parts.items()
-    }
 
 
 def _targets(samples: Samples, columns: Sequence[str], part: str) -> dict[str, np.ndarray]:
@@ -295,10 +284,6 @@ def _targets(samples: Samples, columns: Sequence[str], part: str) -> dict[str, n
         else:
             targets[column] = values.astype(str).to_numpy(dtype=object)
     return targets
-
-
-def _is_number(values: np.ndarray) -> bool:
-    return np.issubdtype(values.dtype, np.number)
 
 
 def _check_parts(parts: dict[str, Samples], other_zoo: bool) -> None:

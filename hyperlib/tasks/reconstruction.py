@@ -20,6 +20,7 @@ from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
 from hyperlib.images.images import Images
+from hyperlib.representations.behaviour import rows_by_activation
 from hyperlib.representations.hyper_rep import HyperRep
 from hyperlib.representations.losses import reconstruction_r2
 from hyperlib.tasks.estimates import Estimate, jackknife, mean_of
@@ -103,11 +104,12 @@ def _by_model(values: pd.DataFrame | pd.Series, model: Shaped[np.ndarray, " samp
 
 
 def labels(samples: Samples, weights: Float[Tensor, "samples params"], x: Tensor) -> Int[Tensor, "samples images"]:
-    """The class that each network chooses for each image; its activation is the one of its sample."""
+    """The class that each network chooses for each image; its activation is the one of its sample.
+
+    Raises ValueError where the samples' table does not say it.
+    """
     chosen = torch.empty(len(weights), len(x), dtype=torch.int64)
-    activations = samples.table["activation"].to_numpy()
-    for activation in dict.fromkeys(activations.tolist()):
-        rows = torch.from_numpy(np.flatnonzero(activations == activation))
+    for activation, rows in rows_by_activation(samples).items():
         network = samples.architecture.with_activation(activation)
         chosen[rows] = class_scores(network, weights[rows], x).argmax(-1)
     return chosen

@@ -85,7 +85,7 @@ def discrepancies(artefact: str | None = None) -> pd.DataFrame:
 
     Raises ValueError, with the closest ids, for an unknown artefact.
     """
-    records = [record for name in _RESULTS for record in copy.deepcopy(_read(name)["discrepancies"])]
+    records = [record for name in _RESULTS for record in copy.deepcopy(thesis_data(name)["discrepancies"])]
     table = pd.DataFrame(records).set_index("id")
     if artefact is not None:
         check_artefact(artefact)
@@ -107,14 +107,14 @@ def zoos() -> pd.DataFrame:
             "varied": _factors(record, "varied"),
             "fixed": _factors(record, "fixed"),
         }
-        for record in _read("zoos.yml")["zoos"]
+        for record in thesis_data("zoos.yml")["zoos"]
     ]
     return _typed(pd.DataFrame(rows), _ZOO_COLUMNS)
 
 
 def zoo_record(zoo_id: str) -> dict:
     """Everything known of one zoo. Raises ValueError, with the closest ids, if there is no such zoo."""
-    records = {record["id"]: record for record in _read("zoos.yml")["zoos"]}
+    records = {record["id"]: record for record in thesis_data("zoos.yml")["zoos"]}
     return copy.deepcopy(records[known(zoo_id, records, "zoo of the thesis")])
 
 
@@ -123,7 +123,7 @@ def architectures() -> pd.DataFrame:
 
     ResNet-18 is counted for ten classes; `params_by_classes` has the others. `architecture_layers` has sizes.
     """
-    records = copy.deepcopy(_read("zoos.yml")["architectures"])
+    records = copy.deepcopy(thesis_data("zoos.yml")["architectures"])
     table = pd.DataFrame.from_dict(records, orient="index").rename_axis("id")
     table["layers"] = [", ".join(layer["name"] for layer in layers) for layers in table["layers"]]
     return _whole(table)
@@ -131,7 +131,7 @@ def architectures() -> pd.DataFrame:
 
 def architecture_layers() -> pd.DataFrame:
     """The layers of all architectures, one row each: kind, inputs, outputs, kernel, bias, params, tokens."""
-    records = _read("zoos.yml")["architectures"].items()
+    records = thesis_data("zoos.yml")["architectures"].items()
     rows = [{"architecture": name} | layer for name, record in records for layer in record["layers"]]
     return _whole(pd.DataFrame(rows))
 
@@ -141,7 +141,17 @@ def accuracy_statistics() -> pd.DataFrame:
 
     Printed rows have a mean and std over models; digitised ones median and quartiles, read to within `error`.
     """
-    return _typed(pd.DataFrame(_read("zoos.yml")["accuracy_statistics"]), _STATISTICS_COLUMNS)
+    return _typed(pd.DataFrame(thesis_data("zoos.yml")["accuracy_statistics"]), _STATISTICS_COLUMNS)
+
+
+def thesis_data(name: str) -> dict:
+    """A file of `book/thesis`, which counts as read by the running chapter from now on; not to be written into.
+
+    Raises FileNotFoundError or ValueError, with the remedy, for one that is missing or damaged.
+    """
+    path = thesis_folder() / name
+    record_source(path)
+    return _parse(path)
 
 
 def known(name: str, names: Iterable[str], what: str) -> str:
@@ -175,7 +185,7 @@ def _whole(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _weights(record: dict) -> int | None:
-    architecture = _read("zoos.yml")["architectures"].get(record.get("architecture"))
+    architecture = thesis_data("zoos.yml")["architectures"].get(record.get("architecture"))
     if architecture is None:
         return None
     return architecture.get("params_by_classes", {}).get(record.get("classes"), architecture["params"])
@@ -192,20 +202,14 @@ def _factors(record: dict, part: str) -> str | None:
 
 
 def _artefact_records() -> list[dict]:
-    parts = _read("artefacts.yml")
+    parts = thesis_data("artefacts.yml")
     return [
         {"companion": part == "companions"} | record for part in ("artefacts", "companions") for record in parts[part]
     ]
 
 
 def _records() -> list[dict]:
-    return [record for name in _RESULTS for record in _read(name)["results"]]
-
-
-def _read(name: str) -> dict:
-    path = thesis_folder() / name
-    record_source(path)
-    return _parse(path)
+    return [record for name in _RESULTS for record in thesis_data(name)["results"]]
 
 
 @functools.cache

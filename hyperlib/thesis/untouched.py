@@ -14,13 +14,13 @@ from hashlib import sha256
 from typing import Any
 
 import torch
-import yaml
 
-from hyperlib.files import paths
 from hyperlib.representations.behaviour import Probing
-from hyperlib.store.record import record_source
 from hyperlib.thesis.book_representations import learned_inputs, representation_recipe
+from hyperlib.thesis.published import thesis_data
 from hyperlib.thesis.recipes import zoo_recipe
+
+FILE = "untouched.yml"
 
 
 @dataclass(frozen=True)
@@ -36,12 +36,10 @@ def untouched() -> Untouched:
 
     Raises ValueError where settings are no longer what they were when the questions were written down.
     """
-    file = paths.thesis_folder() / "untouched.yml"
-    record_source(file)
-    frozen = yaml.safe_load(file.read_text(encoding="utf-8"))
+    frozen = thesis_data(FILE)
     then, now = frozen["settings"], settings(frozen["zoo"])
     if changed := [name for name in {**then, **now} if now.get(name) != then.get(name)]:
-        raise ValueError(f"The questions to {frozen['zoo']} were asked with another {changed[0]!r}; see {file.name}.")
+        raise ValueError(f"The questions to {frozen['zoo']} were asked with another {changed[0]!r}; see {FILE}.")
     return Untouched(frozen["zoo"], tuple(tuple(question) for question in frozen["questions"]))
 
 
