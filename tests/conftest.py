@@ -33,7 +33,7 @@ from hyperlib.zoos.design import grid  # noqa: E402
 from hyperlib.zoos.population import train_population  # noqa: E402
 from hyperlib.zoos.zoo import Zoo  # noqa: E402
 
-COMPILE = ("test_compiled_layers.py", "test_maps.py", "test_projections.py", "test_estimators.py")
+COMPILE = ("test_compiled_layers.py", "test_maps.py", "test_projections.py", "test_estimators.py", "test_sampling.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -20,26 +20,31 @@ import torch
 from hyperlib.representations.cores import one_core
 from hyperlib.representations.hyper_rep import HyperRep
 from hyperlib.store.record import heard, record_progress, record_seeds
+from hyperlib.study.aligned import aligned_parts
 from hyperlib.study.study import CHECKPOINTS, FIRST_SPLIT, Study
 from hyperlib.thesis.book_representations import RepresentationRecipe, representation_recipe
+from hyperlib.zoos.zoo import Samples
 
 _MAKERS = ["hyperlib.representations.hyper_rep", "hyperlib.representations.hyper_rep_file"]
 _FILE = "representation.safetensors"
 
 
-def representation(study: Study, name: str, repeat: int = 0) -> HyperRep:
-    """The hyper-representation of that name, trained now on its zoo's training part if the store does not have it.
+Which = str | RepresentationRecipe
+
+
+def representation(study: Study, which: Which, repeat: int = 0) -> HyperRep:
+    """The hyper-representation of that name or recipe, trained now on its zoo's training part if the store lacks it.
 
     A killed training goes on where it stopped. `repeat` is the seed of its initial weights, batches and views, and the
     number of the zoo's split. Raises ValueError for a name without a recipe.
     """
-    return representations(study, [(name, repeat)])[0]
+    return representations(study, [(which, repeat)])[0]
 
 
-def representations(study: Study, wanted: Iterable[tuple[str, int]]) -> list[HyperRep]:
-    """Several (name, repeat), in the same order; as many train side by side as torch has threads, one core each."""
+def representations(study: Study, wanted: Iterable[tuple[Which, int]]) -> list[HyperRep]:
+    """Several (which, repeat), in the same order; as many train side by side as torch has threads, one core each."""
     wanted = list(wanted)
-    recipes = [representation_recipe(name, study.profile) for name, _ in wanted]
+    recipes = [representation_recipe(one, study.profile) if isinstance(one, str) else one for one, _ in wanted]
     for zoo in dict.fromkeys(recipe.zoo for recipe in recipes):  # one after the other: each grows on all cores
         study.zoo(zoo)
     stop, cores, device = threading.Event(), torch.get_num_threads(), torch.device(study.device)
@@ -66,7 +71,7 @@ def _made(study: Study, recipe: RepresentationRecipe, repeat: int, stop: threadi
 
     def train(folder: Path) -> None:
         if not (folder / _FILE).exists():
-            train, val, _ = study.parts(recipe.zoo, split=repeat)
+            train, val, _ = parts_of(study, recipe, repeat)
             groups = train.table["model"].to_numpy()
             queries = study.recipe(recipe.zoo).images.load().train_x if estimator.behaviour else None
             kept, tell = folder / "training", _teller(what, stop)
@@ -76,10 +81,18 @@ def _made(study: Study, recipe: RepresentationRecipe, repeat: int, stop: threadi
 
     of = study.recipe(recipe.zoo)
     split = {"seed": FIRST_SPLIT + repeat, "by": of.split_by, "largest": of.largest}
-    ingredients = {"settings": settings, "zoo": zoo, "checkpoints": CHECKPOINTS, "split": split}
+    checkpoints = {"checkpoints": CHECKPOINTS, "aligned": recipe.aligned}
+    ingredients = {"settings": settings, "zoo": zoo, "split": split} | checkpoints
     name = f"{recipe.name}-{repeat}"
     entry = study.store.make("representations", name, ingredients, train, _MAKERS, made_by, study.profile)
     return HyperRep.load(entry / _FILE, device=study.device)
+
+
+def parts_of(study: Study, recipe: RepresentationRecipe, repeat: int = 0) -> tuple[Samples, Samples, Samples]:
+    """The training, validation and test checkpoints of a representation: as it learns from them, and sees new ones."""
+    if recipe.aligned is None:
+        return study.parts(recipe.zoo, split=repeat)
+    return aligned_parts(study, recipe.zoo, recipe.aligned, split=repeat)
 
 
 _NO_SETTINGS = ("architecture", "device")  # the zoo's entry and `made_by` say them

@@ -23,12 +23,17 @@ Trained = tuple[str, Settings, tuple[int, int, int]]  # zoo; arguments of `Hyper
 
 @dataclass(frozen=True)
 class RepresentationRecipe:
-    """One representation at one profile: a zoo by name, and arguments of `HyperRep`, as pairs."""
+    """One representation at one profile: a zoo by name, and arguments of `HyperRep`, as pairs.
+
+    aligned: the epochs of which it learns, with all networks laid on the first one (see `study.aligned`); without, it
+    learns from evenly spaced epochs of networks as they are.
+    """
 
     name: str
     zoo: str
     profile: str
     settings: tuple[tuple[str, Any], ...]
+    aligned: tuple[int, ...] | None = None
 
     def estimator(self, seed: int, device: str = "cpu") -> HyperRep:
         """The representation, not yet trained."""

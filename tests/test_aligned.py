@@ -1,0 +1,61 @@
+"""The parts of a zoo that a generator learns from: laid on one network, and still the same functions."""
+
+import numpy as np
+import pytest
+import torch
+
+from hyperlib.study.aligned import aligned_parts
+from hyperlib.study.representations import parts_of, representation
+from hyperlib.study.study import Study
+from hyperlib.thesis import recipes
+from hyperlib.thesis.book_representations import RepresentationRecipe
+from hyperlib.zoos.evaluation import class_scores
+
+SMALL = (("width", 8), ("depth", 1), ("latent", 4), ("batch_size", 16), ("steps", 2), ("behaviour", 1.0))
+
+
+@pytest.fixture
+def study(tmp_path, monkeypatch):
+    tiny = recipes.BOOK_ZOOS["tetris_seed"]["quick"].but(batch_size=200, seeds=20, epochs=4)
+    monkeypatch.setitem(recipes.BOOK_ZOOS, "tetris_seed", {"quick": tiny})
+    monkeypatch.setenv("HYPERLIB_STORE", str(tmp_path / "store"))
+    return Study("quick")
+
+
+@pytest.mark.parametrize("split", [0, 1])
+def test_networks_answer_as_before_and_lie_nearer_to_the_first_one(study, split):
+    plain, laid = study.parts("tetris_seed", split=split), aligned_parts(study, "tetris_seed", split=split)
+    images = study.recipe("tetris_seed").images.load().test_x
+
+    for before, after in zip(plain, laid, strict=True):
+        assert before.table.equals(after.table)
+        answers = (class_scores(after.architecture, part.weights, images) for part in (before, after))
+        torch.testing.assert_close(*answers, rtol=1e-4, atol=1e-5)
+    last = [part[0].table["epoch"].to_numpy() == 4 for part in (plain, laid)]
+    ends = [part[0].weights[torch.from_numpy(rows)] for part, rows in zip((plain, laid), last, strict=True)]
+    before, after = ((end[1:] - ends[1][0]).norm(dim=1).mean() for end in ends)
+    assert torch.equal(ends[0][0], ends[1][0]) and after < 0.95 * before
+
+
+def test_epochs_are_those_asked_for_and_no_model_is_in_two_parts(study):
+    parts = aligned_parts(study, "tetris_seed", (1, 3))
+
+    assert all(sorted(set(part.table["epoch"])) == [1, 3] for part in parts)
+    models = [set(part.table["model"]) for part in parts]
+    assert sum(map(len, models)) == len(set.union(*models)) == 20
+
+
+def test_a_zoo_of_several_activations_is_refused(study):
+    with pytest.raises(ValueError, match="Networks of tetris_hyp have the activations .*; take a zoo with one"):
+        aligned_parts(study, "tetris_hyp")
+
+
+def test_a_recipe_is_trained_on_the_aligned_networks_once_and_apart_from_one_that_is_not(study):
+    laid = RepresentationRecipe("small", "tetris_seed", "quick", SMALL, aligned=(2, 4))
+    plain = RepresentationRecipe("small", "tetris_seed", "quick", SMALL)
+    one, again, other = (representation(study, recipe) for recipe in (laid, laid, plain))
+
+    samples = parts_of(study, laid)[2]
+    np.testing.assert_array_equal(one.embed(samples), again.embed(samples))
+    assert not np.allclose(one.embed(samples), other.embed(samples))
+    assert len(list((study.store.folder / "representations").glob("small-0-*[!k]"))) == 2
