@@ -25,7 +25,7 @@ from hyperlib.representations.hyper_rep import HyperRep
 from hyperlib.representations.losses import reconstruction_r2
 from hyperlib.tasks.estimates import Estimate, jackknife, mean_of
 from hyperlib.weightspace.tokens import Tokenizer
-from hyperlib.zoos.evaluation import class_scores
+from hyperlib.zoos.engines.scoring import scores
 from hyperlib.zoos.zoo import Samples
 
 
@@ -111,7 +111,7 @@ def labels(samples: Samples, weights: Float[Tensor, "samples params"], x: Tensor
     chosen = torch.empty(len(weights), len(x), dtype=torch.int64)
     for activation, rows in rows_by_activation(samples).items():
         network = samples.architecture.with_activation(activation)
-        chosen[rows] = class_scores(network, weights[rows], x).argmax(-1)
+        chosen[rows] = scores(network, weights[rows], x).argmax(-1)
     return chosen
 
 
