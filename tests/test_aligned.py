@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from hyperlib.study.aligned import aligned_parts
+from hyperlib.study.queries import queries_of
 from hyperlib.study.representations import parts_of, representation
 from hyperlib.study.study import Study
 from hyperlib.thesis import recipes
@@ -59,3 +60,29 @@ def test_a_recipe_is_trained_on_the_aligned_networks_once_and_apart_from_one_tha
     np.testing.assert_array_equal(one.embed(samples), again.embed(samples))
     assert not np.allclose(one.embed(samples), other.embed(samples))
     assert len(list((study.store.folder / "representations").glob("small-0-*[!k]"))) == 2
+
+
+# -- what is asked -----------------------------------------------------------------------------------------------------
+
+
+def test_queries_are_the_same_in_every_call_and_what_they_say(study):
+    images = study.recipe("tetris_seed").images.load().train_x
+    kinds = {kind: queries_of(study, "tetris_seed", kind) for kind in ("images", "disturbed", "noise")}
+
+    assert torch.equal(kinds["images"], images)
+    assert all(torch.equal(found, queries_of(study, "tetris_seed", kind)) for kind, found in kinds.items())
+    assert kinds["noise"].shape == images.shape and len(kinds["disturbed"]) == 4 * len(images)
+    torch.testing.assert_close(kinds["noise"].mean(), images.mean(), rtol=0, atol=0.05)
+    torch.testing.assert_close(kinds["noise"].std(), images.std(), rtol=0.05, atol=0)
+    blends, shifted = kinds["disturbed"].chunk(2)
+    assert (blends >= images.min()).all() and (blends <= images.max()).all()
+    torch.testing.assert_close(shifted.flatten(1).sort(1)[0], images.repeat(2, 1, 1, 1).flatten(1).sort(1)[0])
+    assert not torch.equal(shifted[: len(images)], images)
+
+
+def test_networks_can_be_asked_the_images_of_another_zoo_and_of_no_zoo_that_is_not_there(study):
+    other = study.recipe("tetris_hyp").images.load().train_x
+
+    assert torch.equal(queries_of(study, "tetris_seed", "tetris_hyp"), other)
+    with pytest.raises(ValueError, match="no zoo 'blue'"):
+        queries_of(study, "tetris_seed", "blue")

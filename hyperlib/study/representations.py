@@ -21,6 +21,7 @@ from hyperlib.representations.cores import one_core
 from hyperlib.representations.hyper_rep import HyperRep
 from hyperlib.store.record import heard, record_progress, record_seeds
 from hyperlib.study.aligned import aligned_parts
+from hyperlib.study.queries import queries_of
 from hyperlib.study.study import CHECKPOINTS, FIRST_SPLIT, Study
 from hyperlib.thesis.book_representations import RepresentationRecipe, representation_recipe
 from hyperlib.zoos.zoo import Samples
@@ -73,7 +74,7 @@ def _made(study: Study, recipe: RepresentationRecipe, repeat: int, stop: threadi
         if not (folder / _FILE).exists():
             train, val, _ = parts_of(study, recipe, repeat)
             groups = train.table["model"].to_numpy()
-            queries = study.recipe(recipe.zoo).images.load().train_x if estimator.behaviour else None
+            queries = queries_of(study, recipe.zoo, recipe.queries) if estimator.behaviour else None
             kept, tell = folder / "training", _teller(what, stop)
             estimator.fit(train, groups=groups, validation=val, queries=queries, checkpoint=kept, progress=tell)
             estimator.save(folder / _FILE)
@@ -81,8 +82,8 @@ def _made(study: Study, recipe: RepresentationRecipe, repeat: int, stop: threadi
 
     of = study.recipe(recipe.zoo)
     split = {"seed": FIRST_SPLIT + repeat, "by": of.split_by, "largest": of.largest}
-    checkpoints = {"checkpoints": CHECKPOINTS, "aligned": recipe.aligned}
-    ingredients = {"settings": settings, "zoo": zoo, "split": split} | checkpoints
+    seen = {"checkpoints": CHECKPOINTS, "aligned": recipe.aligned, "queries": recipe.queries}
+    ingredients = {"settings": settings, "zoo": zoo, "split": split} | seen
     name = f"{recipe.name}-{repeat}"
     entry = study.store.make("representations", name, ingredients, train, _MAKERS, made_by, study.profile)
     return HyperRep.load(entry / _FILE, device=study.device)

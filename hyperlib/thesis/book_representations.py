@@ -26,7 +26,8 @@ class RepresentationRecipe:
     """One representation at one profile: a zoo by name, and arguments of `HyperRep`, as pairs.
 
     aligned: the epochs of which it learns, with all networks laid on the first one (see `study.aligned`); without, it
-    learns from evenly spaced epochs of networks as they are.
+    learns from evenly spaced epochs of networks as they are. queries: what networks are asked while it learns from
+    answers (see `study.queries`).
     """
 
     name: str
@@ -34,6 +35,7 @@ class RepresentationRecipe:
     profile: str
     settings: tuple[tuple[str, Any], ...]
     aligned: tuple[int, ...] | None = None
+    queries: str = "images"
 
     def estimator(self, seed: int, device: str = "cpu") -> HyperRep:
         """The representation, not yet trained."""
