@@ -26,7 +26,6 @@ GENERATORS: dict[str, tuple[Settings, str]] = {  # changes, and what networks ar
     "layers": ({}, "images"),
     "answers": (_ANSWERS, "images"),
     "answers_released": ({"behaviour": 9.0, "divergence": "squares"}, "images"),
-    "answers_16": (_ANSWERS | {"latent": 16}, "images"),
     "answers_4": (_ANSWERS | {"latent": 4}, "images"),
     "answers_disturbed": (_ANSWERS, "disturbed"),
     "answers_half": ({"behaviour": 0.5}, "images"),
@@ -34,7 +33,7 @@ GENERATORS: dict[str, tuple[Settings, str]] = {  # changes, and what networks ar
     "answers_other": (_ANSWERS, "photo_hyp"),
     "answers_elsewhere": (_ANSWERS | {"augment": Elsewhere(**_VIEWS)}, "images"),
 }
-_STEPS = {"mnist_seed": (40, 1200, 20_000), "tetris_positive": (100, 2000, 20_000)}
+_STEPS = {"mnist_seed": (40, 2400, 20_000), "tetris_positive": (100, 2000, 20_000)}
 _LATE = {"quick": (2, 4, 6), "laptop": (5, 10, 15, 20, 25), "paper": (5, 10, 15, 20, 25)}
 
 
