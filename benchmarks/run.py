@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
+from answers import answers
 from batched_forms import batched_forms
 from clock import say
 from compiling import compiling
@@ -52,6 +53,7 @@ TABLES: dict[str, Callable[[Options], pd.DataFrame]] = {
     "tokens": tokens,
     "training_step": training_step,
     "controls": controls,
+    "answers": answers,
 }
 WHOLE = "machine"  # written last: where it is, a run was whole
 

@@ -94,7 +94,8 @@ Representations learn from the checkpoints of {every[0].table["epoch"].nunique()
 
 # %% [markdown]
 # Two networks that answer alike can have their units in any order, so all are {term}`aligned <weight matching>` first, with signs: laid on the first training network at the last epoch
-# *(our choice)*. Settings were chosen on validation networks and by answers to training images. Main results are means over several splits, each with a training of its own.
+# *(our choice)*. Settings were chosen with validation networks, and networks drawn then were judged on the same test images, so scores of drawn networks may be a little too good. Main
+results are of several splits, each with a training of its own.
 #
 # ## Why does a rebuilt network break?
 #
@@ -263,6 +264,19 @@ long = pd.concat(
 )
 dot_panels(long.dropna(), "measure", "value", "population", "verdict", level="zoo", columns=2, height=3.6, label="")
 plt.show()
+
+# %% table={"name": "tab-ghr-audit", "caption": "As the audit asked: distance to the nearest reconstruction of a training network, beside that of the reconstructions of other networks; drawn with answers. Published is the released generator, of SVHN networks."} tags=["hide-input"]
+known, others = (reps["answers"].reconstruct(one) for one in (train, test))
+again = populations(reps["answers"], train, INSIDE)
+audit = novelty.novelty_table(again, known, others, images)
+theirs = published.published("ghr-memorisation-audit").set_index(["method", "metric"])["value"]
+DISTANCE = "mean l2 distance to the nearest training weights"
+rows = [{"population": "published", "accuracy": theirs["generated, default (S_KDE30 as released)", "test accuracy"] / 100, "nearest_l2": theirs["generated, default (S_KDE30 as released)", DISTANCE], "stranger_l2": theirs["training checkpoints", DISTANCE]}]
+audit = pd.concat([pd.DataFrame(rows), audit], ignore_index=True)
+audit.insert(1, "share", audit["nearest_l2"] / audit["stranger_l2"])
+audit = study.publish("ghr-memorisation-audit", audit)
+columns = {"population": "population", "verdict": "verdict", "accuracy": "accuracy", "nearest_l2": "distance", "stranger_l2": "of strangers", "share": "ratio"}
+show_table(audit[list(columns)].rename(columns=columns), 2, of=audit)
 
 # %% [markdown]
 # ## What of a network is kept?
@@ -434,24 +448,32 @@ say(f"Networks {own:.2f}; " + ", ".join(f"means {name} {value:.2f}" for name, va
 # Cases are samplers or losses; intervals of what several trainings have are over these. A control must be told right: that is counted.
 
 # %% tags=["hide-input"]
-def over(sampler, column, less=None):
-    """Mean over repeats of what a sampler has beyond a level of its own table."""
+def over(sampler, column, less):
+    """Mean over repeats of what a sampler has beyond a level of its own split."""
     rows = judgements[(judgements["population"] == sampler)]
-    return mean_of((rows[column] - (0 if less is None else rows[less])).to_numpy())
+    return mean_of((rows[column] - rows[less]).to_numpy())
 
 
+def verdicts_of(name):
+    """Whether a population got this verdict in all repeats, and which it got."""
+    found = judgements.loc[judgements["population"] == name, "verdict"]
+    return lambda wanted: (bool((found == wanted).all()), ", ".join(found))
+
+
+judgements["part"] = judgements["accuracy"] / judgements["zoo_accuracy"]
 SOME = ["KDE independent", "Gaussian", "flow"]
-zoo_level = 0.85 * first["zoo_accuracy"].iloc[0]
 shown = {"source": "ours", "shown": "tab-ghr-novelty"}
 cards = [
-    tested("drawn with answers: accuracy at least .85 of the zoo's", {one: over(one, "accuracy") for one in SOME}, threshold=zoo_level, headline=True, **shown),
-    counted("drawn with answers: new and working, in every training", {one: (bool((judgements.loc[judgements["population"] == one, "verdict"] == novelty.NEW).all()), ", ".join(judgements.loc[judgements["population"] == one, "verdict"])) for one in SOME}, headline=True, **shown),
+    tested("drawn with answers: at least .85 of the zoo's accuracy", {one: mean_of(judgements.loc[judgements["population"] == one, "part"].to_numpy()) for one in SOME}, threshold=0.85, headline=True, **shown),
+    counted("drawn with answers: new and working, in every training", {one: verdicts_of(one)(novelty.NEW) for one in SOME}, headline=True, **shown),
+    tested("drawn with answers: at least .7 as far apart as the zoo", {one: mean_of(judgements.loc[judgements["population"] == one, "pair_share"].to_numpy()) for one in SOME}, threshold=0.7, headline=True, **shown),
     tested("drawn with answers: errors overlap at most .05 more than in the zoo", {one: over(one, "iou", "zoo_iou") for one in SOME}, less=True, threshold=0.05, **shown),
-    tested("drawn with answers: at least .7 as far apart as the zoo", {one: over(one, "pair_share") for one in SOME}, threshold=0.7, headline=True, **shown),
-    counted("the released sampler draws replicas", {where: (first.set_index("population")["verdict"][name] == novelty.REPLICA, first.set_index("population")["verdict"][name]) for where, name in (("weights", "KDE released, in weights"), ("by layers", "KDE released, by layers"), ("with answers", "KDE released"))}, source="2025 (audit)", shown="tab-ghr-novelty", headline=True),
-    counted("controls are told right", {name: (first.set_index("population")["verdict"][name] == right, first.set_index("population")["verdict"][name]) for name, right in (("another zoo", novelty.NEW), ("trained, noise .1", novelty.REPLICA), ("new initialisation", novelty.BROKEN))}, **shown),
+    tested("drawn with answers: agree with a training network at most .02 more than strangers do", {one: over(one, "near", "stranger_near") for one in SOME}, less=True, threshold=0.02, **shown),
+    counted("the released sampler draws replicas of training networks", {name: verdicts_of(name)(novelty.REPLICA) for name in ("KDE released, in weights", "KDE released, by layers", "KDE released")}, source="2025 (audit)", shown="tab-ghr-novelty", headline=True),
+    counted("the released sampler draws replicas of reconstructions", {"with answers": (audit.set_index("population")["verdict"]["KDE released"] == novelty.REPLICA, audit.set_index("population")["verdict"]["KDE released"])}, source="2025 (audit)", shown="tab-ghr-audit", headline=True),
+    counted("controls are told right", {name: verdicts_of(name)(right) for name, right in (("another zoo", novelty.NEW), ("trained, noise .1", novelty.REPLICA), ("new initialisation", novelty.BROKEN))}, **shown),
     tested("rebuilt by layers: more accurate than by the plain error", {"MNIST": mean_of(generation.accuracies(reps["layers"].reconstruct(test), images) - generation.accuracies(reps["weights"].reconstruct(test), images))}, source="2022", shown="tab-ghr-losses", headline=True),
-    tested("at least half of what is individual is kept", {row.representation: (row.specificity, row.low, row.high) for row in trade.itertuples()}, threshold=trade["possible"].iloc[0] / 2, source="ours", shown="tab-ghr-trade", headline=True),
+    tested("at least half of what can be kept of a network is kept", {row.representation: (row.specificity, row.low, row.high) for row in trade[:6].itertuples()}, threshold=trade["possible"].iloc[0] / 2, source="ours", shown="tab-ghr-trade", headline=True),
 ]
 card = study.publish("disc-scorecard", scorecard(cards), "05a")
 

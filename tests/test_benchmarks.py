@@ -48,6 +48,7 @@ COLUMNS = {
     "tokens": "network action ours_per_cpu_s one_by_one_per_cpu_s ratio",
     "training_step": "network width batch released_batch contestant seconds_per_step ratio",
     "controls": "network networks without_s with_s ratio",
+    "answers": "network work baseline_s ours_s ratio",
 }
 
 
