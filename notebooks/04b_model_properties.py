@@ -406,7 +406,7 @@ show_table(wide.rename(columns=PROPERTIES), rows=few[:12], of=wide)
 # ## What was tried?
 #
 # `python -m hyperlib.study.trials` tries changes of our configuration on validation models of two zoos, beside statistics and answers, and keeps every trial,
-# also those that lost. Not tried: other epochs of a model as {term}`positives`, the next epoch as target, and a loss of behaviour for an encoder that reads weights.
+# also those that lost; other epochs of a model as {term}`positives`, and a {term}`loss of answers` for our encoder, are among them. Not tried: the next epoch as target.
 
 # %% table={"name": "tab-hr-trials", "caption": "Trials: R² inside epochs on validation models of the first split, and seconds of training on one core, always at `laptop`. *Ours* is as short here as it was first; on digits the book took four times as long."} tags=["hide-input"]
 trials = study.committed("hr-trials", profile="laptop")

@@ -95,7 +95,7 @@ Representations learn from the checkpoints of {every[0].table["epoch"].nunique()
 # %% [markdown]
 # Two networks that answer alike can have their units in any order, so all are {term}`aligned <weight matching>` first, with signs: laid on the first training network at the last epoch
 # *(our choice)*. Settings were chosen with validation networks, and networks drawn then were judged on the same test images, so scores of drawn networks may be a little too good. Main
-results are of several splits, each with a training of its own.
+# results are of several splits, each with a training of its own.
 #
 # ## Why does a rebuilt network break?
 #

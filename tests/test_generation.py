@@ -103,7 +103,7 @@ def test_elsewhere_asks_for_the_clean_networks_of_others(samples):
         (lambda rep, s: disturbed(rep, s.take([0]), 0.1, torch.Generator()), "2 samples or more"),
         (lambda rep, s: generate(rep, Gaussian(), s, 0, torch.Generator()), "whole number from 1 on, not 0"),
         (lambda rep, s: generate(rep, Gaussian(), walks(), 3, torch.Generator()), "lacks the column 'activation'"),
-        (lambda rep, s: generate(rep, Gaussian(), tanh(walks("digits_cnn")), 3, torch.Generator()), "fitted on tetris_mlp"),
+        (lambda rep, s: generate(rep, Gaussian(), tanh(walks("digits_cnn")), 3, torch.Generator()), "fitted on tetris"),
     ],
 )
 def test_what_cannot_be_generated_is_refused_in_a_sentence(rep, samples, call, message):
