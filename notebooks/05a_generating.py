@@ -73,24 +73,33 @@ def generator(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
-def trained(names, k=0):
+KINDS = {
+    "layers": "by layers", "answers": "with answers", "answers_half": "answers at half weight",
+    "answers_4": "4 latents per token", "answers_disturbed": "disturbed queries", "answers_released": "answers as released",
+    "answers_noise": "queries of noise", "answers_other": "queries of other images", "answers_elsewhere": "another network as target",
+}  # fmt: skip
+asked = [(name, 0) for name in LOSSES | KINDS] + [("answers", k) for k in range(1, repeats)]
+recipes = {name: generator_recipe(name, profile) for name in LOSSES | KINDS}
+every = dict(zip(asked, representations(study, [(recipes[name], k) for name, k in asked]), strict=True))  # side by side
+
+
+def part_of(names, k=0):
     """Representations by name, and the last checkpoints of their training, validation and test networks."""
-    recipes = {name: generator_recipe(name, profile) for name in names}
-    reps = dict(zip(names, representations(study, [(recipe, k) for recipe in recipes.values()]), strict=True))
-    parts = parts_of(study, next(iter(recipes.values())), k)
-    return reps, [part.take((part.table["epoch"] == part.table["epoch"].max()).to_numpy()) for part in parts]
+    parts = parts_of(study, recipes["answers"], k)
+    ends = [part.take((part.table["epoch"] == part.table["epoch"].max()).to_numpy()) for part in parts]
+    return {name: every[name, k] for name in names}, ends
 
 
 # %% [markdown]
 # ## Which networks does it learn from?
 
 # %% tags=["remove-input"]
-reps, (train, val, test) = trained(LOSSES)
-every, recipe = parts_of(study, generator_recipe("answers", profile)), study.recipe("mnist_seed")
+reps, (train, val, test) = part_of(LOSSES)
+late, recipe = parts_of(study, recipes["answers"]), study.recipe("mnist_seed")
 accuracy = generation.accuracies(train, images)
 say(f"""The zoo is the {{term}}`seed zoo` on MNIST of {{doc}}`/notebooks/03b_mnist_seed`: {len(recipe.design)} small CNNs of {train.architecture.num_weights:,}
 weights, of which {len(train)} are for training and {len(test)} for tests, {{term}}`split by model`. At the last of {recipe.epochs} epochs their mean test accuracy is {accuracy.mean():.3f}.
-Representations learn from the checkpoints of {every[0].table["epoch"].nunique()} late epochs, {reps["answers"].steps} steps each, and make {reps["answers"].latents_:,} latents of a network, two thirds as many as it has weights.""")
+Representations learn from the checkpoints of {late[0].table["epoch"].nunique()} late epochs, {reps["answers"].steps} steps each, and make {reps["answers"].latents_:,} latents of a network, two thirds as many as it has weights.""")
 
 # %% [markdown]
 # Two networks that answer alike can have their units in any order, so all are {term}`aligned <weight matching>` first, with signs: laid on the first training network at the last epoch
@@ -260,10 +269,10 @@ controls |= {f"{name}, by layers": one for name, one in populations(reps["layers
 tables = [judged(controls).assign(repeat=0)]
 for k in range(repeats):
     if k:
-        reps_k, (train, val, test) = trained(["answers"], k)
+        reps_k, (train, val, test) = part_of(["answers"], k)
     tables.append(judged(populations((reps if k == 0 else reps_k)["answers"], train, INSIDE)).assign(repeat=k))
 judgements = study.publish("ghr-diversity", pd.concat(tables, ignore_index=True))
-_, (train, val, test) = trained(["answers"])
+_, (train, val, test) = part_of(["answers"])
 
 # %% table={"name": "tab-ghr-novelty", "caption": "What is drawn, on the first split. Replicas, mixtures and twins are shares of networks; near is the highest agreement with a training network, apart the distance of pairs as a share of the zoo's, errors their overlap. Where nothing else is said, networks are drawn in latents learned with answers."} tags=["hide-input"]
 first = judgements[judgements["repeat"] == 0]
@@ -301,12 +310,7 @@ show_table(audit[list(columns)].rename(columns=columns), 2, of=audit)
 # network has none, and nor has a generator that draws it.
 
 # %% tags=["hide-input"]
-KINDS = {
-    "layers": "by layers", "answers": "with answers", "answers_half": "answers at half weight",
-    "answers_4": "4 latents per token", "answers_disturbed": "disturbed queries", "answers_released": "answers as released",
-    "answers_noise": "queries of noise", "answers_other": "queries of other images", "answers_elsewhere": "another network as target",
-}  # fmt: skip
-kinds, _ = trained(KINDS)
+kinds, _ = part_of(KINDS)
 before = labels(test, test.weights, images.test_x)
 rows = []
 for name, rep in kinds.items():
