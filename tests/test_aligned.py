@@ -1,9 +1,12 @@
 """The parts of a zoo that a generator learns from: laid on one network, and still the same functions."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
+from hyperlib.representations.augment import Augment
 from hyperlib.study.aligned import aligned_parts
 from hyperlib.study.queries import queries_of
 from hyperlib.study.representations import parts_of, representation
@@ -11,6 +14,7 @@ from hyperlib.study.study import Study
 from hyperlib.thesis import recipes
 from hyperlib.thesis.book_representations import RepresentationRecipe
 from hyperlib.zoos.evaluation import class_scores
+from hyperlib.zoos.zoo import Zoo
 
 SMALL = (("width", 8), ("depth", 1), ("latent", 4), ("batch_size", 16), ("steps", 2), ("behaviour", 1.0))
 
@@ -62,6 +66,30 @@ def test_a_recipe_is_trained_on_the_aligned_networks_once_and_apart_from_one_tha
     assert len(list((study.store.folder / "representations").glob("small-0-*[!k]"))) == 2
 
 
+def test_models_that_diverged_are_left_out_and_all_others_stay_in_their_part(study, monkeypatch):
+    zoo = study.zoo("tetris_seed")
+    weights = zoo.weights.clone()
+    weights[4, 3:] = torch.nan
+    monkeypatch.setattr(study, "zoo", lambda name: Zoo(zoo.architecture, weights, zoo.table))
+    plain, laid = zoo.split(seed=42), aligned_parts(study, "tetris_seed", (1,))
+
+    for before, after in zip(plain, laid, strict=True):
+        assert set(after.table["model"]) == set(before.models.tolist()) - {4}
+
+
+def test_a_control_is_kept_apart_and_comes_back_from_its_file(study):
+    views = Augment(permute=False)
+    recipes_ = [
+        RepresentationRecipe("small", "tetris_seed", "quick", (*SMALL, ("augment", one)), aligned=(2, 4))
+        for one in (views, replace(views, target="other"))
+    ]
+    one, other = (representation(study, recipe) for recipe in recipes_)
+
+    assert other.augment.target == "other" and one.augment.target == "clean"
+    samples = parts_of(study, recipes_[0])[2]
+    assert not np.allclose(one.embed(samples), other.embed(samples))
+
+
 # -- what is asked -----------------------------------------------------------------------------------------------------
 
 
@@ -86,3 +114,11 @@ def test_networks_can_be_asked_the_images_of_another_zoo_and_of_no_zoo_that_is_n
     assert torch.equal(queries_of(study, "tetris_seed", "tetris_hyp"), other)
     with pytest.raises(ValueError, match="no zoo 'blue'"):
         queries_of(study, "tetris_seed", "blue")
+
+
+def test_other_queries_mean_another_training(study):
+    about = ("small", "tetris_seed", "quick", SMALL, (2, 4))
+    recipes_ = [RepresentationRecipe(*about, kind) for kind in ("images", "noise")]
+    one, other = (representation(study, recipe) for recipe in recipes_)
+
+    assert not np.allclose(*(rep.embed(parts_of(study, recipes_[0])[2]) for rep in (one, other)))

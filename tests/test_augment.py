@@ -297,7 +297,7 @@ def test_views_carry_no_gradient_of_the_weights(generator):
         ({"erased": (0.3, 0.1)}, "smallest and a largest share"),
         ({"erased": (0.1, 1.1)}, "smallest and a largest share"),
         ({"erased": (0.1,)}, "smallest and a largest share"),
-        ({"target": "original"}, "target is 'clean' or 'view', not 'original'"),
+        ({"target": "original"}, "target is 'clean', 'view' or 'other', not 'original'"),
     ],
 )
 def test_settings_outside_their_ranges_are_refused(settings, message):
@@ -324,3 +324,15 @@ def test_a_generator_of_another_device_is_refused():
 
     with pytest.raises(ValueError, match="give a generator of the CPU"):
         Augment().views(network("tetris_mlp"), torch.zeros(3, 100), Elsewhere())
+
+
+def test_another_networks_target_is_its_clean_weights_in_the_same_order(generator):
+    net = network("tetris_mlp")
+    weights = net.initialise(range(6))
+    for permute in (False, True):
+        plain, other = (
+            Augment(permute=permute, noise=0.1, target=target).views(net, weights, torch.Generator().manual_seed(0))
+            for target in ("clean", "other")
+        )
+        assert torch.equal(plain.inputs, other.inputs)
+        assert torch.equal(other.targets, plain.targets.roll(1, 1))

@@ -130,15 +130,17 @@ def test_networks_without_a_finite_divergence_are_left_out_of_value_and_gradient
     rebuilt, originals = pair(net, 3)
     divergence, images = Divergence(net), queries(net)
     divergence.compiled = compiled
-    expected = divergence(rebuilt[:2], originals[:2], images).detach()
-    spoiled = rebuilt.detach().clone()
-    spoiled[2] = torch.nan
-    spoiled.requires_grad_()
-    value = divergence(spoiled, originals, images)
-    value.backward()
+    divergence(rebuilt[1:], originals[1:], images).backward()
+    for side in (0, 1):
+        sides = [rebuilt.detach().clone(), originals.clone()]
+        sides[side][0] = torch.nan
+        spoiled = sides[0].requires_grad_()
+        value = divergence(spoiled, sides[1], images)
+        value.backward()
 
-    torch.testing.assert_close(value.detach(), expected)
-    assert compiled is False or torch.isfinite(spoiled.grad).all()
+        torch.testing.assert_close(value.detach(), divergence(rebuilt[1:], originals[1:], images).detach())
+        torch.testing.assert_close(spoiled.grad[1:], rebuilt.grad[1:])
+        assert (spoiled.grad[0] == 0).all()
 
 
 @pytest.mark.parametrize("compiled", [True, False])
@@ -225,7 +227,7 @@ def test_squares_are_counted_in_units_of_the_first_step_also_after_a_kill(tmp_pa
     arguments = {"queries": IMAGES, "checkpoint": tmp_path / "training"}
     whole = fit(behaving(divergence="squares", validations=6), tanh(walks()), queries=IMAGES)
     first = whole.history_.iloc[0]
-    assert first["loss"] == pytest.approx(0.1 * first["contrast"] + 0.9 * (1 + 1.0), rel=1e-5)
+    assert first["loss"] == pytest.approx(0.1 * first["contrast"] + 0.9, rel=1e-5)  # (1 + 1) / (1 + behaviour)
 
     def stop(done: int, total: int) -> None:
         if done == 3:
@@ -233,7 +235,10 @@ def test_squares_are_counted_in_units_of_the_first_step_also_after_a_kill(tmp_pa
 
     with pytest.raises(KeyboardInterrupt):
         fit(behaving(divergence="squares", validations=6), tanh(walks()), progress=stop, **arguments)
+    seen = []
+    arguments["progress"] = lambda done, total: seen.append(done)
     again = fit(behaving(divergence="squares", validations=6), tanh(walks()), **arguments)
+    assert seen[0] == 3  # it goes on from the last state before
     assert again.history_.equals(whole.history_)
 
 
@@ -256,6 +261,7 @@ def test_the_same_seed_gives_the_same_weights_in_another_process():
         ({}, tanh(walks()), IMAGES[:, :, :2], "answers images"),
         ({"behaviour": -1.0}, tanh(walks()), IMAGES, "from 0 on, not -1.0"),
         ({"behaviour": float("nan")}, tanh(walks()), IMAGES, "from 0 on, not nan"),
+        ({"behaviour": None}, tanh(walks()), IMAGES, "from 0 on, not None"),
         ({"mix": 1.0}, tanh(walks()), IMAGES, "with mix=1 nothing is rebuilt"),
         ({"divergence": "l2"}, tanh(walks()), IMAGES, "no divergence 'l2'"),
         ({"asked": (0, 3)}, tanh(walks()), IMAGES, "asked is .networks, queries."),
@@ -265,6 +271,20 @@ def test_the_same_seed_gives_the_same_weights_in_another_process():
 def test_a_training_with_wrong_settings_is_refused_before_any_step(changes, samples, images, message):
     with pytest.raises(ValueError, match=message):
         fit(behaving(**changes), samples, queries=images)
+
+
+def test_validation_networks_of_another_activation_are_refused():
+    other = walks(seed=1)
+    other = Samples(other.weights, other.table.assign(activation="relu"), other.architecture)
+    with pytest.raises(ValueError, match="these have tanh, relu"):
+        fit(behaving(), tanh(walks()), queries=IMAGES, validation=other)
+
+
+def test_networks_that_answer_alike_at_the_first_step_leave_nothing_to_count_in():
+    images = torch.zeros(1, *NET.image)
+    still = Samples(torch.zeros_like(walks().weights), tanh(walks()).table, walks().architecture)
+    with pytest.raises(ValueError, match="of the first step"):
+        fit(behaving(divergence="squares", normalise=False), still, queries=images)
 
 
 def test_networks_of_two_activations_are_refused_by_name():

@@ -133,6 +133,9 @@ def test_bad_input_is_refused(scores, generator, no_shape_checks):
     for wrong in (LABELS[1:], LABELS[None]):
         with pytest.raises(ValueError, match="a label per image"):
             ensemble_curve(scores, wrong, [1], generator)
+    for wrong in (LABELS - LABELS.max() - 1, LABELS + scores.shape[2], LABELS.float()):
+        with pytest.raises(ValueError, match="Labels are whole numbers from 0 to"):
+            ensemble_curve(scores, wrong, [1], generator)
     for shape in (scores[0], scores[:0]):
         with pytest.raises(ValueError, match="a label per image"):
             ensemble_curve(shape, LABELS, [1], generator)

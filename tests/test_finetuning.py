@@ -9,14 +9,16 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
+from toys import some_images
 
 from hyperlib.tasks import verdicts
 from hyperlib.tasks.estimates import Estimate
 from hyperlib.tasks.finetuning import accuracy_table, compared, fine_tuned, fine_tuned_zoos
-from hyperlib.weightspace.architectures import digits_cnn, tetris_mlp
+from hyperlib.thesis.other_architectures import cnn_4conv
+from hyperlib.weightspace.architectures import digits_cnn, small_cnn, tetris_mlp
 from hyperlib.zoos.design import grid
 from hyperlib.zoos.population import train_population
-from hyperlib.zoos.zoo import Zoo
+from hyperlib.zoos.zoo import Samples, Zoo
 
 NETWORK, SETTING = tetris_mlp(), grid(lr=0.01)
 OPTIONS = {"batch_size": 8, "progress": False}
@@ -250,3 +252,11 @@ def test_the_baseline_must_be_there_before_anything_is_trained(populations, zoos
         accuracy_table(zoos, epochs=[2])
     with pytest.raises(ValueError, match="6 networks and 20 make no pairs"):
         accuracy_table(zoos, against="new", paired=True)
+
+
+def test_samples_of_another_architecture_are_not_poured_in_by_chance():
+    small, deeper = small_cnn(), cnn_4conv()
+    table = pd.DataFrame({"model": range(2), "epoch": 0, "activation": "tanh"})
+    samples = Samples(small.initialise(range(2)), table, small)
+    with pytest.raises(ValueError, match="networks of small_cnn_1ch, not of cnn_4conv; .* hand over the weights alone"):
+        fine_tuned_zoos({"drawn": samples}, deeper, some_images((1, 28, 28), 10, train=8, test=4), grid(seeds=1))

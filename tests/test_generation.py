@@ -7,7 +7,7 @@ from long_training import fit, small, walks
 from toys import some_images
 
 from hyperlib.representations.augment import Augment
-from hyperlib.tasks.generation import Elsewhere, accuracies, disturbed, generate, walk, weights_by_layer
+from hyperlib.tasks.generation import accuracies, disturbed, generate, walk, weights_by_layer
 from hyperlib.tasks.sampling import KDE, Gaussian
 from hyperlib.thesis.book_generators import GENERATORS, generator_recipe
 from hyperlib.zoos.evaluation import evaluate
@@ -84,15 +84,6 @@ def test_weights_of_every_layer_are_drawn_from_its_own(samples):
     assert table.equals(weights_by_layer(samples, 50)) and not table.equals(weights_by_layer(samples, 50, seed=1))
 
 
-def test_elsewhere_asks_for_the_clean_networks_of_others(samples):
-    weights, generator = samples.weights[:6], torch.Generator().manual_seed(0)
-    views = Elsewhere(permute=False, noise=0.1).views(samples.architecture, weights, generator)
-
-    plain = Augment(permute=False, noise=0.1).views(samples.architecture, weights, torch.Generator().manual_seed(0))
-    assert torch.equal(views.inputs, plain.inputs)
-    assert torch.equal(views.targets, weights.roll(1, 0).expand(2, -1, -1))
-
-
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -126,3 +117,5 @@ def test_every_generator_can_be_made_and_differs_from_the_others(profile):
     assert len(made) == len(GENERATORS) == len({one.name for one in recipes})
     with pytest.raises(ValueError, match="no generator 'magic'; there are weights, layers"):
         generator_recipe("magic", profile)
+    with pytest.raises(ValueError, match="no generators for the zoo 'digits_seed'"):
+        generator_recipe("answers", profile, "digits_seed")

@@ -676,6 +676,15 @@ def test_a_row_of_history_is_the_mean_of_the_steps_since_the_last():
     np.testing.assert_allclose(each["loss"], mixed, rtol=1e-5)
 
 
+def test_other_epochs_are_positives_of_validation_models_too():
+    still = {"rate": 1e-12, "weight_decay": 0.0, "mix": 1.0, "batch_size": 40, "per_model": 4}
+    names = ("nt_xent", "nt_xent_models")
+    rows = [fit(small(contrast=name, **still), validation=walks()).history_.iloc[-1] for name in names]
+
+    assert rows[1]["val_contrast"] > rows[0]["val_contrast"] + 0.5
+    assert rows[1]["val_contrast"] == pytest.approx(rows[1]["contrast"], rel=0.2)
+
+
 def test_validation_models_are_seen_in_the_same_views_every_time():
     still = {"rate": 1e-12, "weight_decay": 0.0, "augment": Augment(noise=0.3), "dropout": 0.3}
     history = fit(small(validations=6, mix=0.0, **still), validation=walks(seed=1)).history_

@@ -188,3 +188,13 @@ def test_settings_that_mean_nothing_are_refused(sampler, setting, message, rings
 def test_components_are_a_count_or_none(components, rings):
     with pytest.raises(ValueError, match="components is a whole number from 1 on, not"):
         Flow(components=components).fit(rings[0])
+
+
+@pytest.mark.parametrize("width", [1, 3])
+def test_one_component_is_enough(width, generator):
+    line = torch.randn(60, 1, generator=generator) @ torch.ones(1, width) * 2 + 5
+    drawn = Flow(components=1, steps=20).fit(line).sample(500, generator)
+
+    assert drawn.shape == (500, width)
+    torch.testing.assert_close(drawn.mean(0), line.mean(0), rtol=0.1, atol=0.3)
+    torch.testing.assert_close(drawn.std(0), line.std(0), rtol=0.15, atol=0)

@@ -324,7 +324,7 @@ def test_populations_that_cannot_be_asked_are_refused(parts, no_shape_checks):
         ((others.weights, mixed, strangers), "beside models of one activation"),
         ((others.weights * torch.nan, train, strangers), "finite"),
         ((others, copies, strangers), "All training models are one network"),
-        ((foreign, train, strangers), "digits_cnn reads images of"),
+        ((foreign, train, strangers), "digits_cnn are not comparable with tetris_mlp"),
     ):
         with pytest.raises(ValueError, match=words):
             novelty(*case, IMAGES)

@@ -111,6 +111,7 @@ def test_a_crop_must_leave_pixels(choice):
 
 def test_poured_networks_keep_every_number_and_run(other, networks, images):
     moved = poured(networks, other)
+    assert moved.data_ptr() != networks.data_ptr()
 
     assert torch.equal(moved, networks)
     assert torch.isfinite(other.logits(moved, images)).all()

@@ -41,3 +41,8 @@ def test_a_button_puts_one_pair_in_the_place_of_the_mean(walks):
         assert len(change["y"]) == len(figure.data)
     assert menu.buttons[3].args[0]["y"][0] == [0.7, 0.75, 0.8] and menu.buttons[3].args[0]["y"][2] == [7, 7, 7]
     assert menu.buttons[0].args[0]["y"] == [list(trace.y) for trace in figure.data]
+
+
+def test_a_pair_that_was_not_walked_in_every_way_is_refused(walks):
+    with pytest.raises(ValueError, match="in every way"):
+        walk_lines(walks[(walks["way"] == "weights") | (walks["pair"] > 0)])

@@ -32,8 +32,14 @@ def walk_still(walks: pd.DataFrame) -> Still:
 
 
 def walk_lines(walks: pd.DataFrame) -> Figure:
-    """The same to be moved along: buttons choose the mean over pairs or one pair; hover says both values at a place."""
+    """The same to be moved along: buttons choose the mean over pairs or one pair; hover says the value at a place.
+
+    Raises ValueError where a pair lacks a way.
+    """
     import plotly.graph_objects as go
+
+    if len(walks[["way", "pair"]].drop_duplicates()) != walks["way"].nunique() * walks["pair"].nunique():
+        raise ValueError("Every pair has to be walked in every way; leave out pairs that were not.")
 
     figure, colours = go.Figure(), method_colours(walks["way"])
     pairs = {"mean of all": walks.groupby(["way", "place"], sort=False)[list(MEASURES)].mean()}

@@ -57,7 +57,8 @@ class Augment:
     from `erased` and its first place anywhere, both again (ten times at most) until the block ends before the vector
     does; so large blocks are a little rarer, as in the released code.
     target: "clean" asks a decoder for the permuted weights before noise and erasing; "view" for the view itself, as the
-    released code does, which makes erasing no denoising task.
+    released code does, which makes erasing no denoising task; "other" for the clean weights of another network of the
+    batch, a control that leaves nothing to be rebuilt.
 
     Raises ValueError for values outside their ranges.
     """
@@ -68,7 +69,7 @@ class Augment:
     noise: float = 0.0
     erase: float = 0.0
     erased: tuple[float, float] = (0.02, 0.33)
-    target: Literal["clean", "view"] = "clean"
+    target: Literal["clean", "view", "other"] = "clean"
 
     def __post_init__(self) -> None:
         if self.permute not in (True, False, "orbit"):
@@ -82,8 +83,8 @@ class Augment:
             raise ValueError(f"erase is a probability between 0 and 1, not {self.erase!r}.")
         if len(self.erased) != 2 or not 0 <= self.erased[0] <= self.erased[1] <= 1:
             raise ValueError(f"erased is a smallest and a largest share between 0 and 1, not {self.erased!r}.")
-        if self.target not in ("clean", "view"):
-            raise ValueError(f"target is 'clean' or 'view', not {self.target!r}.")
+        if self.target not in ("clean", "view", "other"):
+            raise ValueError(f"target is 'clean', 'view' or 'other', not {self.target!r}.")
 
     def views(
         self,
@@ -108,8 +109,10 @@ class Augment:
         if self.noise:
             inputs = _normal(inputs, generator).mul_(self.noise).add_(inputs)
         if self.erase:
-            inputs = inputs.clone() if inputs is moved and self.target == "clean" else inputs
+            inputs = inputs.clone() if inputs is moved and self.target != "view" else inputs
             _erase(inputs, self.erase, self.erased, generator)
+        if self.target == "other":
+            return Views(inputs, moved.roll(1, 1))
         return Views(inputs, moved if self.target == "clean" else inputs)
 
     def _permuted(

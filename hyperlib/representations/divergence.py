@@ -7,15 +7,17 @@ notebooks of Meynent et al. (2025, arXiv:2503.17138), which divide each term of 
 is left out, as in the released code.
 
 On the CPU a compiled kernel runs the pairs of networks, where it covers the architecture; elsewhere PyTorch does.
-Trainings take the two parts' sum, reconstruction + behaviour x divergence, where the paper takes (1 - b) and b: for
-AdamW the same but for a factor.
+Trainings with `kl` take reconstruction + behaviour x divergence; with `squares` that is divided by 1 + behaviour, so
+that nine times the answers are the paper's shares of .1 and .9.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import pandas as pd
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -60,8 +62,11 @@ class Divergence:
                 f"Rebuilt networks {list(rebuilt.shape)} and originals {list(originals.shape)} are compared one for "
                 "one, and at least one."
             )
-        each = (self._compiled if self.compiled else self._plain)(rebuilt.float(), originals.float(), queries)
-        finite = torch.isfinite(each)
+        answered, pair = self._compiled if self.compiled else self._plain, (rebuilt.float(), originals.float())
+        each = answered(*pair, queries)
+        finite = torch.isfinite(each.detach())
+        if not finite.all() and not self.compiled:  # 0 times a gradient that is no number would be none either
+            each, finite = answered(*(part[finite] for part in pair), queries), finite[finite]
         return torch.where(finite, each, 0).sum() / finite.sum().clamp(min=1)
 
     def _plain(self, rebuilt: Networks, originals: Networks, queries: Queries) -> Float[Tensor, " networks"]:
@@ -96,21 +101,23 @@ class Judge:
 
 
 def judge_of(
-    samples: Samples,
+    known: Sequence[Samples],
     queries: Queries | None,
     reading: str,
     asked: tuple[int, int],
     scale: Scale | None,
     device: torch.device,
 ) -> Judge:
-    """What compares answers while a representation of these samples trains.
+    """What compares answers while a representation trains on the first of these samples and looks at the others.
 
     Raises ValueError where there is nothing to ask, and where networks differ in their activation.
     """
+    architecture = known[0].architecture
     if queries is None:
         raise ValueError("behaviour asks networks for answers; give fit(..., queries=images), or set behaviour=0.")
-    check_queries(samples.architecture, queries)
-    names = samples.table["activation"].unique().tolist() if "activation" in samples.table else []
+    check_queries(architecture, queries)
+    columns = [samples.table["activation"] for samples in known if "activation" in samples.table]
+    names = pd.concat(columns).unique().tolist() if columns else []
     if len(names) != 1:
         raise ValueError(
             "behaviour runs networks of one activation, which the samples' table has to say; these have "
@@ -119,8 +126,8 @@ def judge_of(
     if scale is not None:
         parts = {name: getattr(scale, name).to(device) for name in ("mean", "deviation", "layer_of")}
         scale = replace(scale, **parts)
-    network = samples.architecture.with_activation(str(names[0]))
-    return Judge(Divergence(network, reading, device), queries.detach().cpu(), scale, *asked)
+    network = architecture.with_activation(str(names[0]))
+    return Judge(Divergence(network, reading, device), queries.detach().cpu().float(), scale, *asked)
 
 
 class _Compiled(torch.autograd.Function):
@@ -139,8 +146,8 @@ class _Compiled(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, outer: Float[Tensor, " networks"]) -> tuple[Tensor, None, None, None, None]:
         (gradients,) = ctx.saved_tensors
-        # where, for a network without a finite divergence: 0 times infinity would be no number
-        return torch.where(outer[:, None] != 0, outer[:, None] * gradients, 0), None, None, None, None
+        known = torch.isfinite(gradients).all(1, keepdim=True) & (outer[:, None] != 0)
+        return torch.where(known, outer[:, None] * gradients, 0), None, None, None, None
 
 
 def check_queries(architecture: Architecture, queries: Queries) -> None:

@@ -169,9 +169,11 @@ class HyperRep(Representation):
             _check_batches(plan, train)
             self.network_.measure(train.weights)
             if validation is not None and len(validation):
-                seen = Population(self._scaled(validation.weights), rows_by_group(None, len(validation)))
+                models = validation.table.get("model")
+                seen = Population(self._scaled(validation.weights), rows_by_group(models, len(validation)))
+            known = [samples, *([] if seen is None else [validation])]
             asked = (plan.divergence, plan.asked, self.scale_, device)
-            judge = judge_of(samples, queries, *asked) if plan.behaviour else None
+            judge = judge_of(known, queries, *asked) if plan.behaviour else None
             trainer = Trainer(
                 self.architecture, self.network_, self.head_, self._source, plan, self.augment or Augment(), train,
                 seen, judge, device=device, half=self.half,

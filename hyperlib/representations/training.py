@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
+from numbers import Real
 
 import pandas as pd
 import torch
@@ -78,7 +79,8 @@ class Plan:
             raise ValueError(f"mix is the contrast's share of the loss, between 0 and 1, not {self.mix!r}.")
         if self.contrast not in CONTRASTS:
             raise ValueError(f"There is no contrast {self.contrast!r}; choose from {', '.join(CONTRASTS)}.")
-        if not 0 <= self.behaviour < math.inf or (self.behaviour and self.mix == 1):
+        number = isinstance(self.behaviour, Real) and not isinstance(self.behaviour, bool)
+        if not number or not 0 <= self.behaviour < math.inf or (self.behaviour and self.mix == 1):
             raise ValueError(
                 f"behaviour is the weight of a loss of rebuilt networks, from 0 on, not {self.behaviour!r}; with mix=1 "
                 "nothing is rebuilt, and it must be 0."
@@ -180,10 +182,12 @@ class Trainer:
         both = rebuilt
         if self.judge is not None:
             answers = self.judge(output, targets, queries_by)
-            if first and plan.divergence == "squares":  # as released
-                self.units = torch.stack([rebuilt, answers]).detach().float().cpu()
-            weights, behaviour = self.units.tolist()
-            both = rebuilt / weights + plan.behaviour * answers / behaviour
+            if plan.divergence == "kl":
+                both = rebuilt + plan.behaviour * answers
+            else:  # as released
+                self.units = _units(rebuilt, answers) if first else self.units
+                weights, behaviour = self.units.tolist()
+                both = (rebuilt / weights + plan.behaviour * answers / behaviour) / (1 + plan.behaviour)
         parts = (contrast if plan.mix > 0 else None, both if plan.mix < 1 else None)
         return [mixed(*parts, plan.mix), contrast, rebuilt, answers]
 
@@ -262,6 +266,14 @@ class Trainer:
         for name, module in (("network.", self.network), ("head.", self.head)):
             own = {key.removeprefix(name): value for key, value in state.items() if key.startswith(name)}
             module.load_state_dict(own)
+
+
+def _units(rebuilt: Tensor, answers: Tensor) -> Tensor:
+    """The errors of weights and of answers at the first step, in which both are counted; ValueError where one is 0."""
+    units = torch.stack([rebuilt, answers]).detach().float().cpu()
+    if not (torch.isfinite(units) & (units > 0)).all():
+        raise ValueError(f"Errors of the first step, {units.tolist()}, are no units for others; set divergence='kl'.")
+    return units
 
 
 def run(trainer: Trainer, kept: StateFile | None, progress: Progress) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 
 from hyperlib.study.study import CHECKPOINTS, FIRST_SPLIT, Study
@@ -26,15 +27,18 @@ def aligned_parts(
 ) -> tuple[Samples, Samples, Samples]:
     """Training, validation and test checkpoints, split as by `Study.parts`, all laid on the first training model.
 
-    epochs: those that are wanted, or evenly spaced ones. Models that diverged are left out. Raises ValueError for a zoo
-    of several activations, whose networks are not comparable weight by weight.
+    epochs: those that are wanted, or evenly spaced ones. Models that diverged, or have a weight beyond the recipe's
+    largest, are left out as a whole. Raises ValueError for a zoo of several activations, whose networks are not
+    comparable weight by weight.
     """
     zoo, recipe = study.zoo(name), study.recipe(name)
     if len(names := sorted(set(zoo.table["activation"]))) != 1:
         raise ValueError(f"Networks of {name} have the activations {', '.join(names)}; take a zoo with one.")
-    whole = zoo.take(torch.isfinite(zoo.weights).flatten(1).all(1).numpy())
-    network = zoo.architecture.with_activation(names[0])
-    parts = whole.split(seed=FIRST_SPLIT + split, by=recipe.split_by)
+    network, largest = zoo.architecture.with_activation(names[0]), recipe.largest or torch.inf
+    parts = [
+        part.take((part.weights.abs().flatten(1).amax(1) <= largest).numpy() & _finite(part))
+        for part in zoo.split(seed=FIRST_SPLIT + split, by=recipe.split_by)
+    ]
     reference = parts[0].weights[0, -1]
 
     def laid(part: Zoo) -> Samples:
@@ -44,3 +48,7 @@ def aligned_parts(
         return moved.spread(CHECKPOINTS) if epochs is None else moved.samples(epochs)
 
     return tuple(laid(part) for part in parts)
+
+
+def _finite(part: Zoo) -> np.ndarray:
+    return torch.isfinite(part.weights).flatten(1).all(1).numpy()

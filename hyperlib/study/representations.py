@@ -24,6 +24,7 @@ from hyperlib.study.aligned import aligned_parts
 from hyperlib.study.queries import queries_of
 from hyperlib.study.study import CHECKPOINTS, FIRST_SPLIT, Study
 from hyperlib.thesis.book_representations import RepresentationRecipe, representation_recipe
+from hyperlib.zoos.checkpoint import checksum as tensor_checksum
 from hyperlib.zoos.zoo import Samples
 
 _MAKERS = ["hyperlib.representations.hyper_rep", "hyperlib.representations.hyper_rep_file"]
@@ -82,10 +83,14 @@ def _made(study: Study, recipe: RepresentationRecipe, repeat: int, stop: threadi
 
     of = study.recipe(recipe.zoo)
     split = {"seed": FIRST_SPLIT + repeat, "by": of.split_by, "largest": of.largest}
-    seen = {"checkpoints": CHECKPOINTS, "aligned": recipe.aligned, "queries": recipe.queries}
+    seen: dict[str, object] = {"checkpoints": CHECKPOINTS, "aligned": recipe.aligned}
+    makers = [*_MAKERS, *(["hyperlib.study.aligned"] if recipe.aligned else [])]
+    if estimator.behaviour:
+        seen["queries"] = tensor_checksum({recipe.queries: queries_of(study, recipe.zoo, recipe.queries)})
+        makers.append("hyperlib.study.queries")
     ingredients = {"settings": settings, "zoo": zoo, "split": split} | seen
     name = f"{recipe.name}-{repeat}"
-    entry = study.store.make("representations", name, ingredients, train, _MAKERS, made_by, study.profile)
+    entry = study.store.make("representations", name, ingredients, train, makers, made_by, study.profile)
     return HyperRep.load(entry / _FILE, device=study.device)
 
 

@@ -74,6 +74,8 @@ def _check(scores: Tensor, labels: Tensor, sizes: list[int], draws: int) -> None
     if scores.ndim != 3 or 0 in scores.shape or labels.shape != scores.shape[1:2]:
         shapes = f"{list(scores.shape)} and {list(labels.shape)}"
         raise ValueError(f"Ensembles need scores [models, images, classes] and a label per image, not {shapes}.")
+    if labels.is_floating_point() or not (labels.min() >= 0 and labels.max() < scores.shape[2]):
+        raise ValueError(f"Labels are whole numbers from 0 to {scores.shape[2] - 1}, and some of these are not.")
     if not torch.isfinite(scores).all():
         raise ValueError("Ensembles need finite scores, and some are not; leave out diverged models.")
     if not sizes or not all(is_whole(n, 1) and n <= len(scores) for n in sizes):

@@ -25,7 +25,8 @@ class Embeddings:
     """What estimators make of `parts`, by name: "train" and others. Everything that was embedded once is kept.
 
     A fitted estimator is used as it is, any other (a union of which a member is not fitted, too) is cloned and fitted
-    on "train". Estimators are known by being the same object, so none may be fitted anew in between.
+    on "train"; members of a union are then not told which rows are of one model. Estimators are known by being the same
+    object, so none may be fitted anew in between.
     """
 
     def __init__(self, parts: Mapping[str, Samples]) -> None:

@@ -218,6 +218,11 @@ def _sizes(populations: Populations, architecture: Architecture) -> dict[str, in
     for name, one in populations.items():
         if one is None:
             continue
+        if isinstance(one, Samples) and one.architecture.layout != architecture.layout:
+            raise ValueError(
+                f"{name!r} are networks of {one.architecture.name}, not of {architecture.name}; to pour their weights "
+                "into it, hand over the weights alone."
+            )
         shape = _weights(one).shape
         if len(shape) != 2 or shape[1] != architecture.layout.size or not shape[0]:
             raise ValueError(

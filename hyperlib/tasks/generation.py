@@ -3,13 +3,12 @@
 A sampler learns the latents of training networks and draws new ones, which the decoder writes out as weights. What
 comes out is `Samples` like any other, so whatever takes a population takes it.
 
-Source: Schürholt et al. (2022); walks and noise as recalled from there; `Elsewhere` is our control.
+Source: Schürholt et al. (2022); walks and noise as recalled from there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -18,33 +17,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from hyperlib.images.images import Images
-from hyperlib.representations.augment import Augment, Views
 from hyperlib.representations.behaviour import rows_by_activation
 from hyperlib.representations.hyper_rep import HyperRep
 from hyperlib.tasks.reconstruction import labels
 from hyperlib.tasks.sampling import Sampler
-from hyperlib.weightspace.architecture import Architecture
 from hyperlib.weightspace.values import is_whole
 from hyperlib.zoos.zoo import Samples
-
-
-@dataclass(frozen=True)
-class Elsewhere(Augment):
-    """Views whose targets are those of another network of the batch: a control that leaves nothing to be rebuilt.
-
-    What a decoder learns so it has from the task and from the mean of the zoo, not from the network that it is shown.
-    """
-
-    def views(
-        self,
-        architecture: Architecture,
-        weights: Float[Tensor, "samples params"],
-        generator: torch.Generator,
-        *,
-        count: int = 2,
-    ) -> Views:
-        seen = super().views(architecture, weights, generator, count=count)
-        return Views(seen.inputs, seen.targets.roll(1, 1))
 
 
 def generate(rep: HyperRep, sampler: Sampler, samples: Samples, n: int, generator: torch.Generator) -> Samples:

@@ -187,7 +187,7 @@ class Flow(Sampler):
     def _colour(self, n: int, random: torch.Generator) -> None:
         """Learn the mean and the covariance of the flow's own samples, as a shift and a Cholesky factor."""
         points = self._flow(n, random)
-        self.shift_, self.factor_ = points.mean(0), torch.linalg.cholesky(points.T.cov())
+        self.shift_, self.factor_ = points.mean(0), torch.linalg.cholesky(torch.atleast_2d(points.T.cov()))
 
     def _draw(self, n: int, generator: torch.Generator) -> Drawn:
         points = self._flow(n, generator) - self.shift_

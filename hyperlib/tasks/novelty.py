@@ -127,6 +127,8 @@ def as_samples(population: Population, like: Samples | None = None) -> Samples:
     samples = population.samples() if isinstance(population, Zoo) else population
     if not len(samples) or ("epoch" in samples.table and samples.table["epoch"].nunique() > 1):
         raise ValueError("Novelty is asked of networks of one epoch, one at least: choose zoo.samples(epoch).")
+    if like is not None and samples.architecture.layout != like.architecture.layout:
+        raise ValueError(f"Networks of {samples.architecture.name} are not comparable with {like.architecture.name}.")
     return samples
 
 

@@ -39,7 +39,7 @@ def poured(
             f"Only weights [networks, {architecture.layout.size}] can be poured into {architecture.name}, and these "
             f"are {list(weights.shape)}; copy layers by name instead."
         )
-    return weights
+    return weights.clone()
 
 
 def by_name(

@@ -7,18 +7,18 @@ latents, how much answers weigh, what is asked, or which network is the target.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from hyperlib.representations.augment import Augment
-from hyperlib.tasks.generation import Elsewhere
 from hyperlib.thesis.book_representations import RepresentationRecipe
 from hyperlib.thesis.profiles import PROFILES, check_profile
 
 Settings = dict[str, Any]
-_VIEWS: Settings = {"permute": False, "noise": 0.05}  # networks are aligned, so their units keep their places
+_VIEWS = Augment(permute=False, noise=0.05)  # networks are aligned, so their units keep their places
 _SHARED: Settings = {  # our choice; the contrast has the share that SANE's configurations have
     **{"latent": 64, "depth": 1, "rate": 4e-3, "mix": 0.05, "batch_size": 32, "per_model": None, "validations": 10},
-    "augment": Augment(**_VIEWS),
+    "augment": _VIEWS,
 }
 _ANSWERS: Settings = {"behaviour": 1.0}
 GENERATORS: dict[str, tuple[Settings, str]] = {  # changes, and what networks are asked
@@ -31,17 +31,19 @@ GENERATORS: dict[str, tuple[Settings, str]] = {  # changes, and what networks ar
     "answers_half": ({"behaviour": 0.5}, "images"),
     "answers_noise": (_ANSWERS, "noise"),
     "answers_other": (_ANSWERS, "photo_hyp"),
-    "answers_elsewhere": (_ANSWERS | {"augment": Elsewhere(**_VIEWS)}, "images"),
+    "answers_elsewhere": (_ANSWERS | {"augment": replace(_VIEWS, target="other")}, "images"),
 }
 _STEPS = {"mnist_seed": (40, 2400, 20_000), "tetris_positive": (100, 2000, 20_000)}
 _LATE = {"quick": (2, 4, 6), "laptop": (5, 10, 15, 20, 25), "paper": (5, 10, 15, 20, 25)}
 
 
 def generator_recipe(name: str, profile: str, zoo: str = "mnist_seed") -> RepresentationRecipe:
-    """The recipe of that name at that profile; ValueError for names not in `GENERATORS`, and unknown profiles."""
-    steps = _STEPS[zoo][PROFILES.index(check_profile(profile))]
+    """The recipe of that name at that profile; ValueError for unknown names, profiles, and zoos without generators."""
+    which = PROFILES.index(check_profile(profile))
+    if zoo not in _STEPS:
+        raise ValueError(f"There are no generators for the zoo {zoo!r}; there are some for {', '.join(_STEPS)}.")
     if name not in GENERATORS:
         raise ValueError(f"There is no generator {name!r}; there are {', '.join(GENERATORS)}.")
     changes, queries = GENERATORS[name]
-    settings = _SHARED | changes | {"steps": steps}
+    settings = _SHARED | changes | {"steps": _STEPS[zoo][which]}
     return RepresentationRecipe(f"{zoo}-{name}", zoo, profile, tuple(settings.items()), _LATE[profile], queries)

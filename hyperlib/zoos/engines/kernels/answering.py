@@ -25,10 +25,10 @@ _ZERO, _ONE = np.float32(0), np.float32(1)
 
 @kernel
 def _answer(scores, classes, groups, values, kept, spare):
-    """Leave class probabilities in the place of the scores and in `kept`, as `[classes, groups, lanes]`.
+    """Leave class probabilities in `kept`, as `[classes, groups, lanes]`.
 
-    `own [groups]` in `spare` gets the sum of p times (score - largest score), which is minus the entropy but for the
-    logarithm of the sum of exponentials; the sum over images of these logarithms is given back, lane by lane.
+    `spare` gets, per group, the sum of p times (score - largest score), which is minus the entropy but for the
+    logarithm of the sum of exponentials, and behind all of these the sums of exponentials.
     """
     for g in range(groups):
         most = load(values, scores + g)
