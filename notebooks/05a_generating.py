@@ -243,17 +243,15 @@ show_table(starts, 2, of=starts)
 # > Networks that this kind of generator draws are replicas of its training networks, or interpolations of them.
 # > — in our words, after {cite}`zeng2025memorization` *(seen)*, who asked the released generator, with its released sampler
 #
-# A copy of a training network works, too. So every population is compared with the training networks: in weights, after alignment, in answers and in errors; and so are *strangers*, networks of the zoo that
-# were kept for tests. A network is a **{term}`replica`** if it is much nearer to a training network than strangers are, or answers or errs as one does; a **mixture** if it lies near the line
+# A copy of a training network works, too. So every population is compared with the training networks: in weights, in answers and in errors; and so are *strangers*, networks of the zoo that
+# were kept for tests. All lie as the training networks were laid; a copy in another order of units would still give itself away by its answers. A network is a **{term}`replica`** if it is much nearer to a training network than strangers are, or answers or errs as one does; a **mixture** if it lies near the line
 # between two; and it has a **twin** if another one of its population is the same network. The verdict on a population, with its thresholds, is one rule *(our choice)*:
 # `hyperlib.tasks.novelty`. Controls are another zoo, which must not be called a copy, and training networks with noise, which must.
 
 # %% tags=["hide-input"]
 def judged(populations):
-    """What is known of each population, beside the training networks and strangers, all laid on one network."""
-    reference = train.weights[0]
-    laid = {name: novelty.aligned(network_of(one) if isinstance(one, torch.Tensor) else one, reference) for name, one in populations.items()}
-    return novelty.novelty_table(laid, train, test, images)
+    """What is known of each population, beside the training networks and strangers; all lie as these were laid."""
+    return novelty.novelty_table(populations, train, test, images)
 
 
 INSIDE = ["KDE independent", "KDE joint", "KDE released", "Gaussian", "GAN", "flow"]
