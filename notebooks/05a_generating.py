@@ -144,6 +144,18 @@ losses = study.publish("ghr-lwln-accuracy", losses, "rebuilt")
 show_table(losses[list(columns)].rename(columns=columns), of=losses)
 
 # %% [markdown]
+# :::{admonition} Our run (laptop)
+# :class: published-run
+#
+# **Counted by layers, the error of weights gives networks that work better, and a loss of answers better ones still; but ever less of the weights is rebuilt.**
+#
+# - Rebuilt test networks have an accuracy of .57 with the plain error, .80 by layers and .88 with answers; their originals have .93.
+# - Of the variance of the weights .69 is rebuilt by layers, .46 with answers, and .00 with answers as released.
+# - As released, rebuilt networks are better than their originals (.95), and agree with them on .93 of the images, strangers on .91: a first sign that the
+#   decoder writes one network, whatever it is shown.
+# :::
+#
+#
 # ## Which samplers draw networks that work?
 #
 # > Kernel density estimates of the latents, above all of the best 30 % of the networks, draw networks of up to 75 % accuracy without training; uniform latents draw none.
@@ -156,7 +168,6 @@ show_table(losses[list(columns)].rename(columns=columns), of=losses)
 #   all dimensions are drawn by the same random numbers, so that a sample is the latent vector of one training network plus one small number *(seen)*.
 
 # %%
-short = {"steps": 100} if profile == "quick" else {}
 SAMPLERS = {
     "uniform": hyperlib.Uniform("latents"),
     "neighbourhood": hyperlib.Neighbourhood(),
@@ -164,8 +175,8 @@ SAMPLERS = {
     "KDE joint": hyperlib.KDE("joint", 0.3, relative=True),
     "KDE released": hyperlib.KDE("released", "released"),
     "Gaussian": hyperlib.Gaussian(),
-    "GAN": hyperlib.GAN(**short),
-    "flow": hyperlib.Flow(**short),
+    "GAN": hyperlib.GAN(steps=100 if profile == "quick" else 1500),
+    "flow": hyperlib.Flow(steps=100 if profile == "quick" else 2000),
 }
 
 # %% tags=["hide-input"]
@@ -203,7 +214,7 @@ for where, rep in SOURCES.items():
             rows += [{"where": where, "sampler": name, "of": share, "accuracy": value} for value in values]
 sampled = study.publish("ghr-sampling-methods", pd.DataFrame(rows))
 
-# %% mystnb={"image": {"alt": "Three panels, for raw weights and for the latents of two representations: one line per sampler, with the median accuracy of the networks it draws, the range of half of them, and published medians as hollow marks."}, "figure": {"name": "fig-ghr-sampling", "caption": "Test accuracy of networks as drawn, by sampler, for all training networks and the best 30 %: median, and range of the middle half. Hollow: published medians, of another zoo."}} tags=["hide-input"]
+# %% mystnb={"image": {"alt": "Three panels, for raw weights and for the latents of two representations: one line per sampler, with the median accuracy of the networks it draws, the range of half of them, and published medians as hollow marks."}, "figure": {"name": "fig-ghr-sampling", "caption": "Test accuracy of networks as drawn, by sampler, for all training networks and the best of them: median, and range of the middle half. Hollow: published medians, of another zoo."}} tags=["hide-input"]
 quartiles = sampled.groupby(["where", "sampler", "of"], sort=False)["accuracy"].quantile([0.25, 0.5, 0.75]).unstack()
 quartiles = quartiles.rename(columns={0.25: "low", 0.5: "median", 0.75: "high"}).reset_index()
 dot_panels(quartiles, "where", "median", "sampler", "of", low="low", high="high", columns=3, height=3.4, label="test accuracy")
@@ -222,7 +233,7 @@ beside = study.publish("ghr-sampling-methods", pd.DataFrame(rows), "published")
 show_table(beside, of=beside)
 
 # %% [markdown]
-# Published, a {term}`kernel density estimate <kernel density estimate>` of raw weights gives MNIST networks of 63 % without training *(seen)*. The published zoos begin in U(0, 1), where all networks start near one
+# Published, a {term}`kernel density estimate <kernel density estimate>` of raw weights gives MNIST networks that work, without any training *(seen)*. The published zoos begin in U(0, 1), where all networks start near one
 # another, so this could be the reason. Asked of the two Tetris zoos, which differ in nothing but the start:
 
 # %% table={"name": "tab-ghr-starts", "caption": "Mean accuracy of networks drawn in raw, aligned weights, by the start of the zoo."} tags=["hide-input"]
@@ -238,6 +249,18 @@ starts = study.publish("ghr-sampling-methods", pd.DataFrame(rows), "starts")
 show_table(starts, 2, of=starts)
 
 # %% [markdown]
+# :::{admonition} Our run (laptop)
+# :class: published-run
+#
+# **With the loss of answers nearly every sampler draws networks that work; without it only those do that stay at training networks.**
+#
+# - The median of an independent KDE is .86 with answers, .11 by layers and .10 in weights; that of the flow .90, .10 and .12.
+# - The released sampler has .92, .87 and .93: it draws what it has seen.
+# - With answers, learning from the best 30 % moves no median by more than .07.
+# - Another start does not explain the published number: an independent KDE of raw Tetris weights has .29 from U(0, 1), and .29 from ours.
+# :::
+#
+#
 # ## Are they new?
 #
 # > Networks that this kind of generator draws are replicas of its training networks, or interpolations of them.
@@ -303,6 +326,19 @@ columns = {"population": "population", "verdict": "verdict", "accuracy": "accura
 show_table(audit[list(columns)].rename(columns=columns), 2, of=audit)
 
 # %% [markdown]
+# :::{admonition} Our run (laptop)
+# :class: published-run
+#
+# **Networks drawn with answers are new by every measure of this page but one: they lie closer together than the zoo. The released sampler draws replicas, of training networks or of their reconstructions.**
+#
+# - Independent KDE, Gaussian and flow are new and working in all trainings, with .91, .97 and .97 of the zoo's accuracy; their pairs are .71, .67 and .67 as far apart.
+# - The released sampler draws replicas in weights and by layers. With answers it draws reconstructions of training networks: it is nearer to one than strangers are, by a factor of .004, and errs as
+#   one does (.99).
+# - Independent dimensions do not, with answers: the same factor is 1.05. So what the audit found need not be said of the method; the shared random numbers of the released sampler do it alone.
+# - Another zoo is new and working, and training networks with noise of .1 are replicas, as it should be.
+# :::
+#
+#
 # ## What of a network is kept?
 #
 # {term}`Specificity <specificity>` asks whether a rebuilt network answers like *its* original more than like the others. What can be reached is what networks of the zoo disagree on. One decoder that always writes the same good
@@ -336,6 +372,17 @@ say(f"""To be kept there are {trade["possible"].iloc[0]:.3f}. Learning from answ
 {alone / 1e6:.1f} million in its whole training, so the same work trains {passes / alone:.0f} networks from scratch.""")
 
 # %% [markdown]
+# :::{admonition} Our run (laptop)
+# :class: published-run
+#
+# **No training keeps half of what could be kept of a network, and those that keep most draw broken networks. What makes decoded networks good comes from the images more than from the network that is shown.**
+#
+# - By layers .021 of .087 are kept, with queries of noise .020 and of other images .023; independent KDE then draws networks of .11, .10 and .11. With answers .002 are kept.
+# - A decoder whose targets are other networks has nothing to rebuild. It writes one network for all, of accuracy .96, better than the zoo: a distillate of the zoo's answers.
+# - So do decoders with 192 latents (.95), and with answers as released (.95).
+# :::
+#
+#
 # ## What does one meet between two networks?
 #
 # A walk from one test network to another: straight on in aligned weights, or decoded along the line between their latents.
@@ -355,6 +402,15 @@ walks = study.publish("ghr-diversity", pd.DataFrame(rows), "walks")
 movable(walk_lines(walks), walk_still(walks))
 
 # %% [markdown]
+# :::{admonition} Our run (laptop)
+# :class: published-run
+#
+# **Between latents learned with answers there is no barrier, and half-way networks are better than both ends.**
+#
+# - Half-way they have .92, at the ends .88; by layers it is .29, and .30 in aligned weights.
+# :::
+#
+#
 # ## Does the embedding still know?
 #
 # Whether the loss of answers makes a representation know more of a network is asked as on {doc}`/notebooks/04b_model_properties`: {term}`inside epochs <inside an epoch>`, beside statistics made by hand.
@@ -369,6 +425,15 @@ human = inside.assign(interval=[f"[{low:.2f}, {high:.2f}]" for low, high in insi
 show_table(human[["target", "features", "within", "interval"]].rename(columns={"within": "R²"}), 2, of=probed)
 
 # %% [markdown]
+# :::{admonition} Our run (laptop)
+# :class: published-run
+#
+# **Inside epochs a loss of answers makes nothing known: none of these intervals lies above zero.**
+#
+# - The largest value is .02, for accuracy as for the gap. In this zoo hardly anything tells networks of one epoch apart.
+# :::
+#
+#
 # ## Exercises
 #
 # ```{exercise} The same random numbers
@@ -395,7 +460,7 @@ for reading in ("released", "independent"):
     shift = drawn_ - nearest
     spread[reading] = float(shift.std(1).mean())
 assert spread["released"] < 1e-5 and spread["independent"] > 0.5
-say("; ".join(f"{name}: shifts differ by {value:.2g}" for name, value in spread.items()))
+say("; ".join(f"{name}: {value:.2g}" for name, value in spread.items()))
 
 # %% [markdown]
 # Released, all dimensions move by one and the same number: every sample is a training vector. The published bandwidth, .002, makes that number small. Independent dimensions come from as many training
@@ -426,7 +491,8 @@ others = strangers.take([row for row in range(len(strangers)) if row != best_row
 copies = strangers.take([best_row] * 100)
 row = hyperlib.novelty(copies, known, others, tetris)
 assert row["own"] == 1 and row["twins"] == 1
-say(f"{row['accuracy']:.2f}, the zoo {row['zoo_accuracy']:.2f}: {novelty_verdict(row)}.")
+verdict = novelty_verdict(row)
+say(f"{row['accuracy']:.2f}, the zoo {row['zoo_accuracy']:.2f}: {verdict}.")
 
 # %% [markdown]
 # It is better than the zoo's mean and new, for nobody has trained on it. But all of its members are twins, and agree on every image. So a table of generators needs a measure of diversity beside accuracy.
@@ -451,11 +517,14 @@ design = hyperlib.grid(seeds=60, lr=3e-3)
 zoo = hyperlib.train_population(network, tetris, design, epochs=30, progress=False)
 ends = zoo.samples(30).weights
 laid = hyperlib.align(network, ends[0], ends, restarts=2, signs=True).weights
-means = {"as they are": (ends[1:] + ends[:1]) / 2, "aligned": (laid[1:] + laid[:1]) / 2}
-scores = {name: float(hyperlib.evaluate(network, one, tetris.test_x, tetris.test_y)[1].mean()) for name, one in means.items()}
-own = float(hyperlib.evaluate(network, ends, tetris.test_x, tetris.test_y)[1].mean())
-assert scores["aligned"] > scores["as they are"] and own > scores["aligned"]
-say(f"Networks {own:.2f}; " + ", ".join(f"means {name} {value:.2f}" for name, value in scores.items()))
+means = {"as they are": (ends[1:] + ends[0]) / 2, "aligned": (laid[1:] + laid[0]) / 2}
+pictures, classes = tetris.test_x, tetris.test_y
+scores = {}
+for name, weights in (means | {"networks": ends}).items():
+    _, hits = hyperlib.evaluate(network, weights, pictures, classes)
+    scores[name] = float(hits.mean())
+assert scores["as they are"] < scores["aligned"] < scores["networks"]
+say("; ".join(f"{name} {value:.2f}" for name, value in scores.items()))
 
 # %% [markdown]
 # Alignment helps, and does not make a mean of two networks a network of the zoo. A sampler of weights has the same problem with every combination that it draws.

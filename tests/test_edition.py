@@ -13,6 +13,7 @@ from hyperlib.press.staleness import python_of
 from hyperlib.store.fingerprint import reached
 
 ROOT = Path(__file__).resolve().parents[1]
+MOVABLE = {"02a_weight_space", "02b_symmetries", "04a_hyper_representations", "05a_generating"}
 CHAPTER_4 = {"04a_hyper_representations", "04b_model_properties", "04c_other_properties"}
 CHAPTERS = {chapter.name.rpartition("/")[2]: chapter for chapter in Edition(ROOT, "quick").chapters()}
 
@@ -29,13 +30,13 @@ def pages_on(file: str) -> set[str]:
 @pytest.mark.parametrize(
     ("file", "pages"),
     [
-        ("hyperlib/tasks/connectivity.py", {"02b_symmetries"}),
+        ("hyperlib/tasks/connectivity.py", {"02b_symmetries", "05a_generating"}),
         ("hyperlib/tasks/spectral_training.py", {"02a_weight_space"}),
         ("hyperlib/tasks/ceiling.py", {"04b_model_properties"}),
         ("hyperlib/thesis/targets.py", {"cost_and_speed"}),
-        ("hyperlib/representations/training.py", CHAPTER_4),
+        ("hyperlib/representations/training.py", CHAPTER_4 | {"05a_generating"}),
         ("hyperlib/zoos/engines/kernels/tiles.py", set(CHAPTERS)),
-        ("hyperlib/figures/movable.py", {"02a_weight_space", "02b_symmetries", "04a_hyper_representations"}),
+        ("hyperlib/figures/movable.py", MOVABLE),
         ("hyperlib/figures/plots.py", set(CHAPTERS) - {"03b_mnist_seed", "04c_other_properties"}),  # draw themselves
         ("hyperlib/figures/diagrams.py", set()),
     ],
