@@ -12,7 +12,7 @@
 # # Can one draw a new network out of a hat?
 #
 # The decoder of a {term}`hyper-representation` writes weights. Give it {term}`latents` that nobody has encoded, and it writes a network that nobody
-# has trained. The thesis says that such networks work; an audit {cite}`zeng2025memorization` says that they repeat the training networks. This page draws networks, by many samplers, and asks
+# has trained. The thesis says that such networks work, and are good starts for further training, which is not asked here; an audit {cite}`zeng2025memorization` says that they repeat the training networks. This page draws networks, by many samplers, and asks
 # of each population whether it works, and whether it is new. How the representation learns is
 # {doc}`/notebooks/04a_hyper_representations`.
 #
@@ -102,20 +102,22 @@ weights, of which {len(train)} are for training and {len(test)} for tests, {{ter
 Representations learn from the checkpoints of {late[0].table["epoch"].nunique()} late epochs, {reps["answers"].steps} steps each, and make {reps["answers"].latents_:,} latents of a network, two thirds as many as it has weights.""")
 
 # %% [markdown]
-# Two networks that answer alike can have their units in any order, so all are {term}`aligned <weight matching>` first, with signs: laid on the first training network at the last epoch
-# *(our choice)*. Settings were chosen with validation networks, and networks drawn then were judged on the same test images, so scores of drawn networks may be a little too good. Main
-# results are of several splits, each with a training of its own.
+# Two networks that answer alike can have their units in any order, so all are {term}`aligned <weight matching>` first (units may change their sign, too): laid on the first training network at the last epoch
+# *(our choice)*. Settings were chosen by what was made of validation networks, judged on the same test images, so scores of drawn networks may be a little too good.
+# Networks drawn with answers are of several splits, each with a training of its own; all else is of one training. Our auto-encoder is small and trained for minutes, with a pooled read-out instead
+# of a summary token and a tanh *(our choice)*; so published numbers stand beside ours for orientation, not as a test.
 #
 # ## Why does a rebuilt network break?
 #
 # > With the plain error of weights, layers whose weights are small are lost; counted in units of each layer's spread they are kept, and rebuilt networks work better.
 # > — in our words, after {cite}`schuerholt2022hyper` *(seen)*
 #
-# The error of weights says little about answers. So we add a {term}`loss of answers` {cite}`meynent2025`: rebuilt network and original answer the same images, and the divergence of their class
+# The error of weights says little about answers. So we add a {term}`loss of answers` {cite}`meynent2025`: rebuilt network and original answer the same training images, called *queries*, and the divergence of their class
 # probabilities counts as much as the error of weights. Labels are not looked at. In the *released* reading it is the squared distance of probabilities, in units of its first value and with nine
-# times the weight of the weights *(seen)*; ours is the Kullback-Leibler divergence *(our choice)*.
+# times the weight of the weights *(seen)*; ours is the Kullback-Leibler divergence *(our choice)*. We call the losses *plain* (at a lower learning rate), *by layers*, *with answers* (added to by layers), and
+# *with answers, as released*, which has nothing to do with the *released* sampler below.
 
-# %% mystnb={"image": {"alt": "Rows of histograms, one row per loss and one column per layer: weights of test networks as an outline, and over it those of their reconstructions."}, "figure": {"name": "fig-ghr-layers", "caption": "Weights of test networks (grey) and of their reconstructions (coloured), by loss (rows) and layer (columns)."}} tags=["hide-input"]
+# %% mystnb={"image": {"alt": "Rows of histograms, one row per loss and one column per layer: weights of test networks as an outline, and over it those of their reconstructions."}, "figure": {"name": "fig-ghr-layers", "caption": "Weights of test networks (grey) and of their reconstructions (coloured), by layer (columns), for three of the losses (rows)."}} tags=["hide-input"]
 originals = generation.weights_by_layer(test).assign(loss="original")
 rebuilt = {name: rep.reconstruct(test) for name, rep in reps.items()}
 parts = [generation.weights_by_layer(one).assign(loss=LOSSES[name]) for name, one in rebuilt.items()]
@@ -123,13 +125,13 @@ layers = list(dict.fromkeys(originals["layer"]))
 spread = pd.concat([originals, *parts]).groupby(["loss", "layer"], sort=False)["weight"].agg(["mean", "std"]).reset_index()
 study.publish("ghr-lwln-distributions", spread)
 fig, axes = plt.subplots(3, len(layers), figsize=(8, 4.2))
-for row, (part, colour) in zip(axes, zip(parts[:3], style.HUES[:3], strict=True), strict=True):
+for number, (row, part, colour) in enumerate(zip(axes, parts[:3], style.HUES[:3], strict=True)):
     for ax, layer in zip(row, layers, strict=True):
         both = [one.loc[one["layer"] == layer, "weight"] for one in (originals, part)]
         bins = np.linspace(*np.quantile(both[0], [0.005, 0.995]), 30)
         plots.outlined_histogram(both[0], bins, ax, "original", style.INK, density=True)
         plots.outlined_histogram(both[1], bins, ax, part["loss"].iloc[0], colour, density=True)
-        ax.set_title(layer if row is axes[0] else "", fontsize=10)
+        ax.set_title("" if number else layer, fontsize=10)
         ax.tick_params(labelleft=False, labelsize=8)
     row[0].set_ylabel(part["loss"].iloc[0], fontsize=9)
 plt.show()
@@ -147,18 +149,18 @@ show_table(losses[list(columns)].rename(columns=columns), of=losses)
 # :::{admonition} Our run (laptop)
 # :class: published-run
 #
-# **Counted by layers, the error of weights gives networks that work better, and a loss of answers better ones still; but ever less of the weights is rebuilt.**
+# **Counted by layers, the error of weights gives networks that work better, and a loss of answers better ones still; but with answers less of the weights is rebuilt.**
 #
 # - Rebuilt test networks have an accuracy of .57 with the plain error, .80 by layers and .88 with answers; their originals have .93.
 # - Of the variance of the weights .69 is rebuilt by layers, .46 with answers, and .00 with answers as released.
-# - As released, rebuilt networks are better than their originals (.95), and agree with them on .93 of the images, strangers on .91: a first sign that the
-#   decoder writes one network, whatever it is shown.
+# - As released, rebuilt networks are better than their originals (.95). They agree with these on .93 of the images, strangers on .91, as a good network would: a first sign
+#   that the decoder writes one network, whatever it is shown.
 # :::
 #
 #
 # ## Which samplers draw networks that work?
 #
-# > Kernel density estimates of the latents, above all of the best 30 % of the networks, draw networks of up to 75 % accuracy without training; uniform latents draw none.
+# > Kernel density estimates of the latents, above all of the best 30 % of the networks, draw networks of up to 75 % median accuracy without training; uniform latents draw none.
 # > — in our words, after {cite}`schuerholt2022hyper` (medians digitised from a figure *(seen)*; its data set is not said)
 #
 # A sampler learns the latents of the training networks at the last epoch and draws new ones:
@@ -214,13 +216,15 @@ for where, rep in SOURCES.items():
             rows += [{"where": where, "sampler": name, "of": share, "accuracy": value} for value in values]
 sampled = study.publish("ghr-sampling-methods", pd.DataFrame(rows))
 
-# %% mystnb={"image": {"alt": "Three panels, for raw weights and for the latents of two representations: one line per sampler, with the median accuracy of the networks it draws, the range of half of them, and published medians as hollow marks."}, "figure": {"name": "fig-ghr-sampling", "caption": "Test accuracy of networks as drawn, by sampler, for all training networks and the best of them: median, and range of the middle half. Hollow: published medians, of another zoo."}} tags=["hide-input"]
+# %% mystnb={"image": {"alt": "Three panels, for raw weights and for the latents of two representations: one line per sampler, with the median accuracy of the networks it draws, and the range of half of them."}, "figure": {"name": "fig-ghr-sampling", "caption": "Test accuracy of networks as drawn, by sampler, for all training networks and the best of them: median, and range of the middle half."}} tags=["hide-input"]
 quartiles = sampled.groupby(["where", "sampler", "of"], sort=False)["accuracy"].quantile([0.25, 0.5, 0.75]).unstack()
 quartiles = quartiles.rename(columns={0.25: "low", 0.5: "median", 0.75: "high"}).reset_index()
-dot_panels(quartiles, "where", "median", "sampler", "of", low="low", high="high", columns=3, height=3.4, label="test accuracy")
+fig = dot_panels(quartiles, "where", "median", "sampler", "of", low="low", high="high", left=0, columns=3, height=3.4, label="test accuracy")
+for ax in fig.axes:
+    ax.set_xlim(0, 1)
 plt.show()
 
-# %% table={"name": "tab-ghr-published", "caption": "Median accuracy of networks as drawn: published (of another zoo, digitised) and ours, in latents, by loss."} tags=["hide-input"]
+# %% table={"name": "tab-ghr-published", "caption": "Median accuracy of networks as drawn: published (of another zoo, digitised) and ours, in latents, by loss. S_KDE is set beside the released sampler (inferred); uniform latents are those of the range that was seen, where published ones go from minus to plus one."} tags=["hide-input"]
 theirs = published.published("ghr-sampling-methods").set_index("method")["value"]
 wide = quartiles.pivot(index=["sampler", "of"], columns="where", values="median")
 rows = []
@@ -233,8 +237,8 @@ beside = study.publish("ghr-sampling-methods", pd.DataFrame(rows), "published")
 show_table(beside, of=beside)
 
 # %% [markdown]
-# Published, a {term}`kernel density estimate <kernel density estimate>` of raw weights gives MNIST networks that work, without any training *(seen)*. The published zoos begin in U(0, 1), where all networks start near one
-# another, so this could be the reason. Asked of the two Tetris zoos, which differ in nothing but the start:
+# Published, a {term}`kernel density estimate <kernel density estimate>` of raw weights *(inferred from its name)* gives MNIST networks that work, without any training *(seen)*; on SVHN it gives none, and latents do. On
+# MNIST the start could be the reason: the published zoos begin in U(0, 1), where all networks start near one another. Asked of the two Tetris zoos, which differ in nothing but the start:
 
 # %% table={"name": "tab-ghr-starts", "caption": "Mean accuracy of networks drawn in raw, aligned weights, by the start of the zoo."} tags=["hide-input"]
 rows = []
@@ -252,24 +256,26 @@ show_table(starts, 2, of=starts)
 # :::{admonition} Our run (laptop)
 # :class: published-run
 #
-# **With the loss of answers nearly every sampler draws networks that work; without it only those do that stay at training networks.**
+# **With the loss of answers most samplers draw networks that work; without it only those do that stay at training networks, and a GAN of the best.**
 #
 # - The median of an independent KDE is .86 with answers, .11 by layers and .10 in weights; that of the flow .90, .10 and .12.
 # - The released sampler has .92, .87 and .93: it draws what it has seen.
 # - With answers, learning from the best 30 % moves no median by more than .07.
-# - Another start does not explain the published number: an independent KDE of raw Tetris weights has .29 from U(0, 1), and .29 from ours.
+# - On Tetris another start changes nothing: an independent KDE of raw weights has .29 from U(0, 1), and .29 from ours. What explains the published number is open.
 # :::
 #
 #
 # ## Are they new?
 #
-# > Networks that this kind of generator draws are replicas of its training networks, or interpolations of them.
-# > — in our words, after {cite}`zeng2025memorization` *(seen)*, who asked the released generator, with its released sampler
+# > Networks that such generators draw are largely replicas of training networks, or at best interpolations; a few of those of the hyper-representation lie as far off as independent ones.
+# > — in our words, after {cite}`zeng2025memorization` *(seen)*, who asked the released generator, with its released sampler; that its shared random numbers are the cause is our inference
 #
 # A copy of a training network works, too. So every population is compared with the training networks: in weights, in answers and in errors; and so are *strangers*, networks of the zoo that
 # were kept for tests. All lie as the training networks were laid; a copy in another order of units would still give itself away by its answers. A network is a **{term}`replica`** if it is much nearer to a training network than strangers are, or answers or errs as one does; a **mixture** if it lies near the line
-# between two; and it has a **twin** if another one of its population is the same network. The verdict on a population, with its thresholds, is one rule *(our choice)*:
-# `hyperlib.tasks.novelty`. Controls are another zoo, which must not be called a copy, and training networks with noise, which must.
+# between two; and it has a **twin** if another one of its population is the same network. A population is called after what most of its
+# networks are: *replica*; *few networks*, if they have twins; *new and broken*, if they are much worse than the zoo; *interpolation*, if they are mixtures; else *new and working*
+# (`hyperlib.tasks.novelty` has the thresholds, *our choice*). A reconstruction that is drawn towards the mean of the zoo can look like a mixture. Controls are other networks of the zoo, kept for
+# validation, which must not be called copies, and training networks with noise, which must.
 
 # %% tags=["hide-input"]
 def judged(populations):
@@ -280,7 +286,7 @@ def judged(populations):
 INSIDE = ["KDE independent", "KDE joint", "KDE released", "Gaussian", "GAN", "flow"]
 fresh = train.architecture.initialise(range(10_000, 10_000 + drawn))
 controls = {
-    "another zoo": val,
+    "kept for validation": val,
     "trained, noise .1": network_of(novelty.noisy(train.weights, 0.1, generator())[:drawn]),
     "trained, noise .3": network_of(novelty.noisy(train.weights, 0.3, generator())[:drawn]),
     "means of two": network_of(novelty.means_of_two(train.weights, drawn, generator())),
@@ -288,19 +294,23 @@ controls = {
 }
 controls |= {f"{name}, in weights": one for name, one in populations(None, train, ["KDE independent", "KDE released"]).items()}
 controls |= {f"{name}, by layers": one for name, one in populations(reps["layers"], train, ["KDE independent", "KDE released", "flow"]).items()}
-tables = [judged(controls).assign(repeat=0)]
+tables, audits = [judged(controls).assign(repeat=0)], []
 for k in range(repeats):
-    if k:
-        reps_k, (train, val, test) = part_of(["answers"], k)
-    tables.append(judged(populations((reps if k == 0 else reps_k)["answers"], train, INSIDE)).assign(repeat=k))
-judgements = study.publish("ghr-diversity", pd.concat(tables, ignore_index=True))
+    rep, (train, val, test) = every["answers", k], part_of(["answers"], k)[1]
+    new = populations(rep, train, INSIDE)
+    tables.append(judged(new).assign(repeat=k))
+    known, others = (rep.reconstruct(one) for one in (train, test))
+    audits.append(novelty.novelty_table(new, known, others, images).assign(repeat=k))
+judgements = pd.concat(tables, ignore_index=True)
+judgements.insert(2, "nearness", judgements["nearest_l2"] / judgements["stranger_l2"])
+judgements = study.publish("ghr-diversity", judgements)
 _, (train, val, test) = part_of(["answers"])
 
-# %% table={"name": "tab-ghr-novelty", "caption": "What is drawn, on the first split. Replicas, mixtures and twins are shares of networks; near is the highest agreement with a training network, apart the distance of pairs as a share of the zoo's, errors their overlap. Where nothing else is said, networks are drawn in latents learned with answers."} tags=["hide-input"]
+# %% table={"name": "tab-ghr-novelty", "caption": "What is drawn, on the first split. Replicas, mixtures and twins are shares of networks; distance is that to the nearest training network, by that of strangers, and near the highest agreement with one; errors (their overlap) and apart (distance, as a share of the zoo's) are of pairs of one population. Where nothing else is said, networks are drawn in latents learned with answers."} tags=["hide-input"]
 first = judgements[judgements["repeat"] == 0]
-columns = {"population": "population", "verdict": "verdict", "accuracy": "accuracy", "near": "near", "iou": "errors", "pair_share": "apart", "replicas": "replicas", "mixtures": "mixtures", "twins": "twins"}
+columns = {"population": "population", "verdict": "verdict", "accuracy": "accuracy", "nearness": "distance", "near": "near", "iou": "errors", "pair_share": "apart", "replicas": "replicas", "mixtures": "mixtures", "twins": "twins"}
 human = first[list(columns)].rename(columns=columns).set_index("population", drop=False)
-few = ["KDE independent", "flow", "Gaussian", "KDE released", "another zoo", "trained, noise .1", "means of two", "KDE independent, by layers"]
+few = ["KDE independent", "flow", "Gaussian", "KDE released", "kept for validation", "trained, noise .1", "means of two", "KDE independent, by layers"]
 show_table(human, 2, rows=few, of=judgements)
 
 # %% mystnb={"image": {"alt": "Four panels, one line per population: accuracy, highest agreement with a training network, overlap of errors, and distance of pairs; a dotted tick per line shows what the zoo or its strangers have."}, "figure": {"name": "fig-ghr-novelty", "caption": "Networks that were drawn, and controls, by verdict. Dotted: what networks of the zoo have (for agreement, strangers)."}} tags=["hide-input"]
@@ -312,37 +322,37 @@ long = pd.concat(
 dot_panels(long.dropna(), "measure", "value", "population", "verdict", level="zoo", columns=2, height=3.6, label="")
 plt.show()
 
-# %% table={"name": "tab-ghr-audit", "caption": "As the audit asked: distance to the nearest reconstruction of a training network, beside that of the reconstructions of other networks; drawn with answers. Published is the released generator, of SVHN networks."} tags=["hide-input"]
-known, others = (reps["answers"].reconstruct(one) for one in (train, test))
-again = populations(reps["answers"], train, INSIDE)
-audit = novelty.novelty_table(again, known, others, images)
+# %% table={"name": "tab-ghr-audit", "caption": "As the audit asked, on the first split: distance to the nearest reconstruction of a training network, beside that of the reconstructions of other networks, and the largest overlap of errors; drawn with answers. Published is the released generator, of SVHN networks, where strangers are training networks among themselves."} tags=["hide-input"]
+audit = pd.concat(audits, ignore_index=True)
 theirs = published.published("ghr-memorisation-audit").set_index(["method", "metric"])["value"]
 DISTANCE = "mean l2 distance to the nearest training weights"
 rows = [{"population": "published", "accuracy": theirs["generated, default (S_KDE30 as released)", "test accuracy"] / 100, "nearest_l2": theirs["generated, default (S_KDE30 as released)", DISTANCE], "stranger_l2": theirs["training checkpoints", DISTANCE]}]
 audit = pd.concat([pd.DataFrame(rows), audit], ignore_index=True)
 audit.insert(1, "share", audit["nearest_l2"] / audit["stranger_l2"])
 audit = study.publish("ghr-memorisation-audit", audit)
-columns = {"population": "population", "verdict": "verdict", "accuracy": "accuracy", "nearest_l2": "distance", "stranger_l2": "of strangers", "share": "ratio"}
-show_table(audit[list(columns)].rename(columns=columns), 2, of=audit)
+columns = {"population": "population", "verdict": "verdict", "accuracy": "accuracy", "nearest_l2": "distance", "stranger_l2": "of strangers", "share": "ratio", "nearest_iou": "errors", "stranger_iou": "of strangers' errors"}
+show_table(audit.loc[audit["repeat"].fillna(0) == 0, list(columns)].rename(columns=columns), 2, of=audit)
 
 # %% [markdown]
 # :::{admonition} Our run (laptop)
 # :class: published-run
 #
-# **Networks drawn with answers are new by every measure of this page but one: they lie closer together than the zoo. The released sampler draws replicas, of training networks or of their reconstructions.**
+# **With answers, independent KDE, Gaussian and flow draw networks that work and are no replicas by our rule; but they lie closer together than the zoo, and nearer to training networks than
+# strangers.**
 #
-# - Independent KDE, Gaussian and flow are new and working in all trainings, with .91, .97 and .97 of the zoo's accuracy; their pairs are .71, .67 and .67 as far apart.
-# - The released sampler draws replicas in weights and by layers. With answers it draws reconstructions of training networks: it is nearer to one than strangers are, by a factor of .004, and errs as
-#   one does (.99).
-# - Independent dimensions do not, with answers: the same factor is 1.05. So what the audit found need not be said of the method; the shared random numbers of the released sampler do it alone.
-# - Another zoo is new and working, and training networks with noise of .1 are replicas, as it should be.
+# - They have .91, .97 and .97 of the zoo's accuracy; pairs are .71, .67 and .67 as far apart as in the zoo, and the nearest training network is .83, .81 and .80 as far as for strangers.
+# - The released sampler draws replicas in weights and by layers. With answers it draws reconstructions of training networks: a ratio of .004, and errors that overlap by .99.
+# - Independent dimensions do not: the ratio is 1.05. Whole latent vectors with some noise do (.24), without shared numbers. By layers no sampler is new and working here, so
+#   we do not refute the audit for the thesis's loss.
+# - Answers and errors alone say little: even reconstructions agree with a training network less (.92) than strangers do (.93).
 # :::
 #
 #
 # ## What of a network is kept?
 #
 # {term}`Specificity <specificity>` asks whether a rebuilt network answers like *its* original more than like the others. What can be reached is what networks of the zoo disagree on. One decoder that always writes the same good
-# network has none, and nor has a generator that draws it.
+# network has none, and nor has a generator that draws it. Each row changes one thing: the weight of the answers, the latents per token, the queries (blended and shifted images, noise, photographs), or
+# the target, which is then another network.
 
 # %% tags=["hide-input"]
 kinds, _ = part_of(KINDS)
@@ -368,18 +378,18 @@ show_table(trade[list(columns)].rename(columns=columns), 3, of=trade)
 one = reps["answers"]
 passes = one.steps * one.asked[0] * one.asked[1]
 alone = recipe.epochs * len(images.train_x)
-say(f"""To be kept there are {trade["possible"].iloc[0]:.3f}. Learning from answers has run {passes / 1e6:.1f} million images through rebuilt networks; a network of the zoo saw
-{alone / 1e6:.1f} million in its whole training, so the same work trains {passes / alone:.0f} networks from scratch.""")
+say(f"""Two networks of the zoo disagree on {trade["possible"].iloc[0]:.3f} of the test images: so much could be kept. Learning from answers has run {passes / 1e6:.1f} million images through
+rebuilt networks; a network of the zoo saw {alone / 1e6:.1f} million in its whole training, so as many images train {passes / alone:.0f} networks from scratch.""")
 
 # %% [markdown]
 # :::{admonition} Our run (laptop)
 # :class: published-run
 #
-# **No training keeps half of what could be kept of a network, and those that keep most draw broken networks. What makes decoded networks good comes from the images more than from the network that is shown.**
+# **No training keeps half of what could be kept of a network, at this budget. What makes decoded networks good comes from the images more than from the network that is shown.**
 #
 # - By layers .021 of .087 are kept, with queries of noise .020 and of other images .023; independent KDE then draws networks of .11, .10 and .11. With answers .002 are kept.
 # - A decoder whose targets are other networks has nothing to rebuild. It writes one network for all, of accuracy .96, better than the zoo: a distillate of the zoo's answers.
-# - So do decoders with 192 latents (.95), and with answers as released (.95).
+# - Decoders with 192 latents (.95), and with answers as released (.95), come near this: few networks, better than the zoo.
 # :::
 #
 #
@@ -405,9 +415,9 @@ movable(walk_lines(walks), walk_still(walks))
 # :::{admonition} Our run (laptop)
 # :class: published-run
 #
-# **Between latents learned with answers there is no barrier, and half-way networks are better than both ends.**
+# **Between latents learned with answers there is no barrier, and half-way networks are better than the reconstructions at both ends.**
 #
-# - Half-way they have .92, at the ends .88; by layers it is .29, and .30 in aligned weights.
+# - Half-way they have .92, at the ends .88; by layers it is .29, and .30 in aligned weights. A decoder that keeps little of a network can hardly meet a barrier.
 # :::
 #
 #
@@ -422,15 +432,17 @@ probed = hyperlib.run_probes(embedders, *seen, ["test_accuracy", "gap"], ["besid
 probed = study.publish("ghr-diversity", probed, "probes")
 inside = probed[(probed["probe"] == "beside the clock") & probed["features"].isin([*embedders, "s(W)", "pooled rows", "all statistics"])]
 human = inside.assign(interval=[f"[{low:.2f}, {high:.2f}]" for low, high in inside[["within_low", "within_high"]].to_numpy()])
-show_table(human[["target", "features", "within", "interval"]].rename(columns={"within": "R²"}), 2, of=probed)
+human = human.assign(row=human["features"] + ", " + human["target"]).set_index("row")
+few = [f"{name}, {target}" for name in (*embedders, "all statistics", "s(W)") for target in ("test_accuracy", "gap")]
+show_table(human[["target", "features", "within", "interval"]].rename(columns={"within": "R²"}), 2, rows=few, of=probed)
 
 # %% [markdown]
 # :::{admonition} Our run (laptop)
 # :class: published-run
 #
-# **Inside epochs a loss of answers makes nothing known: none of these intervals lies above zero.**
+# **Inside epochs no reader of weights knows anything here, with a loss of answers or without: none of these intervals lies above zero.**
 #
-# - The largest value is .02, for accuracy as for the gap. In this zoo hardly anything tells networks of one epoch apart.
+# - The largest value is .02, for accuracy as for the gap. A zoo in which hardly anything tells networks of one epoch apart cannot tell the losses apart.
 # :::
 #
 #
@@ -438,8 +450,8 @@ show_table(human[["target", "features", "within", "interval"]].rename(columns={"
 #
 # ```{exercise} The same random numbers
 # :label: ex-released
-# Draw 50 vectors by the released reading of the {term}`kernel density estimate`, of 200 random latents of 30 dimensions. How far is each from the nearest latent that was seen, in every dimension? And
-# with independent dimensions?
+# Draw 50 vectors by the released reading of the {term}`kernel density estimate`, of 200 random latents of 30 dimensions. Seen from the
+# nearest latent that was there before, does a vector move by the same number in all dimensions? And with independent dimensions?
 # ```
 #
 # ```{solution-start} ex-released
@@ -460,7 +472,8 @@ for reading in ("released", "independent"):
     shift = drawn_ - nearest
     spread[reading] = float(shift.std(1).mean())
 assert spread["released"] < 1e-5 and spread["independent"] > 0.5
-say("; ".join(f"{name}: {value:.2g}" for name, value in spread.items()))
+said = "; ".join(f"{name} {value:.2g}" for name, value in spread.items())
+say(f"Spread of the shift over dimensions: {said}.")
 
 # %% [markdown]
 # Released, all dimensions move by one and the same number: every sample is a training vector. The published bandwidth, .002, makes that number small. Independent dimensions come from as many training
@@ -495,7 +508,7 @@ verdict = novelty_verdict(row)
 say(f"{row['accuracy']:.2f}, the zoo {row['zoo_accuracy']:.2f}: {verdict}.")
 
 # %% [markdown]
-# It is better than the zoo's mean and new, for nobody has trained on it. But all of its members are twins, and agree on every image. So a table of generators needs a measure of diversity beside accuracy.
+# It is better than the zoo's mean and new, for the population that it is compared with does not hold it. But all of its members are twins, and agree on every image. So a table of generators needs a measure of diversity beside accuracy.
 # ```{solution-end}
 # ```
 #
@@ -533,7 +546,7 @@ say("; ".join(f"{name} {value:.2f}" for name, value in scores.items()))
 #
 # ## What held, what did not
 #
-# Cases are samplers or losses; intervals of what several trainings have are over these. A control must be told right: that is counted.
+# A case is a sampler or a loss. Where there are several trainings, its interval is over trainings, else over networks. Claims about verdicts, and controls, are only counted.
 
 # %% tags=["hide-input"]
 def over(sampler, column, less):
@@ -542,9 +555,9 @@ def over(sampler, column, less):
     return mean_of((rows[column] - rows[less]).to_numpy())
 
 
-def verdicts_of(name):
+def verdicts_of(name, table=judgements):
     """Whether a population got this verdict in all repeats, and which it got."""
-    found = judgements.loc[judgements["population"] == name, "verdict"]
+    found = table.loc[table["population"] == name, "verdict"]
     return lambda wanted: (bool((found == wanted).all()), ", ".join(found))
 
 
@@ -553,15 +566,16 @@ SOME = ["KDE independent", "Gaussian", "flow"]
 shown = {"source": "ours", "shown": "tab-ghr-novelty"}
 cards = [
     tested("drawn with answers: at least .85 of the zoo's accuracy", {one: mean_of(judgements.loc[judgements["population"] == one, "part"].to_numpy()) for one in SOME}, threshold=0.85, headline=True, **shown),
-    counted("drawn with answers: new and working, in every training", {one: verdicts_of(one)(novelty.NEW) for one in SOME}, headline=True, **shown),
+    counted("drawn with answers: new and working, in every training", {one: verdicts_of(one)(novelty.NEW) for one in [*SOME, "GAN", "KDE joint"]}, headline=True, **shown),
     tested("drawn with answers: at least .7 as far apart as the zoo", {one: mean_of(judgements.loc[judgements["population"] == one, "pair_share"].to_numpy()) for one in SOME}, threshold=0.7, headline=True, **shown),
     tested("drawn with answers: errors overlap at most .05 more than in the zoo", {one: over(one, "iou", "zoo_iou") for one in SOME}, less=True, threshold=0.05, **shown),
     tested("drawn with answers: agree with a training network at most .02 more than strangers do", {one: over(one, "near", "stranger_near") for one in SOME}, less=True, threshold=0.02, **shown),
     counted("the released sampler draws replicas of training networks", {name: verdicts_of(name)(novelty.REPLICA) for name in ("KDE released, in weights", "KDE released, by layers", "KDE released")}, source="2025 (audit)", shown="tab-ghr-novelty", headline=True),
-    counted("the released sampler draws replicas of reconstructions", {"with answers": (audit.set_index("population")["verdict"]["KDE released"] == novelty.REPLICA, audit.set_index("population")["verdict"]["KDE released"])}, source="2025 (audit)", shown="tab-ghr-audit", headline=True),
-    counted("controls are told right", {name: verdicts_of(name)(right) for name, right in (("another zoo", novelty.NEW), ("trained, noise .1", novelty.REPLICA), ("new initialisation", novelty.BROKEN))}, **shown),
+    counted("the released sampler draws replicas of reconstructions", {"with answers": verdicts_of("KDE released", audit)(novelty.REPLICA)}, source="2025 (audit)", shown="tab-ghr-audit", headline=True),
+    counted("drawn with answers: no replicas of reconstructions", {one: (not verdicts_of(one, audit)(novelty.REPLICA)[0], verdicts_of(one, audit)("")[1]) for one in [*SOME, "GAN", "KDE joint"]}, source="ours", shown="tab-ghr-audit", headline=True),
+    counted("controls are told right", {name: verdicts_of(name)(right) for name, right in (("kept for validation", novelty.NEW), ("trained, noise .1", novelty.REPLICA), ("trained, noise .3", novelty.REPLICA), ("means of two", novelty.BROKEN), ("new initialisation", novelty.BROKEN))}, **shown),
     tested("rebuilt by layers: more accurate than by the plain error", {"MNIST": mean_of(generation.accuracies(reps["layers"].reconstruct(test), images) - generation.accuracies(reps["weights"].reconstruct(test), images))}, source="2022", shown="tab-ghr-losses", headline=True),
-    tested("at least half of what can be kept of a network is kept", {row.representation: (row.specificity, row.low, row.high) for row in trade[:6].itertuples()}, threshold=trade["possible"].iloc[0] / 2, source="ours", shown="tab-ghr-trade", headline=True),
+    tested("at least half of what can be kept of a network is kept", {row.representation: (row.specificity, row.low, row.high) for row in trade.itertuples()}, threshold=trade["possible"].iloc[0] / 2, source="ours", shown="tab-ghr-trade", headline=True),
 ]
 card = study.publish("disc-scorecard", scorecard(cards), "05a")
 

@@ -53,7 +53,7 @@ def _(table):
     return losses(table).loc[["by layers", "with answers", "with answers, as released"], "r2"]
 
 
-@says("better than their originals (.95), and agree with them on .93 of the images, strangers on .91: a first sign that the decoder writes one network")
+@says("better than their originals (.95). They agree with these on .93 of the images, strangers on .91, as a good network would: a first sign that the decoder writes one network")
 def _(table):
     row = losses(table).loc["with answers, as released"]
     assert row["accuracy"] > row["accuracy_before"] and kept(table).loc["answers as released", "kde_verdict"] == "few networks"
@@ -63,11 +63,12 @@ def _(table):
 # -- samplers ----------------------------------------------------------------------------------------------------------
 
 
-@says("With the loss of answers nearly every sampler draws networks that work; without it only those do that stay at training networks")
+@says("With the loss of answers most samplers draw networks that work; without it only those do that stay at training networks, and a GAN of the best")
 def _(table):
     found = medians(table).unstack()
     staying = ["KDE joint", "KDE released"]
     others = found.drop(index=staying)
+    assert medians(table, "best 30 %")["GAN", "latents, by layers"] > 0.6
     return bool((found["latents, with answers"].drop("uniform") > 0.79).all() and (others[WHERE[1:]].fillna(0) < 0.2).all(axis=None))
 
 
@@ -88,7 +89,7 @@ def _(table):
     return 30, (best - every).abs().max()
 
 
-@says("an independent KDE of raw Tetris weights has .29 from U(0, 1), and .29 from ours")
+@says("On Tetris another start changes nothing: an independent KDE of raw weights has .29 from U(0, 1), and .29 from ours")
 def _(table):
     theirs, ours = table("ghr-sampling-methods.starts")["KDE independent"]
     return theirs, 0, 1, ours
@@ -97,20 +98,20 @@ def _(table):
 # -- novelty -----------------------------------------------------------------------------------------------------------
 
 
-@says("Networks drawn with answers are new by every measure of this page but one: they lie closer together than the zoo")
+@says("With answers, independent KDE, Gaussian and flow draw networks that work and are no replicas by our rule; but they lie closer together than the zoo, and nearer to training networks than strangers.")
 def _(table):
     for name in DRAWN:
         rows = judged(table, name)
-        assert (rows["verdict"] == "new and working").all() and (rows["near"] < rows["stranger_near"]).all()
-        assert (rows["pair_share"] < 0.72).all() and (rows["replicas"] + rows["mixtures"] < 0.1).all()
+        assert (rows["verdict"] == "new and working").all() and len(rows) == 3
+        assert (rows["pair_share"] < 1).all() and (rows["nearness"] < 1).all()
     return True
 
 
-@says("Independent KDE, Gaussian and flow are new and working in all trainings, with .91, .97 and .97 of the zoo's accuracy; their pairs are .71, .67 and .67 as far apart")
+@says("They have .91, .97 and .97 of the zoo's accuracy; pairs are .71, .67 and .67 as far apart as in the zoo, and the nearest training network is .83, .81 and .80 as far as for strangers")
 def _(table):
     rows = [judged(table, name) for name in DRAWN]
-    assert all((one["verdict"] == "new and working").all() and len(one) == 3 for one in rows)
-    return [(one["accuracy"] / one["zoo_accuracy"]).mean() for one in rows] + [one["pair_share"].mean() for one in rows]
+    parts = [(one["accuracy"] / one["zoo_accuracy"]).mean() for one in rows]
+    return parts + [one[column].mean() for column in ("pair_share", "nearness") for one in rows]
 
 
 @says("The released sampler draws replicas in weights and by layers.")
@@ -118,38 +119,44 @@ def _(table):
     return all(judged(table, f"KDE released, {where}")["verdict"].item() == "replica" for where in ("in weights", "by layers"))
 
 
-@says("nearer to one than strangers are, by a factor of .004, and errs as one does (.99)")
+def first(table, population):
+    rows = audit(table)
+    return rows[rows["repeat"] == 0].loc[population]
+
+
+@says("it draws reconstructions of training networks: a ratio of .004, and errors that overlap by .99")
 def _(table):
-    row = audit(table).loc["KDE released"]
-    assert row["verdict"] == "replica"
-    return row["share"], row["nearest_iou"]
+    assert (audit(table).loc["KDE released", "verdict"] == "replica").all()
+    return first(table, "KDE released")[["share", "nearest_iou"]]
 
 
-@says("the same factor is 1.05")
+@says("Independent dimensions do not: the ratio is 1.05. Whole latent vectors with some noise do (.24), without shared numbers")
 def _(table):
-    return audit(table).loc["KDE independent", "share"]
+    assert (audit(table).loc["KDE independent", "verdict"] != "replica").all()
+    assert (audit(table).loc["KDE joint", "verdict"] == "replica").all()
+    return first(table, "KDE independent")["share"], first(table, "KDE joint")["share"]
 
 
-@says("the shared random numbers of the released sampler do it alone")
+@says("By layers no sampler is new and working here, so we do not refute the audit for the thesis's loss")
 def _(table):
-    return bool(audit(table).loc["KDE independent", "verdict"] != "replica")
+    rows = table("ghr-diversity")
+    rows = rows[rows["population"].str.endswith("by layers")]
+    return bool(len(rows) == 3 and (rows["verdict"] != "new and working").all())
 
 
-@says("Another zoo is new and working, and training networks with noise of .1 are replicas")
+@says("even reconstructions agree with a training network less (.92) than strangers do (.93)")
 def _(table):
-    assert judged(table, "another zoo")["verdict"].item() == "new and working"
-    assert judged(table, "trained, noise .1")["verdict"].item() == "replica"
-    return 0.1
+    row = judged(table, "KDE released").iloc[0]
+    return row[["near", "stranger_near"]]
 
 
 # -- what is kept ------------------------------------------------------------------------------------------------------
 
 
-@says("No training keeps half of what could be kept of a network, and those that keep most draw broken networks")
+@says("No training keeps half of what could be kept of a network, at this budget")
 def _(table):
     rows = kept(table)
-    most = rows.nlargest(3, "specificity")
-    return bool((rows["specificity"] < rows["possible"] / 2).all() and (most["kde_verdict"] == "new and broken").all())
+    return bool((rows["specificity"] < rows["possible"] / 2).all())
 
 
 @says("comes from the images more than from the network that is shown")
@@ -169,11 +176,11 @@ def _(table):
 def _(table):
     row = kept(table).loc["another network as target"]
     assert row["kde_verdict"] == "few networks" and row["kde_pair_share"] < 0.05
-    assert row["accuracy"] > judged(table, "another zoo")["zoo_accuracy"].item()
+    assert row["accuracy"] > judged(table, "kept for validation")["zoo_accuracy"].item()
     return row["accuracy"]
 
 
-@says("So do decoders with 192 latents (.95), and with answers as released (.95)")
+@says("Decoders with 192 latents (.95), and with answers as released (.95), come near this: few networks, better than the zoo")
 def _(table):
     rows = kept(table).loc[["4 latents per token", "answers as released"]]
     assert (rows["kde_verdict"] == "few networks").all()
@@ -187,7 +194,7 @@ def on_the_way(table):
     return table("ghr-diversity.walks").groupby(["way", "place"])["accuracy"].mean()
 
 
-@says("half-way networks are better than both ends")
+@says("half-way networks are better than the reconstructions at both ends")
 def _(table):
     way = on_the_way(table)["latents, with answers"]
     return bool(way[0.5] > max(way[0.0], way[1.0]))
@@ -205,7 +212,7 @@ def inside(table):
     return rows[rows["probe"] == "beside the clock"]
 
 
-@says("a loss of answers makes nothing known: none of these intervals lies above zero")
+@says("with a loss of answers or without: none of these intervals lies above zero")
 def _(table):
     return bool((inside(table)["within_low"] < 0).all())
 

@@ -261,26 +261,26 @@ def drawn(table, population="KDE independent"):
     return rows[rows["population"] == population]
 
 
-@says("an independent kernel density estimate gives networks of the small CNN with .91 of the zoo's accuracy, untrained, that agree with their nearest training network less than strangers do")
+@says("README", "an independent kernel density estimate gives networks of the small CNN with .91 of the zoo's accuracy, untrained, that agree with their nearest training network less than strangers do")
 def _(table):
     rows = drawn(table)
     assert (rows["near"] < rows["stranger_near"]).all() and (rows["verdict"] == "new and working").all()
     return (rows["accuracy"] / rows["zoo_accuracy"]).mean()
 
 
-@says("They lie closer together than the zoo (.71)")
+@says("README", "They lie closer together than the zoo (.71)")
 def _(table):
     return drawn(table)["pair_share"].mean()
 
 
-@says("Without that loss such networks are at chance (.11 of the images), and the sampler as it was released draws replicas")
+@says("README", "Without that loss such networks are at chance (.11 of the images), and the sampler as it was released draws replicas")
 def _(table):
     audit = table("ghr-memorisation-audit").set_index("population")["verdict"]
     assert audit["KDE released"] == drawn(table, "KDE released, by layers")["verdict"].item() == "replica"
     return drawn(table, "KDE independent, by layers")["accuracy"].item()
 
 
-@says("with other networks as targets it writes one network, better than the zoo (.96 of the images)")
+@says("README", "with other networks as targets it writes one network, better than the zoo (.96 of the images)")
 def _(table):
     row = table("ghr-diversity.trade").set_index("representation").loc["another network as target"]
     assert row["kde_verdict"] == "few networks" and row["accuracy"] > drawn(table)["zoo_accuracy"].max()
