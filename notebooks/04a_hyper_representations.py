@@ -191,7 +191,7 @@ movable(interactive.latent_map(maps, shown.table, coloured_by), still)
 # **Raw weights fall apart into models; statistics order networks along training, across models, and the embedding is in between.**
 #
 # - The nearest neighbour of a checkpoint is of the same model for 99 % on the map of raw weights, for 10 % on that of statistics and
-#   for 34 % on that of embeddings. A map is no measurement.
+#   for 30 % on that of embeddings. A map is no measurement.
 # :::
 #
 # ## Which views help?
@@ -362,10 +362,10 @@ show_table(labelled(parts.drop(columns="latents"), CHOICES, "our set-up"), rows=
 # :::{admonition} Our run (laptop)
 # :class: published-run
 #
-# **Small positions matter: large ones cost .037 of accuracy. The other choices move it by at most .015, which one seed cannot secure.**
+# **Small positions matter: large ones cost .038 of accuracy. The other choices move it by at most .016, which one seed cannot secure.**
 #
-# - Statistics of rows add .009 of accuracy; that they help the probe is undecided on accuracy, epoch and gap.
-# - Any checkpoints in a batch, instead of several epochs of a model, cost .015 of accuracy.
+# - Statistics of rows add .010 of accuracy; that they help the probe is undecided on accuracy, epoch and gap.
+# - Any checkpoints in a batch, instead of several epochs of a model, cost .016 of accuracy.
 # - A summary token in place of pooling loses no accuracy (.895 against .891), but most of reconstruction (.20 against .99).
 # - The thesis's configuration has seen 1.8 passes over the checkpoints and is far from done. Its row says that our budget is too small for it,
 #   and no more.
