@@ -86,11 +86,10 @@ def _(table):
     return 2, *clock[SEEDS], len(SEEDS), *clock[SETTINGS]
 
 
-@says("the best of ours and the best statistics have .33 each on Tetris; where settings vary statistics are ahead by .03, .17 and .20")
+@says("the best of ours has .34 on Tetris and the best statistics .33; where settings vary statistics are ahead by .03, .15 and .20")
 def _(table):
     own, other = (best(table, name)["tetris_seed"] for name in ("best of ours", "best statistics"))
-    assert round(own, 2) == round(other, 2)
-    return own, *-difference(table, "best of ours", "best statistics")[SETTINGS]
+    return own, other, *-difference(table, "best of ours", "best statistics")[SETTINGS]
 
 
 @says("Answers to learned inputs have .55 on Tetris and .84 where its settings vary, .22 and .11 more than the best statistics.")
@@ -142,7 +141,7 @@ def _(table):
     return len(TETRIS), *(levels[1] - levels[0]), *(levels[2] - levels[1])
 
 
-@says("behind the clock by .24 of accuracy on digits and by .39 on MNIST. On CNNs our encoder was trained for 800 and 600 steps only.")
+@says("behind the clock by .24 of accuracy on digits and by .40 on MNIST. On CNNs our encoder was trained for 800 and 600 steps only.")
 def _(table):
     behind = (across(table, "clock") - across(table, "ours"))[["digits_seed", "mnist_seed"]]
     return *behind, *(dict(representation_recipe(zoo, "laptop").settings)["steps"] for zoo in ("digits_hyp", "mnist_hyp"))
