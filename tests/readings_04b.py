@@ -217,19 +217,20 @@ def _(table):
     return not any((one.loc[others, "verdict"] == "holds").any() for one in rows)
 
 
-@says("No gain of training our encoder stands. Those that an interval decides, .28 and .14 of accuracy on digits hyp and MNIST hyp, fall after Holm.")
+@says("One gain of training our encoder stands, .30 of accuracy on digits hyp. Two others that an interval decides, .03 and .14 on Tetris hyp and MNIST hyp, fall after Holm.")
 def _(table):
     accuracy, gap = (inside(table, "ours", "untrained", target) for target in ("accuracy", "gap"))
-    assert not (accuracy["holm"] == "stands").any() and not (gap["holm"] == "stands").any()
-    fall = accuracy[(accuracy["verdict"] == "holds") & (accuracy["holm"] == "falls")]["value"]
-    assert fall.index.tolist() == ["digits_hyp", "mnist_hyp"]
-    return fall
+    assert not (gap["holm"] == "stands").any()
+    held = accuracy[accuracy["verdict"] == "holds"]
+    stand, fall = (held[held["holm"] == word]["value"] for word in ("stands", "falls"))
+    assert stand.index.tolist() == ["digits_hyp"] and fall.index.tolist() == ["tetris_hyp", "mnist_hyp"]
+    return *stand, len(fall), *fall
 
 
 # -- the zoo that was kept aside --------------------------------------------------------------------------------------
 
 
-@says("Nothing is confirmed there: statistics are ahead of learned inputs by .31 on the gap, and of ours by .44 on accuracy and .35 on the gap.")
+@says("Nothing is confirmed there: statistics are ahead of learned inputs by .31 on the gap, and of ours by .44 on accuracy and .34 on the gap.")
 def _(table):
     rows = table("disc-scorecard.04b")
     rows = rows[rows["claim"].str.startswith("in the zoo that was kept aside")]
@@ -292,7 +293,7 @@ def _(table):
     return published(table).loc[["clock, mnist_seed", "W, mnist_seed"], "test_accuracy"]
 
 
-@says("On MNIST our encoder has .60 of accuracy, far behind the published .97 and .98; it is small, and trained for 600 steps.")
+@says("On MNIST our encoder has .59 of accuracy, far behind the published .97 and .98; it is small, and trained for 600 steps.")
 def _(table):
     rows = published(table)["test_accuracy"]
     steps = dict(representation_recipe("mnist_seed", "laptop").settings)["steps"]
