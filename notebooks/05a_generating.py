@@ -306,9 +306,9 @@ judgements.insert(2, "nearness", judgements["nearest_l2"] / judgements["stranger
 judgements = study.publish("ghr-diversity", judgements)
 _, (train, val, test) = part_of(["answers"])
 
-# %% table={"name": "tab-ghr-novelty", "caption": "What is drawn, on the first split. Replicas, mixtures and twins are shares of networks; distance is that to the nearest training network, by that of strangers, and near the highest agreement with one; errors (their overlap) and apart (distance, as a share of the zoo's) are of pairs of one population. Where nothing else is said, networks are drawn in latents learned with answers."} tags=["hide-input"]
+# %% table={"name": "tab-ghr-novelty", "caption": "What is drawn, on the first split. Replicas are a share of the networks (mixtures and twins are in the CSV); distance is that to the nearest training network, by that of strangers, and near the highest agreement with one; errors (their overlap) and apart (distance, as a share of the zoo's) are of pairs of one population. Where nothing else is said, networks are drawn in latents learned with answers."} tags=["hide-input"]
 first = judgements[judgements["repeat"] == 0]
-columns = {"population": "population", "verdict": "verdict", "accuracy": "accuracy", "nearness": "distance", "near": "near", "iou": "errors", "pair_share": "apart", "replicas": "replicas", "mixtures": "mixtures", "twins": "twins"}
+columns = {"population": "population", "verdict": "verdict", "accuracy": "accuracy", "nearness": "distance", "near": "near", "iou": "errors", "pair_share": "apart", "replicas": "replicas"}
 human = first[list(columns)].rename(columns=columns).set_index("population", drop=False)
 few = ["KDE independent", "flow", "Gaussian", "KDE released", "kept for validation", "trained, noise .1", "means of two", "KDE independent, by layers"]
 show_table(human, 2, rows=few, of=judgements)
@@ -330,7 +330,7 @@ rows = [{"population": "published", "accuracy": theirs["generated, default (S_KD
 audit = pd.concat([pd.DataFrame(rows), audit], ignore_index=True)
 audit.insert(1, "share", audit["nearest_l2"] / audit["stranger_l2"])
 audit = study.publish("ghr-memorisation-audit", audit)
-columns = {"population": "population", "verdict": "verdict", "accuracy": "accuracy", "nearest_l2": "distance", "stranger_l2": "of strangers", "share": "ratio", "nearest_iou": "errors", "stranger_iou": "of strangers' errors"}
+columns = {"population": "population", "verdict": "verdict", "accuracy": "accuracy", "nearest_l2": "distance", "stranger_l2": "of strangers", "share": "ratio", "nearest_iou": "errors"}
 show_table(audit.loc[audit["repeat"].fillna(0) == 0, list(columns)].rename(columns=columns), 2, of=audit)
 
 # %% [markdown]

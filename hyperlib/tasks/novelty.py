@@ -16,9 +16,8 @@ One rule, our choice, stands behind every verdict. Of a single network:
 
 *Near* is a distance below `NEAR` of the strangers' mean distance, to a model or to a line; *as one does* is a highest
 agreement (or overlap of errors) that has gone more than `ALIKE` of the way from the strangers' mean to 1. Both must
-also lie beyond the `QUANTILE` of the strangers, so that a zoo with clusters of its own does not count as copied. Of a
-population, with `MOST` of its networks as the measure (see `novelty_verdict`): *replica*, *few networks*, *new and
-broken*, *interpolation* or *new and working*.
+also lie beyond the `QUANTILE` of the strangers, so that a zoo with clusters of its own does not count as copied.
+What `MOST` of its networks are is the verdict on a population, see `novelty_verdict`.
 
 Weights are compared as given: lay all populations on one reference first (`aligned`). A replica that this misses
 (another optimum, a rescaled ReLU) still gives itself away by its answers. Whether a decoder repeats what it makes of
