@@ -237,7 +237,7 @@ beside = study.publish("ghr-sampling-methods", pd.DataFrame(rows), "published")
 show_table(beside, of=beside)
 
 # %% [markdown]
-# Published, a {term}`kernel density estimate <kernel density estimate>` of raw weights *(inferred from its name)* gives MNIST networks that work, without any training *(seen)*; on SVHN it gives none, and latents do. On
+# Published, a {term}`kernel density estimate <kernel density estimate>` of raw weights *(inferred)* gives MNIST networks that work, without any training *(seen)*; on SVHN it gives none, and latents do. On
 # MNIST the start could be the reason: the published zoos begin in U(0, 1), where all networks start near one another. Asked of the two Tetris zoos, which differ in nothing but the start:
 
 # %% table={"name": "tab-ghr-starts", "caption": "Mean accuracy of networks drawn in raw, aligned weights, by the start of the zoo."} tags=["hide-input"]
