@@ -7,7 +7,7 @@ from long_training import fit, small, walks
 from toys import some_images
 
 from hyperlib.representations.augment import Augment
-from hyperlib.tasks.generation import accuracies, disturbed, generate, walk, weights_by_layer
+from hyperlib.tasks.generation import accuracies, by_bandwidth, disturbed, generate, walk, weights_by_layer
 from hyperlib.tasks.sampling import KDE, Gaussian
 from hyperlib.thesis.book_generators import GENERATORS, generator_recipe
 from hyperlib.zoos.evaluation import evaluate
@@ -43,6 +43,21 @@ def test_a_sampler_without_width_draws_the_networks_it_has_seen(rep, samples):
 
     known = rep.reconstruct(samples).weights
     assert torch.cdist(drawn.weights, known).amin(1).max() < 1e-2
+
+
+def test_bandwidths_are_judged_on_training_images_and_narrow_ones_draw_what_was_seen(rep, samples):
+    net = samples.architecture
+    images = some_images(net.image, net.num_classes, train=40, test=5)
+    found = by_bandwidth(rep, samples, images, "joint", shares=(1e-9, 0.5), n=12)
+
+    known = rep.reconstruct(samples).weights
+    apart = [float(torch.cdist(one.weights, known).amin(1).max()) for one in found.values()]
+    assert list(found) == [1e-9, 0.5] and apart[0] < 1e-2 < apart[1]
+    for one in found.values():
+        _, right = evaluate(one.architecture, one.weights, images.train_x, images.train_y)
+        assert one.table["accuracy"].to_numpy() == pytest.approx(right.numpy(), abs=1e-6)
+    with pytest.raises(ValueError, match="number above 0"):
+        by_bandwidth(rep, samples, images, shares=(0.0,))
 
 
 def test_a_walk_begins_and_ends_at_what_the_decoder_makes_of_both(rep, samples):

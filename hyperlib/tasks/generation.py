@@ -9,6 +9,7 @@ Source: Schürholt et al. (2022); walks and noise as recalled from there.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -20,7 +21,7 @@ from hyperlib.images.images import Images
 from hyperlib.representations.behaviour import rows_by_activation
 from hyperlib.representations.hyper_rep import HyperRep
 from hyperlib.tasks.reconstruction import labels
-from hyperlib.tasks.sampling import Sampler
+from hyperlib.tasks.sampling import KDE, Sampler
 from hyperlib.weightspace.values import is_whole
 from hyperlib.zoos.zoo import Samples
 
@@ -32,6 +33,31 @@ def generate(rep: HyperRep, sampler: Sampler, samples: Samples, n: int, generato
     activations, and whatever representation and sampler raise.
     """
     return _written(rep, sampler.fit(rep.latents(samples)).sample(n, generator), samples)
+
+
+def by_bandwidth(
+    rep: HyperRep,
+    samples: Samples,
+    images: Images,
+    reading: str = "independent",
+    *,
+    shares: Sequence[float] = (0.02, 0.1, 0.3, 0.6, 1.0),
+    n: int = 50,
+    seed: int = 0,
+) -> dict[float, Samples]:
+    """`n` networks drawn by a kernel density estimate of each bandwidth, a share of each latent's deviation.
+
+    The table of each has the `accuracy` of its networks on the *training* images, by which `max(found, key=...)` can
+    choose without looking at test images. Accuracy alone chooses copies: a bandwidth near 0 draws what was seen. Our
+    choice. Raises ValueError as `generate`, and for shares that are not above 0.
+    """
+    seen = replace(images, test_x=images.train_x, test_y=images.train_y)
+    found = {}
+    for share in shares:
+        sampler, random = KDE(reading, share, relative=True), torch.Generator().manual_seed(seed)
+        drawn = generate(rep, sampler, samples, n, random)
+        found[share] = Samples(drawn.weights, drawn.table.assign(accuracy=accuracies(drawn, seen)), drawn.architecture)
+    return found
 
 
 def walk(rep: HyperRep, samples: Samples, first: int, second: int, places: int = 11) -> Samples:

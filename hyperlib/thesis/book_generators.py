@@ -1,8 +1,9 @@
 """The representations that networks are generated from, as data: chapter 5's, beside those of `book_representations`.
 
-All learn from aligned networks of the zoo's later epochs. The loss of the thesis is there with and without its
-normalisation by layers; the others add the loss of answers, in both readings, and change one thing at a time: how many
-latents, how much answers weigh, what is asked, or which network is the target.
+All learn from aligned networks of the zoo's later epochs. The loss of the thesis is there without and with its
+normalisation by layers, and with it once more at the rate of the one without. The others add the loss of answers, in
+both readings, and change one thing at a time: how many latents, how much answers weigh, what is asked, or which network
+is the target.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ _ANSWERS: Settings = {"behaviour": 1.0}
 GENERATORS: dict[str, tuple[Settings, str]] = {  # changes, and what networks are asked
     "weights": ({"normalise": False, "rate": 1e-3}, "images"),
     "layers": ({}, "images"),
+    "layers_slow": ({"rate": 1e-3}, "images"),
     "answers": (_ANSWERS, "images"),
     "answers_released": ({"behaviour": 9.0, "divergence": "squares"}, "images"),
     "answers_4": (_ANSWERS | {"latent": 4}, "images"),

@@ -1,0 +1,469 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # What are generated networks good for?
+#
+# {doc}`The page before </notebooks/05a_generating>` draws networks out of {term}`latents` and asks whether they are new. Here they are put to use: trained further, on their own images and on others;
+# poured into other architectures; asked together, as an ensemble; and written from latents that were disturbed. Whatever they can do is held against what is cheaper, above all against the mean of all networks of the
+# {term}`zoo`, which needs no representation at all.
+#
+# **You will see**
+#
+# - whether a drawn network is a better start than a new one, and than the mean of the zoo;
+# - whether that lasts on other images, and in other architectures;
+# - what several drawn networks know together, and how far latents can be disturbed.
+
+# %% tags=["parameters"]
+profile = "quick"  # minutes; "laptop" is what the book publishes
+
+# %% tags=["remove-input", "colab"]
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+if "google.colab" in sys.modules and find_spec("hyperlib") is None:
+    address = "https://github.com/hyper-representations/companion"
+    git = ["git", "clone", "-q", "--depth=1", address, "companion"]
+    if not Path("companion").exists():
+        subprocess.run(git, check=True)
+    pip = [sys.executable, "-m", "pip", "install", "-q", "-e", "companion"]
+    subprocess.run([*pip, "plotly>=6.1,<8"], check=True)
+    sys.path.insert(0, str(Path("companion").resolve()))
+
+# %% tags=["hide-input"]
+import matplotlib.pyplot as plt
+import pandas as pd
+import torch
+
+import hyperlib
+from hyperlib.figures import style
+from hyperlib.figures.tables import show_table
+from hyperlib.figures.words import say
+from hyperlib.study.representations import parts_of, representations
+from hyperlib.tasks import generation, novelty
+from hyperlib.tasks.estimates import Estimate
+from hyperlib.tasks.finetuning import accuracy_table, fine_tuned_zoos
+from hyperlib.tasks.transplant import by_name, poured
+from hyperlib.tasks.verdicts import counted, scorecard, summary, tested
+from hyperlib.thesis import published
+from hyperlib.thesis.book_generators import generator_recipe
+from hyperlib.thesis.other_architectures import OTHER_ARCHITECTURES
+from hyperlib.zoos.engines.scoring import scores
+
+study = hyperlib.Study(profile)
+n, trainings, epochs = {"quick": (4, 1, (0, 1, 2)), "laptop": (20, 3, (0, 1, 5, 25)), "paper": (100, 3, (0, 1, 5, 25, 50))}[profile]
+recipe = study.recipe("mnist_seed")
+images, design, batch = recipe.images.load(), recipe.design[:1], recipe.batch_size
+by_layers, with_answers = generator_recipe("layers", profile), generator_recipe("answers", profile)
+asked = [(by_layers, 0), *((with_answers, k) for k in range(trainings))]
+layers, *answers = representations(study, asked)
+
+
+def parts(k=0):
+    """Training and test networks at their last epoch, of the split of a training."""
+    found = parts_of(study, with_answers, k)
+    return [part.take((part.table["epoch"] == part.table["epoch"].max()).to_numpy()) for part in (found[0], found[2])]
+
+
+def generator(seed=0):
+    """A stream of random numbers of its own."""
+    return torch.Generator().manual_seed(seed)
+
+
+train, test = parts()
+network = train.architecture
+
+# %% [markdown]
+# ## Is a drawn network a good start?
+#
+# > Drawn networks are ahead of new ones at every epoch of training: on MNIST they have 84 % after one epoch, new ones 21 %.
+# > — in our words, after {cite}`schuerholt2022hyper` *(seen)*
+#
+# Two representations and their samplers are those of the page before. The controls are the {term}`mean of all networks <soup>` of the zoo after {term}`weight matching`, and samplers in
+# {term}`raw weights`.
+
+# %%
+KDE = {
+    "independent": hyperlib.KDE("independent", "silverman"),
+    "released": hyperlib.KDE("released"),
+}
+draw = {
+    "KDE independent": (answers[0], KDE["independent"]),
+    "flow": (answers[0], hyperlib.Flow(steps=100 if profile == "quick" else 2000)),
+    "KDE independent, by layers": (layers, KDE["independent"]),
+    "KDE released, by layers": (layers, KDE["released"]),
+}
+
+# %% tags=["hide-input"]
+
+
+def network_of(weights, like=train):
+    """Weights as samples of the zoo's kind."""
+    return novelty.as_samples(weights, like=like)
+
+
+def mean_of(networks):
+    """The mean of all, as often as there are networks of the others."""
+    return network_of(novelty.mean_of_all(networks.weights).expand(n, -1).clone(), networks)
+
+
+made = {name: generation.generate(rep, sampler, train, n, generator()) for name, (rep, sampler) in draw.items()}
+in_weights = {f"KDE {name}, in weights": network_of(sampler.fit(train.weights).sample(n, generator())) for name, sampler in KDE.items()}
+starts = {"scratch": None, "mean of all": mean_of(train)} | made | in_weights
+zoos = fine_tuned_zoos(starts, network, images, design, epochs=epochs, batch_size=batch, progress=False)
+tuned = study.publish("ghr-finetune", accuracy_table(zoos, against="scratch"))
+beside_mean = study.publish("ghr-finetune", accuracy_table(zoos, against="mean of all"), "mean")
+
+
+def by_epoch(table, rows):
+    """A row per population, a column per epoch, as readers see it."""
+    wide = table.pivot(index="population", columns="epoch", values="mean").loc[list(rows)]
+    wide = wide.rename(columns=lambda epoch: f"epoch {epoch}")
+    wide.insert(0, "population", wide.index)
+    return wide
+
+
+# %% tags=["remove-input"]
+say(f"""{n} networks of each population train on {len(images.train_x):,} images, with the settings that their zoo had: network *k* of each sees the same batches in the same order.""")
+
+# %% table={"name": "tab-ghr-finetune", "caption": "Test accuracy before training and after some epochs of it, mean over networks. Where nothing else is said, networks are drawn in latents learned with answers; KDE is a kernel density estimate."} tags=["hide-input"]
+show_table(by_epoch(tuned, starts), 3, of=tuned)
+
+# %% table={"name": "tab-ghr-finetune-published", "caption": "Published: test accuracy of MNIST networks, mean over networks; the fold has other data sets. B_T is training from scratch, B_KDE30 a kernel density estimate in raw weights (inferred), S_KDE30 in latents, both of the best networks."} tags=["hide-input"]
+theirs = published.as_fractions(published.published("ghr-finetune"))
+theirs = theirs.pivot(index=["dataset", "method"], columns="epoch", values="value").rename(columns=lambda epoch: f"epoch {epoch}").reset_index()
+theirs.index = theirs["dataset"] + ", " + theirs["method"]
+show_table(theirs, 3, rows=[row for row in theirs.index if row.startswith("MNIST")], of=theirs)
+
+# %% [markdown]
+# That was one training of the representation. Asked of several, each with a split of its own, after one epoch:
+
+# %% table={"name": "tab-ghr-first-epoch", "caption": "Test accuracy after one epoch, by training of the representation, mean over networks."} tags=["hide-input"]
+firsts, kept = [], {}
+for k, rep in enumerate(answers):
+    known, strangers = parts(k)
+    new = {name: generation.generate(rep, draw[name][1], known, n, generator()) for name in ("KDE independent", "flow")}
+    kept[k] = {"scratch": None, "mean of all": mean_of(known), **new, "networks of the zoo": strangers.take(range(min(n, len(strangers))))}
+    grown = fine_tuned_zoos(kept[k], network, images, design, epochs=(0, 1), batch_size=batch, progress=False)
+    kept[k] = {name: zoo.weights for name, zoo in grown.items()}
+    firsts.append(accuracy_table(grown, against="mean of all", epochs=[1]).assign(training=k + 1))
+firsts = study.publish("ghr-finetune", pd.concat(firsts, ignore_index=True), "trainings")
+wide = firsts.pivot(index="training", columns="population", values="mean")[["scratch", "mean of all", "KDE independent", "flow", "networks of the zoo"]]
+show_table(wide.reset_index(), 3, of=firsts)
+
+# %% [markdown]
+# :::{admonition} Our run (laptop)
+# :class: published-run
+#
+# **TODO**
+# :::
+#
+#
+# ## Do raw weights need a hyper-representation?
+#
+# > Networks drawn from a kernel density estimate in raw weights have 63 % before any training on MNIST, and 83 % after an epoch, as many as those drawn in latents; on other data sets none work untrained.
+# > — in our words, after {cite}`schuerholt2022hyper` *(seen)*; that its B_KDE30 is this estimate is *inferred*
+#
+# In the zoo above an independent KDE in weights draws nothing that works. The published zoo begins elsewhere, in U(0, 1), where all networks start near one another. So networks were drawn in the weights of that zoo itself,
+# grown at its recorded settings on all of MNIST, which is no work for a laptop; the table is of that run, whatever the profile of this page.
+
+# %% table={"name": "tab-ghr-raw-weights", "caption": "Networks drawn in the raw weights of the best networks of the published zoo, as they are and aligned: test accuracy before training and after one epoch. Numbers behind a name are bandwidths; those of joint kernels count in deviations of each weight."} tags=["hide-input"]
+theirs = published.as_fractions(published.published("ghr-finetune", dataset="MNIST-seed")).pivot(index="epoch", columns="method", values="value")
+raw = study.committed("ghr-finetune", "raw_weights", profile="paper")
+wide = raw.pivot(index="population", columns=["weights", "epoch"], values="mean")[["as they are", "aligned"]]
+wide.loc["published (B_KDE30)"] = [*theirs["B_KDE30"].loc[[0, 1]]] * 2
+wide = wide.loc[[*dict.fromkeys(raw["population"]), "published (B_KDE30)"]]
+wide.columns = [f"{words}, epoch {epoch}" for words, epoch in wide.columns]
+wide.insert(0, "population", wide.index)
+show_table(wide, 3, rows=[name for name in wide.index if name not in ("the networks", "KDE joint, .1")], of=raw)
+
+# %% tags=["remove-input"]
+say(f"""The zoo: its first {raw["models"].iloc[0]} models after {raw["grown"].iloc[0]} epochs, with a mean test accuracy of {raw["zoo"].iloc[0]:.3f}; samplers saw the best {raw["known"].iloc[0]} by training accuracy.""")
+
+# %% [markdown]
+# :::{admonition} The run (paper)
+# :class: published-run
+#
+# **TODO**
+# :::
+#
+#
+# ## And on other images?
+#
+# > Networks drawn from a zoo of SVHN are a better start on MNIST than new ones, and than networks of that zoo.
+# > — in our words, after {cite}`schuerholt2022hyper` *(seen)*
+#
+# Ours go from MNIST to digits on photographs, the images of the zoo `photo_hyp` of {doc}`/notebooks/04b_model_properties`.
+
+# %% table={"name": "tab-ghr-transfer", "caption": "Test accuracy on digits on photographs: of networks that begin as new, as the mean of all networks of the MNIST zoo, as these networks, and as drawn ones."} tags=["hide-input"]
+other = study.recipe("photo_hyp").images.load()
+later = {"quick": (0, 1, 2), "laptop": (0, 1, 5, 10), "paper": (0, 1, 5, 25, 50)}[profile]
+some = {name: starts[name] for name in ("scratch", "mean of all", "KDE independent", "flow")}
+some |= {"networks of the zoo": train.take(range(n))}
+moved = fine_tuned_zoos(some, network, other, design, epochs=later, batch_size=batch, progress=False)
+transfer = study.publish("ghr-transfer", accuracy_table(moved, against="scratch"))
+transfer_mean = study.publish("ghr-transfer", accuracy_table(moved, against="mean of all"), "mean")
+show_table(by_epoch(transfer, some), 3, of=transfer)
+
+# %% table={"name": "tab-ghr-transfer-published", "caption": "Published: test accuracy on MNIST of networks that come from SVHN. B_F are networks of the SVHN zoo."} tags=["hide-input"]
+theirs = published.as_fractions(published.published("ghr-transfer"))
+theirs = theirs.pivot(index="method", columns="epoch", values="value").rename(columns=lambda epoch: f"epoch {epoch}").reset_index()
+show_table(theirs, 3, of=theirs)
+
+# %% [markdown]
+# :::{admonition} Our run (laptop)
+# :class: published-run
+#
+# **TODO**
+# :::
+#
+#
+# ## And in other architectures?
+#
+# > Drawn weights help networks with one more convolution, or with a skip.
+# > — in our words, after {cite}`schuerholt2022hyper` *(seen)*
+#
+# All have exactly as many weights as the small CNN. How the drawn weights were put into them is not said, so there are two readings: the vector is **poured** in as it is, wherever layers begin
+# then; or layers are copied **by name**, and all others begin as new *(our choice)*.
+
+# %% table={"name": "tab-ghr-architectures", "caption": "Test accuracy of other architectures, from scratch and with drawn weights (independent KDE, latents learned with answers), in two readings; with weights of the zoo's networks by name, as a control."} tags=["hide-input"]
+few = min(n, 10)
+drawn = {"drawn": made["KDE independent"].weights[:few], "zoo": train.weights[:few]}
+rows, shares = [], {}
+for words, make in OTHER_ARCHITECTURES.items():
+    target = make().with_activation(network.activation)
+    named = {name: by_name(weights, network, target, range(1, few + 1)) for name, weights in drawn.items()}
+    copied = named["drawn"].copied
+    shares[words] = sum(slot.size for slot in target.slots if slot.name in copied) / target.num_weights
+    both = {"scratch": None, "poured": poured(drawn["drawn"], target), "by name": named["drawn"].weights, "zoo, by name": named["zoo"].weights}
+    grown = fine_tuned_zoos(both, target, images, design, epochs=(0, 1, 5) if n > 4 else (0, 1), batch_size=batch, progress=False)
+    rows.append(accuracy_table(grown, against="scratch").assign(architecture=words, copied=shares[words]))
+architectures = study.publish("ghr-arch-generalisation", pd.concat(rows, ignore_index=True))
+wide = architectures.pivot(index=["architecture", "population"], columns="epoch", values="mean").rename(columns=lambda epoch: f"epoch {epoch}").reset_index()
+wide.index = wide["architecture"] + ", " + wide["population"]
+show_table(wide, 3, rows=[row for row in wide.index if not row.startswith("4-conv + id")], of=architectures)
+
+# %% tags=["remove-input"]
+words = "; ".join(f"{name}: {100 * share:.0f} %" for name, share in shares.items())
+say(f"Of the weights, by name there are copied ({few} networks of each kind): {words}.")
+
+# %% table={"name": "tab-ghr-architectures-published", "caption": "Published: test accuracy in other architectures (of SVHN, inferred); gen. are drawn weights, r.i. is a random initialisation."} tags=["hide-input"]
+theirs = published.as_fractions(published.published("ghr-arch-generalisation"))
+theirs = theirs.pivot(index="method", columns="epoch", values="value").rename(columns=lambda epoch: f"epoch {epoch}").reset_index()
+show_table(theirs, 3, of=theirs)
+
+# %% [markdown]
+# :::{admonition} Our run (laptop)
+# :class: published-run
+#
+# **TODO**
+# :::
+#
+#
+# ## What do several know together?
+#
+# An {term}`ensemble` of networks gains where its members err on different images; copies gain nothing. So the curve over the number of members says of drawn networks what their accuracy does not.
+
+# %% mystnb={"image": {"alt": "Two panels over the number of members: accuracy of ensembles, and their gain over the mean member; one line per population: networks of the zoo, drawn ones, drawn ones after an epoch, and the mean of all after an epoch."}, "figure": {"name": "fig-ghr-ensembles", "caption": "Ensembles (mean of class probabilities) over the number of members, mean over draws of members: accuracy, and what it is beyond the mean member."}} tags=["hide-input"]
+members = {"networks of the zoo": test.weights[:n], "KDE independent": made["KDE independent"].weights, "flow": made["flow"].weights}
+members |= {f"{name}, one epoch": zoos[name].samples(1).weights for name in ("KDE independent", "mean of all")}
+sizes = [size for size in (1, 2, 3, 5, 10, 20, 30) if size <= min(len(weights) for weights in members.values())]
+curves = [hyperlib.ensemble_curve(scores(network, weights, images.test_x), images.test_y, sizes, generator()).assign(population=name) for name, weights in members.items()]
+ensembles = study.publish("ghr-ensembles", pd.concat(curves, ignore_index=True))
+shown = ensembles[ensembles["how"] == "probabilities"]
+fig, axes = plt.subplots(1, 2, figsize=(8, 3.2))
+for (name, part), colour, marker in zip(shown.groupby("population", sort=False), style.HUES, "osD^v", strict=False):
+    for ax, column in zip(axes, ("accuracy", "gain"), strict=True):
+        ax.plot(part["n"], part[column], marker=marker, color=colour, label=name if column == "gain" else None)
+        ax.set(xlabel="members", ylabel={"accuracy": "test accuracy", "gain": "beyond the mean member"}[column])
+fig.legend(loc="outside lower center", ncols=3, fontsize=9)
+plt.show()
+
+# %% table={"name": "tab-ghr-ensembles", "caption": "Ensembles of five, on the first split: accuracy, that of the mean member, the gain, and on how many images two members disagree. The best network is the best of all training networks on these test images."} tags=["hide-input"]
+five = shown[shown["n"] == min(5, max(sizes))].assign(best=generation.accuracies(train, images).max())
+show_table(five[["population", "accuracy", "member", "gain", "disagreement", "best"]].rename(columns={"best": "best network"}), 3, of=ensembles)
+
+# %% tags=["hide-input"]
+rows = []
+for k in range(trainings):
+    best = generation.accuracies(parts(k)[0], images).max()
+    for name in ("KDE independent", "flow"):
+        for epoch in (0, 1):
+            curve = hyperlib.ensemble_curve(scores(network, kept[k][name][:, epoch], images.test_x), images.test_y, [min(5, n)], generator())
+            row = curve[curve["how"] == "probabilities"].iloc[0]
+            rows.append({"training": k + 1, "population": name, "epoch": epoch, "best": best, **row[["n", "accuracy", "low", "high", "gain"]]})
+fives = study.publish("ghr-ensembles", pd.DataFrame(rows), "trainings")
+
+# %% [markdown]
+# :::{admonition} Our run (laptop)
+# :class: published-run
+#
+# **TODO**
+# :::
+#
+#
+# ## How far can latents be disturbed?
+#
+# If latents near a network's stand for networks like it, some noise on them does little harm. The same share of noise on the weights themselves is beside it.
+
+# %% mystnb={"image": {"alt": "Accuracy of decoded test networks over the strength of noise on their latents, one line per representation, and one for the same noise on raw weights."}, "figure": {"name": "fig-ghr-noise", "caption": "Accuracy of test networks written from disturbed latents, and of disturbed weights; noise in units of each number's deviation over networks."}} tags=["hide-input"]
+rows = []
+for share in (0.0, 0.1, 0.2, 0.4, 0.8, 1.6):
+    ways = {name: generation.disturbed(rep, test, share, generator()) for name, rep in (("latents, by layers", layers), ("latents, with answers", answers[0]))}
+    ways["weights"] = network_of(novelty.noisy(test.weights, share, generator()))
+    for name, one in ways.items():
+        found = generation.accuracies(one, images)
+        rows += [{"where": name, "share": share, "network": place, "accuracy": value} for place, value in enumerate(found)]
+noise = study.publish("ghr-diversity", pd.DataFrame(rows), "noise")
+fig, ax = plt.subplots(figsize=(6.4, 2.8))
+for (name, part), colour, marker in zip(noise.groupby("where", sort=False), style.HUES, "osD", strict=False):
+    line = part.groupby("share")["accuracy"].mean()
+    ax.plot(line.index, line, marker=marker, color=colour, label=name)
+ax.set(xlabel="noise", ylabel="test accuracy", ylim=(0, 1))
+ax.legend()
+plt.show()
+
+# %% [markdown]
+# :::{admonition} Our run (laptop)
+# :class: published-run
+#
+# **TODO**
+# :::
+#
+#
+# ## Exercises
+#
+# ```{exercise} The mean as a start
+# :label: ex-mean-start
+# Grow a small Tetris zoo, lay all networks on the first one, and train on their mean for one epoch. Where is it beside a new network after one epoch?
+# ```
+#
+# ```{solution-start} ex-mean-start
+# :class: dropdown
+# ```
+
+# %% tags=["solution"]
+import hyperlib
+from hyperlib.figures.words import say
+from hyperlib.tasks.finetuning import fine_tuned
+from hyperlib.tasks.novelty import mean_of_all
+
+mlp, tetris = hyperlib.tetris_mlp(), hyperlib.load_images("tetris")
+one = hyperlib.grid(seeds=1, lr=3e-3)
+zoo = hyperlib.train_population(mlp, tetris, hyperlib.grid(seeds=40, lr=3e-3), epochs=30, progress=False)
+ends = zoo.samples(30).weights
+laid = hyperlib.align(mlp, ends[0], ends, restarts=2, signs=True).weights
+starts_ = {"new": None, "mean": mean_of_all(laid).repeat(20, 1)}
+table = fine_tuned(starts_, mlp, tetris, one, against="new", epochs=(0, 1), progress=False)
+after = table[table["epoch"] == 1].set_index("population")["mean"]
+assert after["mean"] > after["new"]
+say(f"After one epoch: new {after['new']:.2f}, mean {after['mean']:.2f}.")
+
+# %% [markdown]
+# The mean is worth many epochs, and needs no representation. A generator that does not beat it as a start has to be good for something else: for diversity, since there is but one mean.
+# ```{solution-end}
+# ```
+#
+# ```{exercise} An ensemble of one
+# :label: ex-ensemble
+# How much does an ensemble of five copies of a network gain, and one of five networks of a zoo? What explains the difference?
+# ```
+#
+# ```{solution-start} ex-ensemble
+# :class: dropdown
+# ```
+
+# %% tags=["solution"]
+import hyperlib
+import torch
+from hyperlib.figures.words import say
+
+mlp, tetris = hyperlib.tetris_mlp(), hyperlib.load_images("tetris")
+zoo = hyperlib.train_population(mlp, tetris, hyperlib.grid(seeds=20, lr=3e-3), epochs=15, progress=False)
+ends = zoo.samples(15).weights
+gains = {}
+for name, weights in {"copies": ends[:1].repeat(20, 1), "zoo": ends}.items():
+    answers = hyperlib.class_scores(mlp, weights, tetris.test_x)
+    curve = hyperlib.ensemble_curve(answers, tetris.test_y, [5], torch.Generator().manual_seed(0))
+    gains[name] = curve.set_index("how").loc["probabilities", ["gain", "disagreement"]]
+assert gains["copies"]["gain"] == 0 < gains["zoo"]["disagreement"]
+say("; ".join(f"{name}: gain {row['gain']:.3f}, disagreement {row['disagreement']:.3f}" for name, row in gains.items()))
+
+# %% [markdown]
+# Copies agree on every image, so nothing is averaged out. Disagreement is the room that a gain has.
+# ```{solution-end}
+# ```
+#
+# ```{exercise} What is copied by name?
+# :label: ex-by-name
+# Which layers of the small CNN find a layer of their name and shape in a network with one more convolution, and how many of its weights are these?
+# ```
+#
+# ```{solution-start} ex-by-name
+# :class: dropdown
+# ```
+
+# %% tags=["solution"]
+import hyperlib
+from hyperlib.figures.words import say
+from hyperlib.tasks.transplant import by_name
+from hyperlib.thesis.other_architectures import cnn_4conv
+
+small, deeper = hyperlib.small_cnn(), cnn_4conv()
+named = by_name(small.initialise([0]), small, deeper, [1])
+share = sum(slot.size for slot in deeper.slots if slot.name in named.copied) / deeper.num_weights
+assert named.copied == ("conv1.weight", "conv1.bias") and share < 0.1
+say(f"{', '.join(named.copied)}: {100 * share:.0f} % of the weights.")
+
+# %% [markdown]
+# By name hardly anything is left of the network, and poured everything stands in a wrong place but for the first layer. Either way a gain comes mostly from the first convolution.
+# ```{solution-end}
+# ```
+#
+# ## What held, what did not
+#
+# A case is an epoch, a training of the representation, or an architecture. Intervals are over networks; what is asked of several trainings is asked of each.
+
+# %% tags=["hide-input"]
+NEW = ["KDE independent", "flow"]
+
+
+def ahead(table, names, claim, shown, source="ours", headline=True, case=("population", "epoch"), only=lambda rows: rows["epoch"] > 0):
+    """Verdicts on "more accurate than what the table compares with"."""
+    rows = table[table["population"].isin(names) & only(table)]
+    cases = {", ".join(f"{name} {row[name]}" if name in ("epoch", "training") else row[name] for name in case): (row["difference"], row["difference_low"], row["difference_high"], row["freedom"]) for _, row in rows.iterrows()}
+    return tested(claim, {name: Estimate(*found) for name, found in cases.items()}, source=source, shown=shown, headline=headline)
+
+
+def counts(table, what, level):
+    """Whether what was measured is above a level, row by row."""
+    rows = {f"{row['population']}, training {row['training']}": row for _, row in table.iterrows()}
+    return {name: (bool(row[what] > row[level]), f"{row[what]:.3f}, {row[level]:.3f}") for name, row in rows.items()}
+
+
+cards = [
+    ahead(tuned, NEW, "drawn with answers: ahead of scratch", "tab-ghr-finetune", "2022", only=lambda rows: rows["epoch"] >= 0),
+    ahead(tuned, ["KDE independent, by layers"], "drawn by layers, independently: ahead of scratch", "tab-ghr-finetune", "2022", only=lambda rows: rows["epoch"] >= 0),
+    ahead(firsts, NEW, "drawn with answers: ahead of the mean of all after one epoch", "tab-ghr-first-epoch", case=("population", "training")),
+    ahead(beside_mean, NEW, "drawn with answers: ahead of the mean of all after more epochs", "tab-ghr-finetune", only=lambda rows: rows["epoch"] > 1),
+    ahead(transfer, NEW, "on other images, drawn networks: ahead of scratch", "tab-ghr-transfer", "2022"),
+    ahead(transfer_mean, NEW, "on other images, drawn networks: ahead of the mean of all", "tab-ghr-transfer"),
+    ahead(transfer, ["networks of the zoo"], "on other images, networks of the zoo: ahead of scratch", "tab-ghr-transfer", "2022", False),
+    ahead(architectures, ["poured"], "in other architectures, poured: ahead of scratch", "tab-ghr-architectures", "2022", case=("architecture", "epoch")),
+    ahead(architectures, ["by name"], "in other architectures, by name: ahead of scratch", "tab-ghr-architectures", "2022", case=("architecture", "epoch")),
+    counted("five drawn networks together: more accurate than the best network of the zoo", counts(fives[fives["epoch"] == 0], "accuracy", "best"), source="ours", shown="tab-ghr-ensembles", headline=True),
+    counted("five drawn networks together, after an epoch: more accurate than the best network of the zoo", counts(fives[fives["epoch"] == 1], "accuracy", "best"), source="ours", shown="tab-ghr-ensembles", headline=False),
+]  # fmt: skip
+card = study.publish("disc-scorecard", scorecard(cards), "05b")
+
+# %% table={"name": "tab-ghr-used-verdicts", "caption": "Verdicts of this page, the most important first: ✓ holds in all cases, ✗ fails in all, ~ is undecided or mixed."} tags=["hide-input"]
+show_table(summary(card), of=card)

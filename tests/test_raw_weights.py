@@ -1,0 +1,53 @@
+"""Networks drawn in raw weights: what the controls are, what is refused, and the command."""
+
+import pandas as pd
+import pytest
+import torch
+from long_training import walks
+
+from hyperlib.study.raw_weights import LEAST, drawn_in_weights, main
+from hyperlib.zoos.zoo import Samples
+
+
+def tanh(samples):
+    return Samples(samples.weights, samples.table.assign(activation="tanh", epoch=0), samples.architecture)
+
+
+def test_released_kernels_draw_what_was_seen_and_means_lie_between():
+    known = tanh(walks())
+    drawn = drawn_in_weights(known, 9)
+
+    nearest = {name: torch.cdist(one.weights, known.weights).amin(1).max() for name, one in drawn.items()}
+    assert nearest["KDE released"] < 0.1 < nearest["KDE independent"]  # a shift of .002 in 100 weights is .02 long
+    assert torch.equal(drawn["mean of all"].weights[0], drawn["mean of all"].weights[8])
+    torch.testing.assert_close(drawn["mean of all"].weights[0], known.weights.mean(0))
+    assert all(len(one) == 9 and set(one.table["activation"]) == {"tanh"} for one in drawn.values())
+    again = drawn_in_weights(known, 9)
+    assert all(torch.equal(one.weights, again[name].weights) for name, one in drawn.items())
+
+
+def test_the_command_writes_a_table_of_both_kinds_of_weights(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("HYPERLIB_RESULTS", str(tmp_path / "results"))
+    monkeypatch.setenv("HYPERLIB_STORE", str(tmp_path / "store"))
+    main(["--profile", "quick", "--zoo", "tetris_seed", "--models", "14", "--epochs", "3", "--drawn", "4"])
+
+    table = pd.read_csv(next((tmp_path / "results").rglob("ghr-finetune.raw_weights.csv")))
+    assert set(table["weights"]) == {"as they are", "aligned"} and set(table["epoch"]) == {0, 1}
+    assert (table["known"] >= 4).all() and (table["models"] == 14).all() and (table["grown"] == 3).all()
+    same = table[(table["population"] == "scratch") & (table["epoch"] == 1)]["mean"]
+    assert same.nunique() == 1  # aligning changes nothing about new networks
+    assert not (tmp_path / "store" / "raw_weights").exists() and "KDE released" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--models", str(LEAST - 1)], f"Give {LEAST} models at least"),
+        (["--drawn", "0"], "one epoch and drawn network"),
+        (["--zoo", "nothing"], "nothing"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused_in_a_sentence(arguments, message, capsys):
+    with pytest.raises(SystemExit):
+        main(arguments)
+    assert message in capsys.readouterr().err
