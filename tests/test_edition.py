@@ -14,6 +14,7 @@ from hyperlib.store.fingerprint import reached
 
 ROOT = Path(__file__).resolve().parents[1]
 MOVABLE = {"02a_weight_space", "02b_symmetries", "04a_hyper_representations", "05a_generating"}
+CHAPTER_5 = ("05a_generating", "05b_using_generated")
 CHAPTER_4 = {"04a_hyper_representations", "04b_model_properties", "04c_other_properties"}
 CHAPTERS = {chapter.name.rpartition("/")[2]: chapter for chapter in Edition(ROOT, "quick").chapters()}
 
@@ -30,14 +31,14 @@ def pages_on(file: str) -> set[str]:
 @pytest.mark.parametrize(
     ("file", "pages"),
     [
-        ("hyperlib/tasks/connectivity.py", {"02b_symmetries", "05a_generating"}),
+        ("hyperlib/tasks/connectivity.py", {"02b_symmetries", *CHAPTER_5}),
         ("hyperlib/tasks/spectral_training.py", {"02a_weight_space"}),
         ("hyperlib/tasks/ceiling.py", {"04b_model_properties"}),
         ("hyperlib/thesis/targets.py", {"cost_and_speed"}),
-        ("hyperlib/representations/training.py", CHAPTER_4 | {"05a_generating"}),
+        ("hyperlib/representations/training.py", CHAPTER_4 | {*CHAPTER_5}),
         ("hyperlib/zoos/engines/kernels/tiles.py", set(CHAPTERS)),
         ("hyperlib/figures/movable.py", MOVABLE),
-        ("hyperlib/figures/plots.py", set(CHAPTERS) - {"03b_mnist_seed", "04c_other_properties"}),  # draw themselves
+        ("hyperlib/figures/plots.py", set(CHAPTERS) - {"03b_mnist_seed", "04c_other_properties", CHAPTER_5[-1]}),
         ("hyperlib/figures/diagrams.py", set()),
     ],
 )
