@@ -5,7 +5,9 @@ import pytest
 import torch
 from long_training import walks
 
-from hyperlib.study.raw_weights import LEAST, drawn_in_weights, main
+from hyperlib.study.raw_weights import LEAST, main
+from hyperlib.study.resized import Resized
+from hyperlib.tasks.weight_sampling import drawn_in_weights
 from hyperlib.zoos.zoo import Samples
 
 
@@ -32,11 +34,17 @@ def test_the_command_writes_a_table_of_both_kinds_of_weights(tmp_path, monkeypat
     main(["--profile", "quick", "--zoo", "tetris_seed", "--models", "14", "--epochs", "3", "--drawn", "4"])
 
     table = pd.read_csv(next((tmp_path / "results").rglob("ghr-finetune.raw_weights.csv")))
-    assert set(table["weights"]) == {"as they are", "aligned"} and set(table["epoch"]) == {0, 1}
-    assert (table["known"] >= 4).all() and (table["models"] == 14).all() and (table["grown"] == 3).all()
-    same = table[(table["population"] == "scratch") & (table["epoch"] == 1)]["mean"]
-    assert same.nunique() == 1  # aligning changes nothing about new networks
-    assert not (tmp_path / "store" / "raw_weights").exists() and "KDE released" in capsys.readouterr().out
+    assert set(table["epoch"]) == {0, 1} and (table["models"] == 14).all() and (table["grown"] == 3).all()
+    mean = table.set_index(["weights", "population", "epoch"])["mean"]
+    given, laid = mean["as they are"], mean["aligned"]
+    assert given["the networks", 0] == pytest.approx(laid["the networks", 0], abs=0.01)  # moves that change no answer
+    assert given["means of two", 0] != laid["means of two", 0]  # and that change what lies between two networks
+    zoo = Resized("quick", models=14, epochs=3).zoo("tetris_seed").samples(3).table
+    fit = zoo["train_accuracy_clean"]
+    known = zoo[fit >= fit.quantile(0.7)]
+    assert (table["known"] == len(known)).all()
+    assert given["the networks", 0] == pytest.approx(known["test_accuracy"].mean(), abs=1e-6)
+    assert "KDE released" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -45,6 +53,7 @@ def test_the_command_writes_a_table_of_both_kinds_of_weights(tmp_path, monkeypat
         (["--models", str(LEAST - 1)], f"Give {LEAST} models at least"),
         (["--drawn", "0"], "one epoch and drawn network"),
         (["--zoo", "nothing"], "nothing"),
+        (["--profile", "quick", "--zoo", "tetris_hyp", "--models", "2900"], "activations; take a zoo with one"),
     ],
 )
 def test_what_cannot_be_asked_is_refused_in_a_sentence(arguments, message, capsys):

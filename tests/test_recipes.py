@@ -12,6 +12,7 @@ from hyperlib.thesis.published_zoos import published_recipe, why_not
 from hyperlib.thesis.recipes import all_zoos, zoo_recipe
 from hyperlib.thesis.zoo_recipe import ImageSet, ZooRecipe
 
+DIGITS = ImageSet("digits").load()
 AT_PAPER_ONLY = ("resnet18",)
 RGB = ImageSet("cifar10", instead=("cifar10_jpeg", "photo_digits"))
 GROWABLE = [name for name in published.zoos()["id"] if not why_not(published.zoo_record(name))]
@@ -218,3 +219,12 @@ def test_mnist_seed_at_paper_is_the_thesis_own():
 def test_a_zoo_without_a_recipe_is_refused_with_the_reason(name, profile, message):
     with pytest.raises(ValueError, match=message):
         zoo_recipe(name, profile)
+
+
+def test_sets_that_need_no_file_are_read_once_and_others_each_time(monkeypatch):
+    assert ImageSet("digits").load() is ImageSet("digits").load() is not ImageSet("digits", size=12).load()
+    found = []
+    monkeypatch.setattr("hyperlib.thesis.zoo_recipe.load_images", lambda name, **how: found.append(name) or DIGITS)
+    for _ in range(2):
+        assert ImageSet("mnist", instead=()).load().source.startswith(DIGITS.source)
+    assert found == ["mnist", "mnist"]  # a file could have come, or gone

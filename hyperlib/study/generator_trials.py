@@ -25,12 +25,12 @@ from hyperlib.files.console import speak_plainly
 from hyperlib.images.images import Images
 from hyperlib.representations.hyper_rep import HyperRep
 from hyperlib.study.aligned import aligned_parts
+from hyperlib.study.resized import Resized
 from hyperlib.study.study import FIRST_SPLIT, Study
 from hyperlib.tasks import generation, novelty, reconstruction
 from hyperlib.tasks.latent_samplers import Flow
 from hyperlib.tasks.sampling import KDE
 from hyperlib.thesis.book_generators import generator_recipe
-from hyperlib.thesis.zoo_recipe import ZooRecipe
 from hyperlib.weightspace.values import device_called
 from hyperlib.zoos.zoo import Samples, Zoo
 
@@ -53,15 +53,11 @@ class Variant(NamedTuple):
     asked_queries: int
 
 
-class Larger(Study):
-    """The book at profile `laptop`, but with so many seeds in every zoo; zoos are grown on the CPU."""
+class Larger(Resized):
+    """The book at profile `laptop`, but with so many seeds in every zoo."""
 
     def __init__(self, models: int) -> None:
-        super().__init__(PROFILE, device="cpu")
-        self.models = models
-
-    def recipe(self, name: str) -> ZooRecipe:
-        return super().recipe(name).but(seeds=self.models)
+        super().__init__(PROFILE, seeds=models)
 
     def laid(self, name: str) -> Path:
         """Folder of the store with the three parts of a zoo at late epochs, all laid on one network."""
@@ -85,7 +81,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--behaviour", type=float, nargs="+", default=[0.0, 0.1, 0.3, 1.0, 3.0], help="weights")
     parser.add_argument("--latent", type=int, nargs="+", default=[64], help="latents per token")
     parser.add_argument("--asked", type=int, nargs=2, default=[128, 64], metavar=("NETWORKS", "QUERIES"))
-    single = {"zoo": "mnist_seed", "models": 2000, "steps": 3000, "batch-size": 128, "jobs": 1}
+    single = {"zoo": "mnist_seed", "models": 1200, "steps": 2800, "batch-size": 128, "jobs": 5}
     for name, default in (single | {"device": "cuda" if torch.cuda.is_available() else "cpu"}).items():
         parser.add_argument(f"--{name}", type=type(default), default=default, help=f"default: {default}")
     chosen = parser.parse_args(arguments)

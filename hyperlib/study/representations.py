@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
+from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -98,7 +99,10 @@ def parts_of(study: Study, recipe: RepresentationRecipe, repeat: int = 0) -> tup
     """The training, validation and test checkpoints of a representation: as it learns from them, and sees new ones."""
     if recipe.aligned is None:
         return study.parts(recipe.zoo, split=repeat)
-    return aligned_parts(study, recipe.zoo, recipe.aligned, split=repeat)
+    return _laid(study, recipe.zoo, recipe.aligned, split=repeat)
+
+
+_laid = lru_cache(maxsize=4)(aligned_parts)  # which takes seconds, and trainings of one zoo share
 
 
 _NO_SETTINGS = ("architecture", "device")  # the zoo's entry and `made_by` say them

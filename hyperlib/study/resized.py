@@ -1,0 +1,22 @@
+"""The book with other recipes: more models of a zoo, or fewer epochs. For commands; pages have one size per profile."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hyperlib.study.study import Study
+from hyperlib.thesis.zoo_recipe import ZooRecipe
+
+
+class Resized(Study):
+    """A study whose recipes are changed as `ZooRecipe.but` changes them; zoos are grown on the CPU.
+
+    changes: of every recipe that is asked for, such as `seeds=2000` or `models=128, epochs=25`.
+    """
+
+    def __init__(self, profile: str, **changes: Any) -> None:
+        super().__init__(profile, device="cpu")
+        self.changes = changes
+
+    def recipe(self, name: str) -> ZooRecipe:
+        return super().recipe(name).but(**self.changes)
