@@ -358,9 +358,9 @@ show_table(audit.loc[audit["repeat"].fillna(0) == 0, list(columns)].rename(colum
 #
 # - They have .91, .97 and .97 of the zoo's accuracy; pairs are .71, .67 and .67 as far apart as in the zoo. Networks of the zoo that are as good as an independent KDE (.84, at an early epoch) are .79 as far apart,
 #   and their errors overlap by .38 (drawn ones: .28); but to the nearest training network they have .95 of the strangers' distance, drawn ones .83.
-# - The released sampler draws replicas in weights and by layers. With answers it draws reconstructions of training networks: a ratio of .004, and errors that overlap by .99.
+# - The released sampler draws replicas in weights and by layers; with answers, reconstructions of training networks: a ratio of .004, and errors that overlap by .99.
 # - By layers no sampler is new and working here, so we do not refute the audit for the thesis's loss.
-# - Answers alone say little: reconstructions agree with a training network less (.92) than strangers do (.93).
+# - Answers say little: reconstructions agree with a training network less (.92) than strangers do (.93).
 # :::
 
 # %% [markdown]

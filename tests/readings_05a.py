@@ -123,7 +123,7 @@ def _(table):
     return *row[["accuracy", "pair_share", "iou"]], drawn["iou"].mean(), row["nearness"], drawn["nearness"].mean()
 
 
-@says("The released sampler draws replicas in weights and by layers.")
+@says("The released sampler draws replicas in weights and by layers;")
 def _(table):
     return all(judged(table, f"KDE released, {where}")["verdict"].item() == "replica" for where in ("in weights", "by layers"))
 
@@ -133,7 +133,7 @@ def first(table, population):
     return rows[rows["repeat"] == 0].loc[population]
 
 
-@says("it draws reconstructions of training networks: a ratio of .004, and errors that overlap by .99")
+@says("with answers, reconstructions of training networks: a ratio of .004, and errors that overlap by .99")
 def _(table):
     assert (audit(table).loc["KDE released", "verdict"] == "replica").all()
     return first(table, "KDE released")[["share", "nearest_iou"]]

@@ -6,6 +6,8 @@ from functools import partial
 
 from readings import says as _says
 
+from hyperlib.thesis import published
+
 says = partial(_says, "05b")
 NEW = ["KDE independent", "flow"]
 FEW = ["KDE independent", "flow", "mean of all", "scratch"]
@@ -49,6 +51,48 @@ def _(table):
 def _(table):
     name = "KDE released, in weights"
     return at(table, "ghr-finetune", 0).loc[name, "mean"], at(table, "ghr-finetune", 25).loc[name, "mean"], 25
+
+
+# -- raw weights -------------------------------------------------------------------------------------------------------
+
+
+def raw(table, weights, population):
+    rows = table("paper/ghr-finetune.raw_weights").set_index(["weights", "population"]).loc[(weights, population)]
+    return rows.sort_values("epoch")["mean"]
+
+
+def published_kde():
+    rows = published.as_fractions(published.published("ghr-finetune", dataset="MNIST-seed", method="B_KDE30"))
+    return rows.set_index("epoch").loc[[0, 1], "value"]
+
+
+@says(
+    "In the published zoo an independent KDE of raw weights does not give the published numbers; kernels on whole networks, and means of two aligned "
+    "ones, come near them."
+)
+def _(table):
+    theirs = published_kde().to_numpy()
+    for weights in ("as they are", "aligned"):
+        assert (raw(table, weights, "KDE independent") < theirs - 0.1).all()
+    assert all(abs(raw(table, weights, "KDE joint, .3") - theirs).max() < 0.1 for weights in ("as they are", "aligned"))
+    assert abs(raw(table, "aligned", "means of two") - theirs).max() < 0.02
+    return [2]
+
+
+@says("Published are .63 untrained and .83 after an epoch. An independent KDE has .12 and .56, of aligned weights .20 and .69.")
+def _(table):
+    return [*published_kde(), *raw(table, "as they are", "KDE independent"), *raw(table, "aligned", "KDE independent")]
+
+
+@says("A joint KDE with noise of .3 has .69 and .86, means of two aligned networks have .61 and .83. The released sampler only draws copies (.86).")
+def _(table):
+    joint, pairs = raw(table, "as they are", "KDE joint, .3"), raw(table, "aligned", "means of two")
+    return 0.3, *joint, 2, *pairs, raw(table, "as they are", "KDE released").iloc[0]
+
+
+@says("the mean of all, aligned, has .54 before any training, where that of our zoo has .29")
+def _(table):
+    return raw(table, "aligned", "mean of all").iloc[0], at(table, "ghr-finetune", 0).loc["mean of all", "mean"]
 
 
 # -- other images ------------------------------------------------------------------------------------------------------
