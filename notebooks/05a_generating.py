@@ -272,7 +272,7 @@ show_table(starts, 2, of=starts)
 # - The median of an independent KDE is .86 with answers, .11 by layers and .10 in weights; that of the flow .90, .10 and .12.
 # - The released sampler has .92, .87 and .93: it draws what it has seen.
 # - With answers, learning from the best 30 % moves no median by more than .07.
-# - On Tetris another start changes nothing: an independent KDE of raw weights has .29 from U(0, 1), and .29 from ours. What explains the published number is open.
+# - On Tetris another start changes nothing: an independent KDE of raw weights has .29 from U(0, 1), and .29 from ours. {doc}`/notebooks/05b_using_generated` asks the published zoo itself.
 # :::
 #
 #

@@ -27,20 +27,20 @@ def at(table, name, epoch):
 )
 def _(table):
     rows = table("ghr-finetune")
-    assert (rows.loc[rows["population"].isin(NEW), "difference_low"] > 0).all()
+    assert (rows.loc[rows["population"].isin(NEW), "difference_low"] > 0).all() and set(rows["epoch"]) == {0, 1, 5, 25}
     first = table("ghr-finetune.trainings")
     assert first["training"].nunique() == 3 and (first.loc[first["population"].isin(NEW), "difference_low"] > 0).all()
     last = at(table, "ghr-finetune.mean", 25).loc[NEW]
     assert (last["difference_high"] < 0).all()
-    return [1, 25]
+    return [25]
 
 
-@says("After one epoch an independent KDE has .93, the flow .94, the mean of all .91, new networks .66. After 25 epochs it is .96, .96, .96 and .93.")
+@says("After one epoch an independent KDE has .93, the flow .94, the mean of all .91, new networks .65. After 25 epochs it is .96, .96, .96 and .93.")
 def _(table):
     return [*at(table, "ghr-finetune", 1).loc[FEW, "mean"], 25, *at(table, "ghr-finetune", 25).loc[FEW, "mean"]]
 
 
-@says("By layers, an independent KDE is no better start than scratch: .62 after one epoch. What the released sampler draws is one: .93.")
+@says("By layers, an independent KDE is no better start than scratch: .60 after one epoch. What the released sampler draws is one: .93.")
 def _(table):
     rows = at(table, "ghr-finetune", 1)
     assert rows.loc["KDE independent, by layers", "difference_high"] < 0.0
@@ -98,28 +98,31 @@ def _(table):
 # -- other images ------------------------------------------------------------------------------------------------------
 
 
-@says("drawn networks are ahead of scratch at every epoch shown; but the mean of all, which needs no representation, is ahead of them from epoch 5 on")
+@says("drawn networks are ahead of scratch at epochs 1 and 5, and not surely at 25; the mean of all, which needs no representation, is ahead of them from epoch 5 on")
 def _(table):
     rows = table("ghr-transfer")
-    assert (rows.loc[rows["population"].isin(NEW), "difference_low"] > 0).all()
+    rows = rows[rows["population"].isin(NEW)]
+    assert (rows.loc[rows["epoch"].isin([1, 5]), "difference_low"] > 0).all()
+    assert (rows.loc[rows["epoch"] == 25, "difference_low"] < 0).all() and (rows["difference_high"] > 0).all()
     beside = table("ghr-transfer.mean")
     beside = beside[beside["population"].isin(NEW)]
     assert (beside.loc[beside["epoch"] >= 5, "difference_high"] < 0).all()
     assert (beside.loc[beside["epoch"] < 5, "difference_high"] > 0).all()
-    return [5]
+    return [1, 5, 25, 5]
 
 
-@says("After 10 epochs: scratch .29, independent KDE .34, flow .35, the mean of all .41.")
+@says("After 5 epochs: scratch .21, independent KDE .30, flow .31, the mean of all .35. After 25: .38, .39, .39 and .44.")
 def _(table):
-    return [10, *at(table, "ghr-transfer", 10).loc[["scratch", *NEW, "mean of all"], "mean"]]
+    names = ["scratch", *NEW, "mean of all"]
+    return [5, *at(table, "ghr-transfer", 5).loc[names, "mean"], 25, *at(table, "ghr-transfer", 25).loc[names, "mean"]]
 
 
-@says("lead for one epoch (.14, scratch .13) and are behind after 10 (.26)")
+@says("lead for one epoch (.14, scratch .12) and are behind after 25 (.35)")
 def _(table):
-    first, last = at(table, "ghr-transfer", 1), at(table, "ghr-transfer", 10)
+    first, last = at(table, "ghr-transfer", 1), at(table, "ghr-transfer", 25)
     name = "networks of the zoo"
     assert first.loc[name, "difference_low"] > 0 > last.loc[name, "difference_high"]
-    return first.loc[name, "mean"], first.loc["scratch", "mean"], 10, last.loc[name, "mean"]
+    return first.loc[name, "mean"], first.loc["scratch", "mean"], 25, last.loc[name, "mean"]
 
 
 # -- other architectures -----------------------------------------------------------------------------------------------
@@ -137,13 +140,13 @@ def _(table):
     return all((one.loc[["by name", "poured"], "difference"] < 0.06).all() and one["copied"].iloc[0] < 0.1 for one in others)
 
 
-@says(".99 of the weights are copied: .88 after one epoch, scratch .58. Poured, the same vector gives .73.")
+@says("With a skip beside three convolutions .99 of the weights are copied: .88 after one epoch, scratch .58. Poured, the same vector gives .74.")
 def _(table):
     rows = placed(table, "3-conv + res-skip")
-    return rows["copied"].iloc[0], *rows.loc[["by name", "scratch", "poured"], "mean"]
+    return 3, rows["copied"].iloc[0], *rows.loc[["by name", "scratch", "poured"], "mean"]
 
 
-@says(".08 of the weights are copied: .68 after one epoch, poured .69, scratch .67.")
+@says(".08 of the weights are copied: .68 after one epoch, poured .68, scratch .67.")
 def _(table):
     rows = placed(table, "4-conv")
     return rows["copied"].iloc[0], *rows.loc[["by name", "poured", "scratch"], "mean"]
@@ -162,37 +165,40 @@ def five(table):
     return rows[(rows["n"] == 5) & (rows["how"] == "probabilities")].set_index("population")
 
 
+def passed(table, epoch, population=None):
+    rows = table("ghr-ensembles.trainings")
+    rows = rows[(rows["epoch"] == epoch) & (rows["population"] == population if population else True)]
+    return (rows["accuracy"] > rows["best"]).sum(), len(rows)
+
+
 @says(
-    "Drawn networks gain from each other about as much, for what they disagree on, as networks of the zoo; but they begin lower, and five do not "
-    "reach the best network of the zoo."
+    "Drawn networks gain from each other about as much, for what they disagree on, as networks of the zoo; but they begin lower, and five together "
+    "pass the zoo's best network in one of six cases."
 )
 def _(table):
-    untrained, found = table("ghr-ensembles.trainings"), five(table)
-    untrained = untrained[untrained["epoch"] == 0]
+    found = five(table)
     share = found["gain"] / found["disagreement"]
     assert (share[NEW] - share["networks of the zoo"]).abs().max() < 0.06 and (found.loc[NEW, "member"] < 0.92).all()
-    assert len(untrained) == 6 and (untrained["accuracy"] < untrained["best"]).all()
-    return untrained["n"].unique()
+    return 5, *passed(table, 0)
 
 
-@says("Five of an independent KDE have .93 and five of the flow .94, the best network has .95 (picked on these images), and five of the zoo .97.")
+@says("Five of an independent KDE have .93, five of the flow .94, five of the zoo .97; the zoo's best network by training accuracy has .94, on other splits .95.")
 def _(table):
-    rows, best = five(table), table("ghr-ensembles.trainings")["best"].iloc[0]
-    return 5, rows.loc["KDE independent", "accuracy"], 5, rows.loc["flow", "accuracy"], best, 5, rows.loc["networks of the zoo", "accuracy"]
+    rows, best = five(table)["accuracy"], table("ghr-ensembles.trainings").groupby("training")["best"].first()
+    assert best[2] == best[3]
+    return 5, rows["KDE independent"], 5, rows["flow"], 5, rows["networks of the zoo"], best[1], best[2]
 
 
-@says("An independent KDE gains the most (.08), since its members are worse and disagree on .19 of the images; networks of the zoo disagree on .09.")
+@says("An independent KDE gains the most (.08), since its members are worse and disagree on .20 of the images; networks of the zoo disagree on .09.")
 def _(table):
     rows = five(table)
     assert rows["gain"].idxmax() == "KDE independent" and rows["disagreement"].idxmax() == "KDE independent"
     return rows.loc["KDE independent", "gain"], rows.loc["KDE independent", "disagreement"], rows.loc["networks of the zoo", "disagreement"]
 
 
-@says("After an epoch of training five of the flow are ahead of the best network in two of three trainings, by at most .004.")
+@says("five of the flow pass the best network in two of three trainings, five of an independent KDE in one of three")
 def _(table):
-    rows = table("ghr-ensembles.trainings")
-    ahead = (rows["accuracy"] - rows["best"])[(rows["epoch"] == 1) & (rows["population"] == "flow")]
-    return 5, (ahead > 0).sum(), len(ahead), ahead.max()
+    return 5, *passed(table, 1, "flow"), 5, *passed(table, 1, "KDE independent")
 
 
 # -- noise -------------------------------------------------------------------------------------------------------------
