@@ -42,19 +42,19 @@ def _(table):
     return bool(found["plain"] < found["by layers"] < found["with answers"])
 
 
-@says("accuracy of .57 with the plain error, .80 by layers (at either learning rate) and .88 with answers; their originals have .93")
+@says("accuracy of .58 with the plain error, .80 by layers (at either learning rate) and .88 with answers; their originals have .93")
 def _(table):
     found = losses(table)
     assert abs(found.loc["by layers", "accuracy"] - found.loc["by layers, slowly", "accuracy"]) < 0.005
     return *found.loc[["plain", "by layers", "with answers"], "accuracy"], found["accuracy_before"].iloc[0]
 
 
-@says(".69 is rebuilt by layers, .46 with answers, and .00 with answers as released")
+@says(".69 is rebuilt by layers, .46 with answers, and -.01 with answers as released")
 def _(table):
     return losses(table).loc[["by layers", "with answers", "with answers, as released"], "r2"]
 
 
-@says("better than their originals (.95). They agree with these on .93 of the images, strangers on .91, as a good network would: a first sign that the decoder writes one network")
+@says("better than their originals (.96). They agree with these on .93 of the images, strangers on .91, as a good network would: a first sign that the decoder writes one network")
 def _(table):
     row = losses(table).loc["with answers, as released"]
     assert row["accuracy"] > row["accuracy_before"] and kept(table).loc["answers as released", "kde_verdict"] == "few networks"
@@ -64,16 +64,16 @@ def _(table):
 # -- samplers ----------------------------------------------------------------------------------------------------------
 
 
-@says("With the loss of answers most samplers draw networks that work; without it only those do that stay at training networks, and a GAN of the best")
+@says("With the loss of answers most samplers draw networks that work; without it only those do that stay at training networks")
 def _(table):
     found = medians(table).unstack()
     staying = ["KDE joint", "KDE released"]
     others = found.drop(index=staying)
-    assert medians(table, "best 30 %")["GAN", "latents, by layers"] > 0.6
-    return bool((found["latents, with answers"].drop("uniform") > 0.79).all() and (others[WHERE[1:]].fillna(0) < 0.2).all(axis=None))
+    assert medians(table, "best 30 %")["GAN", "latents, by layers"] < 0.5
+    return bool((found["latents, with answers"] > 0.79).sum() >= 6 and (others[WHERE[1:]].fillna(0) < 0.2).all(axis=None))
 
 
-@says("The median of an independent KDE is .86 with answers, .11 by layers and .10 in weights; that of the flow .90, .10 and .12")
+@says("The median of an independent KDE is .85 with answers, .11 by layers and .10 in weights; that of the flow .90, .12 and .12")
 def _(table):
     found = medians(table)
     return [found[sampler, where] for sampler in ("KDE independent", "flow") for where in WHERE]
@@ -84,7 +84,7 @@ def _(table):
     return [medians(table)["KDE released", where] for where in WHERE]
 
 
-@says("learning from the best 30 % moves no median by more than .07")
+@says("learning from the best 30 % moves no median by more than .04")
 def _(table):
     best, every = (medians(table, of).unstack()["latents, with answers"] for of in ("best 30 %", "all"))
     return 30, (best - every).abs().max()
@@ -149,7 +149,7 @@ def _(table):
     return bool(rows.loc["independent", "distance"].min() > 1 and rows.loc["joint", "distance"].min() < 0.05)
 
 
-@says("Independent dimensions lie 1.05 times as far from the nearest reconstruction as strangers do. Whole latent vectors with noise have .24 of that distance, and with the bandwidth of the highest accuracy .02")
+@says("Independent dimensions lie 1.05 times as far from the nearest reconstruction as strangers do. Whole latent vectors with noise have .25 of that distance, and with the bandwidth of the highest accuracy .02")
 def _(table):
     joint = table("ghr-sampling-methods.bandwidths").set_index("reading").loc["joint"]
     chosen = joint.sort_values("accuracy")["distance"].iloc[-1]
@@ -183,7 +183,7 @@ def _(table):
     return bool(rows.loc["another network as target", "accuracy"] > rows.loc["with answers", "accuracy"])
 
 
-@says("By layers .021 of .087 are kept, with queries of noise .020 and of other images .023; independent KDE then draws networks of .11, .10 and .11. With answers .002 are kept")
+@says("By layers .021 of .087 are kept, with queries of noise .021 and of other images .023; independent KDE then draws networks of .11, .10 and .10. With answers .001 are kept")
 def _(table):
     rows, names = kept(table), ["by layers", "queries of noise", "queries of other images"]
     first, *others = rows.loc[names, "specificity"]
@@ -198,7 +198,7 @@ def _(table):
     return row["accuracy"]
 
 
-@says("Decoders with 192 latents (.95), and with answers as released (.95), come near this: few networks, better than the zoo")
+@says("Decoders with 192 latents (.95), and with answers as released (.96), come near this: few networks, better than the zoo")
 def _(table):
     rows = kept(table).loc[["4 latents per token", "answers as released"]]
     assert (rows["kde_verdict"] == "few networks").all()

@@ -22,8 +22,8 @@ def at(table, name, epoch):
 
 
 @says(
-    "With answers, a drawn network is the better start, ahead of scratch at every epoch shown, and ahead of the mean of all after one epoch in "
-    "every training; after 25 epochs the mean of all is ahead."
+    "With answers, a drawn network is a better start than a new one at every epoch shown, and than the mean of all after one epoch in every "
+    "training; after 25 epochs the mean of all is ahead."
 )
 def _(table):
     rows = table("ghr-finetune")
@@ -35,12 +35,16 @@ def _(table):
     return [25]
 
 
-@says("After one epoch an independent KDE has .93, the flow .94, the mean of all .91, new networks .65. After 25 epochs it is .96, .96, .96 and .93.")
+@says(
+    "After one epoch an independent KDE has .93, the flow .94, the mean of all .91, scratch .65; after five .951, .955, .944 and .882; after 25 .958, "
+    ".958, .961 and .934."
+)
 def _(table):
-    return [*at(table, "ghr-finetune", 1).loc[FEW, "mean"], 25, *at(table, "ghr-finetune", 25).loc[FEW, "mean"]]
+    first, fifth, last = (at(table, "ghr-finetune", epoch).loc[FEW, "mean"] for epoch in (1, 5, 25))
+    return *first, 5, *fifth, 25, *last
 
 
-@says("By layers, an independent KDE is no better start than scratch: .60 after one epoch. What the released sampler draws is one: .93.")
+@says("By layers, an independent KDE is a worse start than scratch (.60 after one epoch). The released sampler gives a good one (.93)")
 def _(table):
     rows = at(table, "ghr-finetune", 1)
     assert rows.loc["KDE independent, by layers", "difference_high"] < 0.0
@@ -51,6 +55,13 @@ def _(table):
 def _(table):
     name = "KDE released, in weights"
     return at(table, "ghr-finetune", 0).loc[name, "mean"], at(table, "ghr-finetune", 25).loc[name, "mean"], 25
+
+
+@says("networks of the zoo that were kept for tests and trained one epoch more (.93 to .94)")
+def _(table):
+    rows = table("ghr-finetune.trainings").set_index("population")["mean"]
+    both = rows[["zoo, kept for tests", *NEW]]
+    return both.min(), both.max()
 
 
 # -- raw weights -------------------------------------------------------------------------------------------------------
@@ -90,7 +101,7 @@ def _(table):
     return 0.3, *joint, 2, *pairs, raw(table, "as they are", "KDE released").iloc[0]
 
 
-@says("the mean of all, aligned, has .54 before any training, where that of our zoo has .29")
+@says("The mean of the best networks, aligned, has .54 before any training; that of all networks of our zoo has .29.")
 def _(table):
     return raw(table, "aligned", "mean of all").iloc[0], at(table, "ghr-finetune", 0).loc["mean of all", "mean"]
 
@@ -133,28 +144,31 @@ def placed(table, architecture, epoch=1):
     return rows[(rows["architecture"] == architecture) & (rows["epoch"] == epoch)].set_index("population")
 
 
-@says("Where most layers can be copied by name drawn weights help much; where hardly any can, they help little, in either reading.")
+@says("Where most layers can be copied by name drawn weights help much; where hardly any can, a gain is too small to be sure of, in either reading.")
 def _(table):
     skip, *others = (placed(table, one) for one in ("3-conv + res-skip", "4-conv", "4-conv + id.-skip"))
     assert skip.loc["by name", "difference_low"] > 0.2 and skip.loc["by name", "copied"] > 0.9
-    return all((one.loc[["by name", "poured"], "difference"] < 0.06).all() and one["copied"].iloc[0] < 0.1 for one in others)
+    unsure = [one.loc[["by name", "poured"], "holm"].fillna("").ne("stands").all() for one in others]
+    return all(unsure) and all(one["copied"].iloc[0] < 0.1 for one in others)
 
 
-@says("With a skip beside three convolutions .99 of the weights are copied: .88 after one epoch, scratch .58. Poured, the same vector gives .74.")
+@says("With a skip beside three convolutions 99 % of the weights are copied: accuracy after one epoch is .88, from scratch .58, poured .74.")
 def _(table):
     rows = placed(table, "3-conv + res-skip")
-    return 3, rows["copied"].iloc[0], *rows.loc[["by name", "scratch", "poured"], "mean"]
+    return 3, 100 * rows["copied"].iloc[0], *rows.loc[["by name", "scratch", "poured"], "mean"]
 
 
-@says(".08 of the weights are copied: .68 after one epoch, poured .68, scratch .67.")
+@says("With one more convolution 8 % are copied: .68 after one epoch, poured .68, from scratch .67.")
 def _(table):
     rows = placed(table, "4-conv")
-    return rows["copied"].iloc[0], *rows.loc[["by name", "poured", "scratch"], "mean"]
+    return 100 * rows["copied"].iloc[0], *rows.loc[["by name", "poured", "scratch"], "mean"]
 
 
-@says("Weights of the zoo's own networks do the same by name (.88 and .69): nothing here needs that they were drawn.")
+@says("do as well after one epoch (.88 and .69). With the skip they begin higher (.59, drawn ones .42) and are behind after five epochs (.92 and .93).")
 def _(table):
-    return [placed(table, one).loc["zoo, by name", "mean"] for one in ("3-conv + res-skip", "4-conv")]
+    both = ["zoo, by name", "by name"]
+    start, fifth = (placed(table, "3-conv + res-skip", epoch).loc[both, "mean"] for epoch in (0, 5))
+    return *(placed(table, one).loc["zoo, by name", "mean"] for one in ("3-conv + res-skip", "4-conv")), *start, 5, *fifth
 
 
 # -- ensembles ---------------------------------------------------------------------------------------------------------
@@ -172,33 +186,43 @@ def passed(table, epoch, population=None):
 
 
 @says(
-    "Drawn networks gain from each other about as much, for what they disagree on, as networks of the zoo; but they begin lower, and five together "
+    "Before training, drawn networks gain about as much for what they disagree on as networks of the zoo; but they begin lower, and five together "
     "pass the zoo's best network in one of six cases."
 )
 def _(table):
     found = five(table)
     share = found["gain"] / found["disagreement"]
-    assert (share[NEW] - share["networks of the zoo"]).abs().max() < 0.06 and (found.loc[NEW, "member"] < 0.92).all()
+    assert (share[NEW] - share["zoo, kept for tests"]).abs().max() < 0.05 and (found.loc[NEW, "member"] < 0.92).all()
     return 5, *passed(table, 0)
 
 
-@says("Five of an independent KDE have .93, five of the flow .94, five of the zoo .97; the zoo's best network by training accuracy has .94, on other splits .95.")
+@says(
+    "Five of an independent KDE have .933, five of the flow .944, five of the zoo .967; the zoo's best network by training accuracy has .936, on the "
+    "other splits .952."
+)
 def _(table):
     rows, best = five(table)["accuracy"], table("ghr-ensembles.trainings").groupby("training")["best"].first()
     assert best[2] == best[3]
-    return 5, rows["KDE independent"], 5, rows["flow"], 5, rows["networks of the zoo"], best[1], best[2]
+    return 5, rows["KDE independent"], 5, rows["flow"], 5, rows["zoo, kept for tests"], best[1], best[2]
 
 
-@says("An independent KDE gains the most (.08), since its members are worse and disagree on .20 of the images; networks of the zoo disagree on .09.")
+@says(
+    "An independent KDE gains the most (.08), since its members are worse and disagree on .20 of the images, those of the zoo on .09: a ratio of .40, "
+    "flow .35, zoo .38."
+)
 def _(table):
     rows = five(table)
     assert rows["gain"].idxmax() == "KDE independent" and rows["disagreement"].idxmax() == "KDE independent"
-    return rows.loc["KDE independent", "gain"], rows.loc["KDE independent", "disagreement"], rows.loc["networks of the zoo", "disagreement"]
+    share, names = rows["gain"] / rows["disagreement"], ["KDE independent", "zoo, kept for tests"]
+    return rows.loc["KDE independent", "gain"], *rows.loc[names, "disagreement"], *share[["KDE independent", "flow", names[1]]]
 
 
-@says("five of the flow pass the best network in two of three trainings, five of an independent KDE in one of three")
+@says(
+    "five of the flow pass the best network in two of three trainings, five of an independent KDE in one of three; none reaches five of the zoo."
+)
 def _(table):
-    return 5, *passed(table, 1, "flow"), 5, *passed(table, 1, "KDE independent")
+    assert table("ghr-ensembles.trainings")["accuracy"].max() < five(table).loc["zoo, kept for tests", "accuracy"]
+    return 5, *passed(table, 1, "flow"), 5, *passed(table, 1, "KDE independent"), 5
 
 
 # -- noise -------------------------------------------------------------------------------------------------------------
@@ -209,14 +233,15 @@ def disturbed(table, share):
     return rows[rows["share"] == share].groupby("where")["accuracy"].mean()
 
 
-@says("Latents learned with answers stand more noise than weights do; latents learned by layers stand less.")
+@says("Noise harms what is written from latents learned with answers less than it harms weights, and what is written from latents learned by layers more.")
 def _(table):
-    for share in (0.4, 0.8):
-        found = disturbed(table, share)
-        assert found["latents, with answers"] > found["weights"] > found["latents, by layers"]
-    return True
+    before = disturbed(table, 0.0)
+    lost = {share: before - disturbed(table, share) for share in (0.1, 0.2, 0.4)}
+    return all(one["latents, with answers"] < one["weights"] < one["latents, by layers"] for one in lost.values())
 
 
-@says("With noise of .4 of each number's deviation, .86 are left with answers, .54 by layers, and .73 in weights.")
+@says("Noise of .4 of each number's deviation costs .02 with answers (from .88 to .86), .20 in weights (from .93 to .73) and .26 by layers (from .80 to .54).")
 def _(table):
-    return 0.4, *disturbed(table, 0.4)[["latents, with answers", "latents, by layers", "weights"]]
+    before, after = disturbed(table, 0.0), disturbed(table, 0.4)
+    names = ["latents, with answers", "weights", "latents, by layers"]
+    return 0.4, *(value for name in names for value in (before[name] - after[name], before[name], after[name]))
