@@ -14,11 +14,16 @@ BEGAN := $(shell date +%s)
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help profile env test test-slow run html book results status check sync bench clean
+.PHONY: help whole profile env test test-slow run html book results status check sync bench clean
 
 help:  ## this list
-	@echo "make TARGET [PROFILE=quick|laptop|paper] [PYTHON=python3.12] [JOBS=2] [CHAPTER=03b_mnist_seed]"
+	@echo "make TARGET [PROFILE=quick|laptop|paper] [PYTHON=python3.12] [JOBS=2] [CHAPTER=03b_mnist_seed, with run and results]"
 	@awk -F':.*## *' '/^[a-z-]+:.*##/ { printf "  %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+whole:  # before minutes are spent on the environment
+	@if [ -n "$(CHAPTER)" ]; then \
+	  echo "error: This makes all chapters; for one: make run CHAPTER=$(CHAPTER) PROFILE=$(PROFILE), then make html PROFILE=$(PROFILE)." >&2; \
+	  exit 2; fi
 
 profile:  # before minutes are spent on the environment
 	@case "$(PROFILE)" in quick|laptop|paper) ;; \
@@ -36,13 +41,13 @@ test-slow: env  ## the slow tests alone
 run: profile env  ## execute the chapters that are stale (or CHAPTER alone)
 	@$(BUILD) run --profile $(PROFILE) --jobs "$(JOBS)" $(ONLY)
 
-html: profile env  ## build the pages from what is executed
+html: whole profile env  ## build the pages from what is executed
 	@$(BUILD) html --profile $(PROFILE) $(ONLY)
 
-book: profile env  ## all of it: environment, chapters, pages
+book: whole profile env  ## all of it: environment, chapters, pages
 	@$(BUILD) book --profile $(PROFILE) --jobs "$(JOBS)" --since $(BEGAN) $(ONLY)
 
-status: profile env  ## say for each chapter what makes it stale, and what its last run cost
+status: whole profile env  ## say for each chapter what makes it stale, and what its last run cost
 	@$(BUILD) status --profile $(PROFILE) $(ONLY)
 
 results: profile env  ## copy the CSVs of a complete run (or of CHAPTER) and of bench to book/results, for a commit (PRUNE=1 removes)
