@@ -59,7 +59,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m hyperlib.study.raw_weights", description=__doc__.splitlines()[0])
     parser.add_argument("--profile", choices=PROFILES, default="paper", help="default: paper, which the book shows")
     parser.add_argument("--zoo", default="mnist_seed", help="a seed zoo (default: mnist_seed)")
-    for name, default in {"models": 48, "epochs": 25, "drawn": 50}.items():
+    for name, default in {"models": 48, "epochs": 25, "drawn": 20}.items():
         parser.add_argument(f"--{name}", type=int, default=default, help=f"default: {default}")
     chosen, started = parser.parse_args(arguments), time.perf_counter()
     if min(chosen.models / LEAST, chosen.epochs, chosen.drawn) < 1:
