@@ -15,13 +15,18 @@ _EXPORTS = {  # module: its public names
     "weightspace.architecture": "Architecture Network",
     "weightspace.architectures": "ARCHITECTURES LARGE_ARCHITECTURES architecture tetris_mlp digits_cnn small_cnn "
     "large_cnn unterthiner_cnn mini_alexnet resnet18 small_resnet wide_mlp",
-    "weightspace.symmetry": "canonical_index compose inverse orbit_size "
-    "permutation_index random_permutations random_scales random_signs unit_factors",
+    "weightspace.symmetry": "compose inverse orbit_size permutation_index random_permutations random_scales "
+    "random_signs unit_factors",
+    "weightspace.canonical": "canonical_index canonical_signs",
     "weightspace.symmetry_check": "verify_symmetry",
     "weightspace.alignment": "Alignment align",
     "weightspace.statistics": "layer_statistics layer_statistics_names",
     "weightspace.similarity": "agreement cka cosine l2",
     "weightspace.spectral_laws": "MarchenkoPastur PowerLaw power_law",
+    "weightspace.bridge.from_module": "from_module",
+    "weightspace.traced_module": "TracedModule",
+    "weightspace.state_dicts": "find_state_dict",
+    "weightspace.spectral_table": "spectral_summary spectral_table",
     "weightspace.spectra": "spectra Spectrum matrix_names spectrum stable_rank weight_entropy",
     "weightspace.state_tokens": "StateTokenizer",
     "weightspace.tokens": "Tokenizer",

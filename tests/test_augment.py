@@ -14,8 +14,7 @@ from hyperlib.weightspace.architectures import ARCHITECTURES
 from hyperlib.weightspace.symmetry import orbit_size, permutation_index
 from hyperlib.weightspace.tokens import Tokenizer
 
-TIED = "padded_net"
-MOVABLE = [name for name in (*ARCHITECTURES, *TOYS) if name != TIED]
+MOVABLE = [*ARCHITECTURES, *TOYS]
 
 
 def some_weights(name: str, samples: int, generator: torch.Generator) -> torch.Tensor:
@@ -102,16 +101,6 @@ def test_more_fixed_views_than_views_or_none_permuted_leave_the_order(generator)
     architecture, weights = network("tetris_mlp"), some_weights("tetris_mlp", 4, generator)
     for augment in (Augment(fixed_views=5), Augment(permute=False), Augment(permute="orbit", fixed_views=2)):
         assert torch.equal(augment.views(architecture, weights, generator).inputs, weights.expand(2, -1, -1))
-
-
-def test_units_that_are_tied_to_their_places_can_be_left_there(generator):
-    architecture, weights = network(TIED), some_weights(TIED, 2, generator)
-
-    for augment in (Augment(), Augment(permute="orbit")):
-        with pytest.raises(ValueError, match="keep their places"):
-            augment.views(architecture, weights, generator)
-    views = Augment(permute=False, noise=0.1).views(architecture, weights, generator)
-    assert torch.equal(views.targets, weights.expand(2, -1, -1))
 
 
 def test_an_orbit_that_is_too_large_is_refused(generator):

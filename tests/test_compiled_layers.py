@@ -210,6 +210,15 @@ def test_the_image_itself_and_a_bare_convolution_can_be_flattened(batch):
 # -- networks drawn at random --------------------------------------------------------------------------------------
 
 
+def read_by(heads: list[Layer], layers: list[Layer]) -> list[Layer]:
+    """Those of the layers that the heads depend on; a network has no others."""
+    kept: list[Layer] = []
+    for layer in reversed(layers):
+        if layer.name in {name for after in (*kept, *heads) for name in (after.source, getattr(after, "other", ""))}:
+            kept.insert(0, layer)
+    return kept
+
+
 @st.composite
 def networks(draw: st.DrawFn) -> Architecture:
     """Layers of every kind that read any earlier map, and one to three rows of scores that are added."""
@@ -238,13 +247,14 @@ def networks(draw: st.DrawFn) -> Architecture:
             layer = Activation(name, source, kind=draw(st.sampled_from(["tanh", "silu", "sigmoid"])))
         layers.append(layer)
         maps[name] = (layer.shape(shape), units)
+    heads = []
     for number in range(draw(st.integers(1, 3))):
         source = draw(st.sampled_from(sorted(maps)))
-        layers.append(draw(st.sampled_from([Flatten, GlobalAveragePool]))(source=source))
-        layers.append(Linear(f"scores{number}", units="classes", width=CLASSES))
+        heads.append(draw(st.sampled_from([Flatten, GlobalAveragePool]))(source=source))
+        heads.append(Linear(f"scores{number}", units="classes", width=CLASSES))
         if number:
-            layers.append(Add(f"sum{number}", other=f"sum{number - 1}" if number > 1 else "scores0"))
-    return Architecture("drawn", image, tuple(layers))
+            heads.append(Add(f"sum{number}", other=f"sum{number - 1}" if number > 1 else "scores0"))
+    return Architecture("drawn", image, (*read_by(heads, layers), *heads))
 
 
 @given(net=networks(), batch=st.sampled_from(BATCHES))

@@ -10,7 +10,7 @@ from toys import network
 
 from hyperlib.weightspace.architectures import digits_cnn
 from hyperlib.zoos import evaluation
-from hyperlib.zoos.evaluation import activations_per_image, batch_losses, class_scores, evaluate
+from hyperlib.zoos.evaluation import batch_losses, class_scores, evaluate
 
 
 @pytest.fixture(params=["one piece", "small pieces"])
@@ -55,14 +55,14 @@ def test_pieces_cover_every_pair_once_and_keep_the_budget(models, images):
     for some_models, some_images in evaluation._pieces(net, models, images):
         seen[some_models, some_images] += 1
         size = seen[some_models, some_images].numel()
-        assert size * 4 * activations_per_image(net) <= evaluation._BUDGET
+        assert size * 4 * net.activations_per_input <= evaluation._BUDGET
 
     assert bool((seen == 1).all())
 
 
 def test_activations_are_counted_layer_by_layer():
     # flatten 16, linear 5, activation 5, linear 4
-    assert activations_per_image(network("tetris_mlp")) == 30
+    assert network("tetris_mlp").activations_per_input == 30
 
 
 def test_one_model_that_is_not_finite_leaves_the_others_alone(generator):

@@ -407,8 +407,11 @@ def test_the_number_of_threads_changes_nothing_and_stays(two_threads):
     assert same(rep, fit(small(steps=2), many))
 
 
-def test_two_trainings_side_by_side_are_as_each_alone(fitted, two_threads):
-    other, found, start = fit(small(seed=1, dropout=0.1)), {}, threading.Barrier(2)
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_two_trainings_side_by_side_are_as_each_alone(precision, two_threads):
+    """In bfloat16 PyTorch's casts of weights would be shared by threads, if its cache were on."""
+    first, second = small(precision=precision), small(seed=1, dropout=0.1, precision=precision)
+    fitted, other, found, start = fit(clone(first)), fit(clone(second)), {}, threading.Barrier(2)
     before = torch.get_rng_state()
 
     def train(name: str, rep: HyperRep) -> None:
@@ -417,7 +420,7 @@ def test_two_trainings_side_by_side_are_as_each_alone(fitted, two_threads):
 
     threads = [
         threading.Thread(target=train, args=arguments)
-        for arguments in (("first", small()), ("second", small(seed=1, dropout=0.1)))
+        for arguments in (("first", first), ("second", second))
     ]
     for thread in threads:
         thread.start()

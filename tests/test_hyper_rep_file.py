@@ -7,6 +7,7 @@ import json
 import os
 import pickle
 import shutil
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -20,10 +21,14 @@ from long_training import COMBINATIONS, digest, digest_of_file, fit, learned, sm
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from sklearn.base import clone
+from toys import network
 
 from hyperlib.representations import hyper_rep, hyper_rep_file
 from hyperlib.representations.augment import Augment
 from hyperlib.representations.hyper_rep import HyperRep
+from hyperlib.weightspace.architecture_record import to_record
+from hyperlib.weightspace.architectures import tetris_mlp
+from hyperlib.weightspace.layers import Dropout, Layer
 from hyperlib.zoos.zoo import Samples
 
 REFUSED = "is damaged or not of the format hyperlib-representation-2 .*; make or download it again"
@@ -43,6 +48,22 @@ def original(fitted, tmp_path_factory) -> Path:
 def saved(original, tmp_path) -> Path:
     """A file that a test may spoil."""
     return Path(shutil.copy(original, tmp_path / "rep.safetensors"))
+
+
+@pytest.fixture(scope="module")
+def own_original(tmp_path_factory) -> Path:
+    rep = fit(small("odd_residual_net", steps=1), walks("odd_residual_net"))
+    return rep.save(tmp_path_factory.mktemp("saved") / "rep.safetensors")
+
+
+@pytest.fixture
+def own_saved(own_original, tmp_path) -> Path:
+    """The same of a network that is not in the library's list."""
+    return Path(shutil.copy(own_original, tmp_path / "own.safetensors"))
+
+
+class Strange(Layer):
+    """A kind of layer that the library does not know."""
 
 
 # -- there and back ----------------------------------------------------------------------------------------------------
@@ -128,6 +149,30 @@ def test_settings_out_of_an_array_are_saved_as_plain_numbers(tmp_path):
     assert [type(value) for value in (loaded.normalise, loaded.rate, loaded.mix)] == [bool, float, float]
 
 
+@pytest.mark.parametrize("name", ["residual_net", "padded_net"])
+def test_a_representation_of_an_own_network_comes_back(name, tmp_path):
+    samples = walks(name, models=4)
+    rep = small(name, steps=2, augment=Augment(permute=False)).fit(samples)
+
+    loaded = HyperRep.load(rep.save(tmp_path / "rep"))
+
+    assert loaded.architecture == rep.architecture and loaded.architecture_ == rep.architecture_
+    check_alike(loaded, rep, samples)
+
+
+def test_a_changed_network_of_ours_is_kept_as_it_was_changed(tmp_path):
+    rep = fit(small(steps=0))
+    rep.architecture = rep.architecture_ = replace(rep.architecture, layers=(Dropout(), *rep.architecture.layers))
+
+    assert HyperRep.load(rep.save(tmp_path / "rep")).architecture == rep.architecture != tetris_mlp()
+
+
+def test_only_an_own_network_is_described_in_the_file(original, own_saved):
+    with safe_open(original, framework="pt") as ours, safe_open(own_saved, framework="pt") as own:
+        assert "record" not in ours.metadata()
+        assert json.loads(own.metadata()["record"]) == to_record(network("odd_residual_net"))
+
+
 # -- writing -----------------------------------------------------------------------------------------------------------
 
 
@@ -142,14 +187,21 @@ def test_nothing_is_overwritten(fitted, saved, tmp_path):
     assert saved.read_bytes() == before and not (tmp_path / "nowhere").exists()
 
 
-def test_an_architecture_that_could_not_be_found_again_is_refused(fitted, tmp_path):
-    rep = fit(small("residual_net", steps=0), walks("residual_net"))
+def test_a_network_that_was_changed_after_fitting_is_refused(tmp_path):
     changed = fit(small(steps=0))
     changed.architecture = replace(changed.architecture, layers=changed.architecture.layers[:2])
 
-    for stranger in (rep, changed):
-        with pytest.raises(ValueError, match="is not in hyperlib's ARCHITECTURES, so a saved .* add it there first"):
-            stranger.save(tmp_path / "rep")
+    with pytest.raises(ValueError, match="network was changed to tetris_mlp since it was fitted; fit it again"):
+        changed.save(tmp_path / "rep")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_network_that_could_not_be_read_back_is_refused(tmp_path):
+    rep = fit(small(steps=0))
+    rep.architecture = replace(rep.architecture, layers=(Strange(), *rep.architecture.layers))
+
+    with pytest.raises(ValueError, match="A layer of kind Strange cannot be described in a file"):
+        rep.save(tmp_path / "rep")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -421,3 +473,63 @@ def test_settings_that_were_changed_by_hand_are_seen(saved):
     save_file(found, saved, metadata)
 
     assert "what it holds is not what was written" in refused(saved)
+
+
+# -- hostile records of networks -------------------------------------------------------------------------------------
+
+
+def record(**changes: object) -> Callable[[Metadata, Tensors], None]:
+    """A change of the network's record."""
+
+    def change(metadata: Metadata, tensors: Tensors) -> None:
+        metadata["record"] = json.dumps(json.loads(metadata["record"]) | changes)
+
+    return change
+
+
+def linear(name: str, width: int) -> dict:
+    return {"layer": "Linear", "name": name, "width": width}
+
+
+FLAT = {"layer": "Flatten"}
+RECORDS = {
+    "no record": words(record=None),
+    **{f"record {text[:12]!r}": words(record=text) for text in ("", "{}", "[]", "null", "3", CODE, "[" * 60_000)},
+    "a long record": words(record=" " * (2**20 + 1)),
+    "a record of ours": words(record=json.dumps(to_record(tetris_mlp()))),
+    "another name": record(name="digits_cnn"),
+    "another activation": record(activation="relu"),
+    "a kind of code": record(kind=CODE),
+    "a layer of code": record(layers=[{"layer": CODE}]),
+    "a layer less": record(layers=to_record(network("odd_residual_net"))["layers"][:-1]),
+    "wider": record(image=[4, 2, 2]),
+    "ours by the name of another": lambda metadata, tensors: (
+        words(architecture="tetris_mlp")(metadata, tensors),
+        record(name="tetris_mlp")(metadata, tensors),
+        words(record=None)(metadata, tensors),
+    ),
+}
+GIANT_RECORDS = {
+    "10^9 weights": record(layers=[FLAT, linear("a", 10**8), linear("b", 3)]),
+    "10^12 weights": record(layers=[FLAT, linear("a", 10**6), linear("b", 10**6)]),
+    "10^30 weights": record(layers=[FLAT, linear("a", 10**9), linear("b", 10**30)]),
+    "10^8 weights": record(layers=[FLAT, linear("a", 10**4), linear("b", 10**4)]),
+    "10^8 weights, each a token": lambda metadata, tensors: (
+        record(layers=[FLAT, linear("a", 10**4), linear("b", 10**4)])(metadata, tensors),
+        settings(encoding="weight")(metadata, tensors),
+    ),
+    "many layers": record(layers=[FLAT, *(linear(f"l{number}", 2) for number in range(9_000))]),
+    "a large image": record(image=[1, 2**31 - 1, 2**31 - 1]),
+}
+
+
+@pytest.mark.parametrize("attack", (RECORDS | GIANT_RECORDS).values(), ids=RECORDS | GIANT_RECORDS)
+def test_a_hostile_record_is_refused_and_makes_nothing(attack, own_saved, nothing_large, monkeypatch):
+    monkeypatch.chdir(own_saved.parent)
+    rewrite(own_saved, attack)
+    begun = time.perf_counter()
+
+    assert "memory" not in refused(own_saved)
+
+    assert time.perf_counter() - begun < 10
+    assert [path.name for path in own_saved.parent.iterdir()] == [own_saved.name]

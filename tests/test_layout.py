@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -9,6 +10,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from hyperlib.weightspace.layout import Layout, Slot
+from hyperlib.weightspace.statistics import layer_statistics
+from hyperlib.weightspace.tokens import Tokenizer
 
 SHAPES = st.dictionaries(
     st.from_regex(r"[ab]{1,2}(\.[ab0]{1,2}){0,2}", fullmatch=True),
@@ -142,5 +145,142 @@ def test_a_state_dict_that_does_not_fit_is_refused_by_the_slots_name():
 
 
 def test_a_state_dict_without_weights_has_no_layout():
-    with pytest.raises(ValueError, match="no floating-point tensor"):
-        Layout.from_state_dict({"steps": torch.tensor(3)})
+    for state in ({"steps": torch.tensor(3)}, {"sparse": torch.eye(2).to_sparse()}, {}):
+        with pytest.raises(ValueError, match="no floating-point tensor"):
+            Layout.from_state_dict(state)
+
+
+# -- names -------------------------------------------------------------------------------------------------------------
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.lists(st.text("ab.", max_size=5), unique=True, min_size=1))
+def test_every_name_comes_back_wherever_its_dots_stand(names):
+    layout = Layout.from_state_dict({name: torch.full((2,), place) * 1.0 for place, name in enumerate(names)})
+
+    assert [slot.name for slot in layout] == names
+    state = layout.unflatten(torch.arange(layout.size) // 2 * 1.0)
+    assert [int(state[name][0]) for name in names] == list(range(len(names)))
+    assert all(f"{slot.layer}.{slot.part}" == slot.name for slot in layout if slot.layer)
+    assert all(layout[name].name == name for name in names)
+
+
+def test_many_thousand_tensors_are_found_by_name_and_few_of_them_named():
+    layout = Layout.of_shapes({f"layer{number}.weight": (2,) for number in range(20_000)})
+
+    assert all(layout[slot.name] is slot for slot in layout)
+    for missing in (lambda: layout["fc"], lambda: layout.flatten({slot.name + "s": torch.ones(2) for slot in layout})):
+        with pytest.raises((KeyError, ValueError), match="layer4.weights? and 19995 more"):
+            missing()
+    with pytest.raises(ValueError, match="called layer0.weight;"):
+        Layout(tuple(Slot("layer0", "weight", 2 * number, (2,)) for number in range(20_000)))
+
+
+# -- what is learned ---------------------------------------------------------------------------------------------------
+
+
+class Filters(nn.Module):
+    """Buffers of every kind, a parameter that is called like a statistic, and one under two names."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("bank", torch.randn(4, 3))
+        self.register_buffer("positions", torch.randn(5))
+        self.register_buffer("hidden", torch.randn(2), persistent=False)
+        self.register_buffer("steps", torch.tensor(0))
+        self.running_mean = nn.Parameter(torch.randn(2))
+        self.one, self.two = nn.Linear(2, 3), nn.Linear(2, 3)
+        self.two.weight = self.one.weight
+
+
+FIXED = {  # a network and its buffers that training does not follow a gradient to
+    "norm": (lambda: nn.BatchNorm1d(4), {"running_mean", "running_var"}),
+    "spectral norm": (lambda: nn.utils.spectral_norm(nn.Linear(3, 4)), {"weight_u", "weight_v"}),
+    "spectral norm of a convolution": (
+        lambda: nn.Sequential(nn.utils.spectral_norm(nn.Conv2d(3, 4, 3))),
+        {"0.weight_u", "0.weight_v"},
+    ),
+    "parametrized spectral norm": (
+        lambda: nn.Sequential(nn.utils.parametrizations.spectral_norm(nn.Linear(3, 4))),
+        {"0.parametrizations.weight.0._u", "0.parametrizations.weight.0._v"},
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*spectral_norm. is deprecated:FutureWarning")
+@pytest.mark.parametrize("name", FIXED)
+def test_statistics_are_known_by_name_in_a_state_dict_and_as_buffers_in_a_module(name):
+    make, fixed = FIXED[name]
+    network = make()
+
+    layout = Layout.from_state_dict(network.state_dict())
+
+    assert {slot.name for slot in layout if not slot.learned} == fixed
+    assert layout == Layout.from_state_dict(network)
+    assert int(layout.learned.sum()) == sum(value.numel() for value in network.parameters())
+
+
+def test_vectors_that_are_only_called_like_those_of_a_spectral_norm_are_learned():
+    state = {"weight_u": torch.ones(2), "attention_v": torch.ones(2), "parametrizations._u": torch.ones(2)}
+
+    assert Layout.from_state_dict(state).learned.all()
+
+
+@pytest.mark.parametrize("device", ["cpu", "meta"])
+def test_a_module_tells_parameters_from_buffers_and_counts_what_is_tied_once(device):
+    with torch.device(device):
+        network = Filters()
+    layout = Layout.from_state_dict(network)
+
+    assert {slot.name for slot in layout if not slot.learned} == {"bank", "positions"}
+    assert " ".join(slot.name for slot in layout) == "running_mean bank positions one.weight one.bias two.bias"
+    assert int(layout.learned.sum()) == sum(value.numel() for value in network.parameters())
+    if device == "cpu":
+        assert torch.equal(layout.flatten(network), layout.flatten(network.state_dict()))
+
+
+@pytest.mark.parametrize("unlearned", [["bank", "positions"], ["ban*", "pos*"], "[bp][ao]*", ("bank", "*ions", "*k")])
+def test_unlearned_names_the_buffers_of_a_state_dict_by_key_or_pattern(unlearned):
+    layout = Layout.from_state_dict(Filters().state_dict(), unlearned=unlearned)
+
+    assert {slot.name for slot in layout if not slot.learned} == {"bank", "positions", "running_mean"}
+
+
+def test_unlearned_holds_for_every_name_of_a_tied_tensor_and_takes_a_key_before_a_pattern():
+    state = Filters().state_dict() | {"b[ai]s": torch.ones(3), "bas": torch.ones(3)}
+
+    assert not Layout.from_state_dict(state, unlearned=["two.weight"])["one.weight"].learned
+    layout = Layout.from_state_dict(state, unlearned=["b[ai]s"])
+    assert not layout["b[ai]s"].learned and layout["bas"].learned
+
+
+@pytest.mark.parametrize("unlearned", ["filters", ["bank", "filter*"], ["steps"], ["hidden"]])
+def test_unlearned_tensors_that_are_not_there_are_said(unlearned):
+    for network in (Filters(), Filters().state_dict()):
+        with pytest.raises(ValueError, match="unlearned: no .* is called '(filter|steps|hidden).*; there are .*bank"):
+            Layout.from_state_dict(network, unlearned=unlearned)
+
+
+def test_tied_tensors_have_one_place_and_the_first_name():
+    shared = torch.randn(2, 3)
+    state = {"words.weight": shared, "head.weight": shared[:], "turned": shared.t(), "same": shared.clone()}
+    layout = Layout.from_state_dict(state)
+
+    assert [slot.name for slot in layout] == ["words.weight", "turned", "same"]
+    assert torch.equal(layout.flatten(state | {"head.weight": torch.zeros(2, 3)}), layout.flatten(state))
+
+
+# -- what is no vector -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("wrong", [{"fc.weight": torch.ones(2)}, nn.Linear(2, 1), np.ones(2), None, [1.0, 2.0]])
+@pytest.mark.usefixtures("no_shape_checks")
+def test_what_is_no_tensor_is_refused_with_what_makes_one(wrong):
+    layout = Layout.of_shapes({"fc.weight": (2,)})
+    tokenizer = Tokenizer(layout)
+    makes = "layout.flatten.state. makes one" if isinstance(wrong, dict | nn.Module) else "torch.as_tensor makes one"
+    for reader in (layout.check, layout.unflatten, tokenizer.encode, lambda one: layer_statistics(one, layout)):
+        with pytest.raises(TypeError, match=f"weight vectors is expected here.*type {type(wrong).__name__}; {makes}"):
+            reader(wrong)
+    with pytest.raises(TypeError, match=f"as encode gives them, and this is of type {type(wrong).__name__}"):
+        tokenizer.decode(wrong)

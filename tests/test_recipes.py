@@ -219,12 +219,3 @@ def test_mnist_seed_at_paper_is_the_thesis_own():
 def test_a_zoo_without_a_recipe_is_refused_with_the_reason(name, profile, message):
     with pytest.raises(ValueError, match=message):
         zoo_recipe(name, profile)
-
-
-def test_sets_that_need_no_file_are_read_once_and_others_each_time(monkeypatch):
-    assert ImageSet("digits").load() is ImageSet("digits").load() is not ImageSet("digits", size=12).load()
-    found = []
-    monkeypatch.setattr("hyperlib.thesis.zoo_recipe.load_images", lambda name, **how: found.append(name) or DIGITS)
-    for _ in range(2):
-        assert ImageSet("mnist", instead=()).load().source.startswith(DIGITS.source)
-    assert found == ["mnist", "mnist"]  # a file could have come, or gone

@@ -130,3 +130,45 @@ def test_what_is_no_eigenvalue_is_refused(bad):
 def test_equal_eigenvalues_have_no_tail():
     with pytest.raises(ValueError, match="All eigenvalues are equal"):
         power_law(np.ones(60))
+
+
+def one_by_one(values: np.ndarray, ks: str) -> tuple[float, float, float, int]:
+    """The law by one fit after another, each on its own tail: exponent, begin, distance and size of the tail."""
+    values, fits = np.sort(values[values > 0]), []
+    for begin in np.unique(values)[:-1]:
+        rest = values[values >= begin]
+        tail, count = np.log(rest / rest[0]), len(rest)
+        alpha = 1 + count / tail.sum()
+        expected = -np.expm1(-(alpha - 1) * tail)
+        steps = np.arange(count + 1) / count
+        two = max((steps[1:] - expected).max(), (expected - steps[:-1]).max())
+        fits.append((two if ks == "two-sided" else np.abs(expected - steps[:-1]).max(), alpha, begin, count))
+    distance, alpha, begin, count = min(fits, key=lambda fit: fit[0])
+    return alpha, begin, distance, count
+
+
+@pytest.mark.parametrize("ks", ["two-sided", "one-sided"])
+@pytest.mark.parametrize("count", [50, 127, 128, 129, 700])
+@pytest.mark.parametrize("ties", [False, True])
+def test_trying_begins_in_blocks_gives_the_same_law_to_the_bit(ks, count, ties):
+    values = np.random.default_rng(count).pareto(1.5, count)
+    values = np.concatenate([np.zeros(3), values.round(1) + 0.1 if ties else values])
+
+    law = power_law(values, ks=ks)
+
+    assert (law.alpha, law.xmin, law.ks, law.tail) == one_by_one(values, ks)
+
+
+def test_eigenvalues_come_as_arrays_or_as_tensors_of_any_precision():
+    coarse = torch.from_numpy(drawn_tail(2.2, 100, seed=0)).bfloat16()
+    law = power_law(coarse.double().numpy())
+
+    assert power_law(coarse) == power_law(coarse.clone().requires_grad_()) == law
+
+
+def test_other_distances_and_bounds_are_refused():
+    with pytest.raises(ValueError, match="no distance 'left' between tail and law; choose one of two-sided, one-sided"):
+        power_law(np.linspace(1, 2, 60), ks="left")
+    with pytest.raises(ValueError, match="two eigenvalues at the very least, so `least` cannot be 1"):
+        power_law(np.linspace(1, 2, 60), least=1)
+    assert power_law(np.linspace(1, 2, 9), least=9).tail >= 2

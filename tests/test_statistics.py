@@ -136,13 +136,28 @@ def test_leading_axes_and_chunks_do_not_matter(generator):
     assert layer_statistics(weights[:0], layout).shape == (0, 5, 14)
 
 
-def test_half_precision_weights_have_statistics():
-    layout = Layout.of_shapes({"layer.weight": (5,)})
+DTYPES = [torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.float8_e4m3fn, torch.float8_e5m2]
 
-    found = layer_statistics(torch.tensor([1.0, 2, 3, 4, 5], dtype=torch.bfloat16), layout)
 
-    assert found.dtype == torch.bfloat16
-    assert found[[0, 1, 4]].tolist() == [3, 2, 3]
+@every_reading
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 100.0])
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_weights_of_every_precision_have_statistics_that_are_not_rounded_to_it(dtype, scale, reading, generator):
+    layout = network("tetris_mlp").layout
+    weights = (scale * torch.randn(3, layout.size, generator=generator)).to(dtype)
+
+    found = layer_statistics(weights, layout, reading=reading)
+
+    assert found.dtype == (torch.float64 if dtype == torch.float64 else torch.float32)
+    expected = np.stack([by_numpy(row, layout, reading) for row in weights])
+    rounding = torch.finfo(found.dtype).eps
+    np.testing.assert_allclose(found.double().numpy(), expected, rtol=4 * rounding, atol=1e-9 * scale**2)
+
+
+def test_the_variance_of_large_half_weights_is_finite():
+    found = layer_statistics(torch.tensor([60_000.0, -60_000.0]).half(), Layout.of_shapes({"layer.weight": (2,)}))
+
+    assert found[:2].tolist() == [0, 3.6e9]
 
 
 @pytest.mark.parametrize("bad", [torch.nan, torch.inf, -torch.inf])
@@ -153,6 +168,27 @@ def test_weights_that_are_not_finite_are_refused_by_name(bad):
 
     with pytest.raises(ValueError, match=r"Weight vector 4 holds -?(nan|inf) in fc2.weight.*diverged"):
         layer_statistics(weights, layout, budget=1)
+
+
+@every_reading
+@pytest.mark.parametrize("name", ["tetris_mlp", "residual_net"])
+def test_an_architecture_stands_for_its_layout(name, reading, generator):
+    architecture = network(name)
+    weights = torch.randn(2, architecture.layout.size, generator=generator)
+
+    found = layer_statistics(weights, architecture, reading=reading)
+
+    assert torch.equal(found, layer_statistics(weights, architecture.layout, reading=reading))
+    assert layer_statistics_names(architecture, reading) == layer_statistics_names(architecture.layout, reading)
+
+
+@pytest.mark.parametrize("wrong", [{"fc.weight": torch.ones(2)}, torch.ones(2), None])
+@pytest.mark.usefixtures("no_shape_checks")
+def test_what_is_no_layout_is_refused(wrong):
+    message = f"Statistics need a layout, and this is of type {type(wrong).__name__}; take Layout.from_state_dict"
+    for reader in (lambda one: layer_statistics(torch.zeros(2), one), layer_statistics_names):
+        with pytest.raises(TypeError, match=message):
+            reader(wrong)
 
 
 def test_weights_of_another_length_are_refused():

@@ -15,9 +15,9 @@ from toys import TOYS, network
 from hyperlib.weightspace.architecture import Architecture
 from hyperlib.weightspace.architectures import ARCHITECTURES
 from hyperlib.weightspace.architectures import architecture as by_name
+from hyperlib.weightspace.canonical import canonical_index
 from hyperlib.weightspace.layers import Activation, Add, Conv, Flatten, GlobalAveragePool, Layer, Linear, PadChannels
 from hyperlib.weightspace.symmetry import (
-    canonical_index,
     compose,
     inverse,
     orbit_size,
@@ -28,10 +28,9 @@ from hyperlib.weightspace.symmetry import (
     unit_factors,
 )
 from hyperlib.weightspace.symmetry_check import verify_symmetry
-from hyperlib.weightspace.units import unit_structure
 
 EVERY = [*ARCHITECTURES, *TOYS]
-FREE = [name for name in EVERY if not unit_structure(network(name)).refused]  # of units tied to their places
+FREE = [name for name in EVERY if not network(name).structure.refused]  # of units tied to their places
 
 
 def some_weights(net: Architecture, models: int, generator: torch.Generator) -> Tensor:
@@ -47,12 +46,12 @@ def some_images(net: Architecture, generator: torch.Generator) -> Tensor:
     return torch.randn(4, *net.image, generator=generator, dtype=torch.float64)
 
 
-def padded_net() -> Architecture:
-    """A residual net whose shortcut pads channels."""
+def padded_net(before: int = 0) -> Architecture:
+    """A residual net whose shortcut pads channels: so many before, the others behind."""
     layers = (
         *(Conv("stem", width=3, kernel=3, padding=1), Activation("act")),
-        *(Conv("down", units="wide", width=5, kernel=3, stride=2, padding=1),),
-        *(PadChannels("pad", source="act", units="wide", width=5, stride=2), Add("sum", other="down"), Activation()),
+        *(Conv("down", units="wide", width=7, kernel=3, stride=2, padding=1),),
+        *(PadChannels("pad", "act", "wide", 7, 2, before), Add("sum", other="down"), Activation()),
         *(Conv("last", width=4, kernel=1), Activation(), GlobalAveragePool()),
         Linear("fc", units="classes", width=2),
     )
@@ -173,7 +172,7 @@ def test_offered_signs_and_scales_keep_the_function(name, activation, generator)
 
 def test_what_can_be_flipped_and_scaled_is_what_theory_says():
     def movable(net: Architecture) -> tuple[set[str], set[str]]:
-        signals = unit_structure(net).signals.values()
+        signals = net.structure.signals.values()
         return {s.name for s in signals if not s.against_signs}, {s.name for s in signals if not s.against_scaling}
 
     small = by_name("small_cnn_1ch")
@@ -204,7 +203,7 @@ def test_what_is_offered_holds_and_what_is_refused_breaks(name, generator):
     net = network(name)
     table = verify_symmetry(net, some_images(net, generator))
 
-    assert set(table[table["symmetry"] == "permutation"]["units"]) == set(net.hidden)
+    assert set(table[table["symmetry"] == "permutation"]["units"]) == set(net.structure.groups)
     assert (table["offered"] == table["holds"]).all(), table[table["offered"] != table["holds"]]
     assert (table["reason"] == "").eq(table["offered"]).all()
 
@@ -226,22 +225,39 @@ def test_a_layer_that_mixes_units_is_named(generator):
 
     table = verify_symmetry(net, some_images(net, generator)).query("symmetry == 'permutation'").set_index("units")
 
-    assert not table.loc["conv1", "holds"] and "Upwards" in table.loc["conv1", "reason"]
+    assert not table.loc["conv1", "offered"] and "Upwards" in table.loc["conv1", "reason"]
     assert table.loc["conv2", "holds"] and table.loc["conv2", "reason"] == ""
+    with pytest.raises(ValueError, match="units 'conv1' of mixing cannot move: nothing is known of what Upwards does"):
+        permutation_index(net, {"conv1": torch.arange(4)[None]})
 
 
-def test_shortcuts_that_pad_channels_are_refused_with_the_reason(generator):
-    net = padded_net()
-    table = verify_symmetry(net, some_images(net, generator)).query("symmetry == 'permutation'").set_index("units")
+def test_units_behind_a_wall_stay_and_all_others_move(generator):
+    layers = (
+        *(Conv("conv1", width=4, kernel=3), Upwards(), Activation(), Conv("conv2", width=5, kernel=1), Activation()),
+        *(GlobalAveragePool(), Linear("fc", units="classes", width=3)),
+    )
+    net = Architecture("half_mixing", (1, 6, 6), layers)
+    weights, images = some_weights(net, 3, generator), some_images(net, generator)
 
-    assert not table.loc[["stem", "wide"], "holds"].any() and table.loc["last", "holds"]
-    assert "pad carries unit k of 'stem' to unit k of 'wide'" in table.loc["stem", "reason"]
-    with pytest.raises(ValueError, match="units 'stem' of padded_net cannot change places: pad carries unit k"):
-        random_permutations(net, 2, generator)
-    with pytest.raises(ValueError, match="padded_net: pad carries"):
-        permutation_index(net, {"wide": torch.arange(5)[None]})
-    with pytest.raises(ValueError, match="cannot change places"):
-        canonical_index(net, torch.zeros(1, net.layout.size))
+    with pytest.warns(UserWarning, match="The units 'conv1' of half_mixing keep their places: nothing is known"):
+        orders = random_permutations(net, 3, generator)
+    moved = weights.gather(-1, permutation_index(net, orders))
+    found = canonical_index(net, moved)
+
+    assert orders.keys() == {"conv2"}
+    assert_close(net.logits(moved, images), net.logits(weights, images))
+    assert torch.equal(moved.gather(-1, found), weights.gather(-1, canonical_index(net, weights)))
+
+
+def test_a_shortcut_that_pads_moves_its_channels_together_with_those_that_they_are_added_to(generator):
+    for before in (0, 2, 4):
+        net = padded_net(before)
+        groups = net.structure.groups
+        table = verify_symmetry(net, some_images(net, generator))
+
+        assert groups["stem"] == 3 and groups["last"] == 4 and sum(groups.values()) == 3 + 4 + 4
+        assert table["holds"].eq(table["offered"]).all()
+        assert len(set(groups) - {"stem", "last"}) == (2 if before == 2 else 1)
 
 
 @pytest.mark.usefixtures("no_shape_checks")

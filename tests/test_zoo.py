@@ -12,6 +12,7 @@ import random
 import shutil
 import time
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,10 @@ import pytest
 import torch
 from torch.testing import assert_close
 
+from hyperlib.weightspace.architecture import Architecture
+from hyperlib.weightspace.architecture_record import to_record
 from hyperlib.weightspace.architectures import small_cnn, tetris_mlp
+from hyperlib.weightspace.layers import Activation, Flatten, Layer, Linear
 from hyperlib.zoos import zoo_files
 from hyperlib.zoos.evaluation import PROPERTIES
 from hyperlib.zoos.zoo import Samples, Zoo
@@ -593,10 +597,106 @@ def test_what_could_not_be_read_back_is_not_saved(tiny_zoo, tmp_path):
         tiny_zoo.take([]).save(tmp_path / "zoo")
     with pytest.raises(ValueError, match="column 'a/b' cannot be saved under this name"):
         Zoo(tiny_zoo.architecture, tiny_zoo.weights, tiny_zoo.table.assign(**{"a/b": 1})).save(tmp_path / "zoo")
-    foreign = type(tiny_zoo.architecture)("mine", (1, 4, 4), tiny_zoo.architecture.layers)
-    with pytest.raises(ValueError, match="mine is not in hyperlib's ARCHITECTURES"):
-        Zoo(foreign, tiny_zoo.weights, tiny_zoo.table).save(tmp_path / "zoo")
+    strange = replace(tiny_zoo.architecture, layers=(Strange(), *tiny_zoo.architecture.layers))
+    with pytest.raises(ValueError, match="A layer of kind Strange cannot be described in a file"):
+        Zoo(strange, tiny_zoo.weights, tiny_zoo.table).save(tmp_path / "zoo")
     assert not list(tmp_path.iterdir())
+
+
+class Strange(Layer):
+    """A kind of layer that the library does not know."""
+
+    def run(self, x, own, now):
+        return x
+
+
+def zoo_of_its_own(tiny_zoo: Zoo, name: str = "mine") -> Zoo:
+    """The same weights in a network that is not in the library's list: its activation is a layer's own."""
+    layers = (Flatten(), Linear("fc1", width=5, bias=False), Activation(kind="sine", frequency=30.0))
+    layers = (*layers, Linear("fc2", units="classes", width=4, bias=False))
+    return Zoo(Architecture(name, (1, 4, 4), layers, "relu"), tiny_zoo.weights, tiny_zoo.table)
+
+
+@pytest.mark.parametrize("name", ["mine", "tetris_mlp", "Netz 1\n"])
+def test_a_zoo_of_an_own_network_comes_back_exactly(name, tiny_zoo, tmp_path):
+    zoo = zoo_of_its_own(tiny_zoo, name)
+
+    loaded = Zoo.load(zoo.save(tmp_path / "zoo"))
+
+    assert loaded.architecture == zoo.architecture != tiny_zoo.architecture
+    assert torch.equal(loaded.weights, zoo.weights)
+    pd.testing.assert_frame_equal(loaded.table, zoo.table, check_exact=True)
+
+
+def test_only_an_own_network_is_described_in_the_manifest(tiny_zoo, tmp_path):
+    one, other = tiny_zoo.save(tmp_path / "ours"), zoo_of_its_own(tiny_zoo).save(tmp_path / "mine")
+    ours, mine = (json.loads((folder / "manifest.json").read_text()) for folder in (one, other))
+
+    assert list(ours) == ["format", "architecture", "activation", "shape", "columns", "files"]
+    assert list(mine) == [*ours, "record"]
+    assert mine["record"] == to_record(zoo_of_its_own(tiny_zoo).architecture)
+
+
+def test_a_zoo_of_a_large_network_of_ones_own_comes_back(tmp_path):
+    layers = tuple(Linear(f"layer{number}", width=1) for number in range(9_000))
+    net = Architecture("deep", (1, 1, 1), (Flatten(), *layers))
+    zoo = Zoo(net, torch.zeros(1, 1, net.layout.size), made_up(1, 1).table.assign(**dict.fromkeys(PROPERTIES, 0.5)))
+
+    assert Zoo.load(zoo.save(tmp_path / "zoo")).architecture == net
+
+
+WIDER = Architecture("mine", (1, 4, 4), (Flatten(), Linear("fc1", width=5), Linear("fc2", width=4)))
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {},
+        [],
+        "tetris_mlp",
+        {"kind": "python", "code": "__import__('os').mkdir('executed')"},
+        to_record(WIDER),
+        to_record(tetris_mlp()),
+        to_record(replace(WIDER, activation="relu")),
+        to_record(WIDER) | {"layers": [{"layer": "Flatten"}, {"layer": "Linear", "name": "fc", "width": 2**31 - 1}]},
+        to_record(WIDER) | {"layers": [{"layer": "Flatten"}] * 20_000},
+        to_record(WIDER) | {"name": "\n" * 1000},
+    ],
+)
+def test_a_manifest_with_a_wrong_record_is_refused_in_a_sentence(record, tiny_zoo, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = zoo_of_its_own(tiny_zoo).save(tmp_path / "zoo")
+    change_manifest(record=record)(folder)
+
+    with pytest.raises(ValueError) as caught:
+        Zoo.load(folder)
+
+    assert "\n" not in str(caught.value) and 30 < len(str(caught.value)) < 600
+    assert [path.name for path in tmp_path.iterdir()] == ["zoo"]
+
+
+def test_an_own_network_without_its_record_is_not_known(tiny_zoo, tmp_path):
+    folder = zoo_of_its_own(tiny_zoo).save(tmp_path / "zoo")
+    change_manifest(record=None)(folder)
+
+    with pytest.raises(ValueError, match="names no network that can be read: There is no architecture 'mine'"):
+        Zoo.load(folder)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_no_change_of_a_byte_of_a_record_goes_unhandled(seed, tiny_zoo, tmp_path):
+    folder, generator = zoo_of_its_own(tiny_zoo).save(tmp_path / "zoo"), np.random.default_rng(seed)
+    whole = (folder / "manifest.json").read_bytes()
+    for place in generator.integers(whole.index(b'"record"'), len(whole), size=150):
+        content = bytearray(whole)
+        content[place] = int(generator.integers(256)) if generator.random() < 0.5 else content[place] ^ 1
+        (folder / "manifest.json").write_bytes(content)
+        try:
+            loaded = Zoo.load(folder)
+        except ValueError as error:
+            assert "\n" not in str(error)
+        else:
+            assert loaded.architecture.layout.size == 100
 
 
 def test_a_zoo_moved_or_copied_elsewhere_still_loads(tiny_zoo, tmp_path):

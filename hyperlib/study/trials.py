@@ -33,7 +33,8 @@ from hyperlib.study.study import Study
 from hyperlib.tasks.probing import BESIDE_CLOCK, run_probes
 from hyperlib.thesis.book_representations import representation_recipe
 from hyperlib.thesis.profiles import PROFILES
-from hyperlib.weightspace.symmetry import canonical_index, permutation_index, random_permutations
+from hyperlib.weightspace.canonical import canonical_index
+from hyperlib.weightspace.symmetry import permutation_index, random_permutations
 from hyperlib.zoos.zoo import Samples
 
 STEPS = {"tetris_seed": 1000, "digits_hyp": 200}  # of "ours"; on CNNs the longer training was taken for the book

@@ -21,7 +21,7 @@ from torch import Tensor
 from hyperlib.weightspace.architecture import Architecture
 from hyperlib.weightspace.layers import Norm, Pass
 from hyperlib.weightspace.values import generator, usual_precision
-from hyperlib.zoos.evaluation import activations_per_image, evaluate
+from hyperlib.zoos.evaluation import evaluate
 
 BUDGET = 2**26  # numbers (weights of networks, or activations of norms' batches) that are made at once
 
@@ -101,7 +101,7 @@ def recalibrated(
     weights = usual_precision(weights.detach())
     images = images.to(weights.dtype)
     batches = [batch for batch in images.split(batch_size) if len(batch) == min(batch_size, len(images))]
-    at_once = max(1, BUDGET // (len(batches[0]) * activations_per_image(architecture)))
+    at_once = max(1, BUDGET // (len(batches[0]) * architecture.activations_per_input))
     return torch.cat([_measured(architecture, some, batches) for some in weights.split(at_once)])
 
 

@@ -28,7 +28,7 @@ from hyperlib.weightspace.architecture import Architecture
 from hyperlib.weightspace.layers import Pass
 from hyperlib.weightspace.similarity import agreement, cosine, l2
 from hyperlib.weightspace.values import is_whole
-from hyperlib.zoos.evaluation import activations_per_image, class_scores
+from hyperlib.zoos.evaluation import class_scores
 from hyperlib.zoos.zoo import Samples, Zoo
 
 CKA_IMAGES = 50  # as published
@@ -133,7 +133,7 @@ def _layer_products(
     layers = [step.layer.writes and bool(step.layer.parameters(step.inputs)) for step in network.steps]
     places = [place for place, has_weights in enumerate(layers) if has_weights]
     found: list[list[Tensor]] = [[] for _ in places]
-    for some in weights.split(max(1, _BUDGET // (4 * len(x) * activations_per_image(network)))):
+    for some in weights.split(max(1, _BUDGET // (4 * len(x) * network.activations_per_input))):
         outputs = network.outputs(some, x[:, None], Pass(network.activation))
         for layer, place in zip(found, places, strict=True):
             y = outputs[place].transpose(0, 1).flatten(2)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor, nn
 
@@ -80,6 +81,8 @@ class Crop(Layer):
     It stands beside the one network that needs it: pools and strides of the other layers all begin at an image's edge.
     Raises ValueError where no pixel is left, and for a negative border or a stride below one.
     """
+
+    by_channel: ClassVar[bool] = True
 
     border: int = 0
     stride: int = 1

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
 
-from hyperlib.images.images import OFFLINE, Images, load_images
+from hyperlib.images.images import Images, load_images
 from hyperlib.weightspace.architecture import Architecture
 from hyperlib.weightspace.architectures import architecture
 from hyperlib.zoos.design import draw, grid
@@ -46,7 +46,7 @@ class ImageSet:
         return self._loaded(last, download=True)
 
     def _loaded(self, name: str, download: bool) -> Images:
-        images = _images(name, self.size, self.grey, download)
+        images = load_images(name, size=self.size, grey=self.grey, download=download)
         if name != self.name:
             images = replace(images, source=f"{images.source}; in place of {self.name}")
         return images if self.train is None and self.test is None else images.subset(self.train, self.test)
@@ -112,11 +112,3 @@ class ZooRecipe:
     def seeds(self) -> str:
         """The model seeds in words, for the page's provenance."""
         return f"{self.design['seed'].min()} to {self.design['seed'].max()}"
-
-
-def _images(name: str, size: int | None, grey: bool, download: bool) -> Images:
-    """The whole set. Those that need no file cannot change while a process runs, and reading text takes seconds."""
-    return (_read_once if name in OFFLINE else load_images)(name, size=size, grey=grey, download=download)
-
-
-_read_once = lru_cache(maxsize=4)(load_images)

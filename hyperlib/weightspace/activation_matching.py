@@ -18,7 +18,7 @@ from torch import Tensor
 
 from hyperlib.weightspace.architecture import Architecture
 from hyperlib.weightspace.layers import Activation, Pass
-from hyperlib.weightspace.units import Signal, unit_structure
+from hyperlib.weightspace.units.structure import Signal
 from hyperlib.weightspace.weight_matching import Match
 
 
@@ -31,8 +31,13 @@ def match_activations(
     signs: bool = False,
 ) -> Match:
     """Orders (and signs) of every group's units under which their answers correlate best with the reference's."""
-    structure = unit_structure(architecture)
+    structure = architecture.structure
     signals = {group: [s for s in structure.signals.values() if s.group == group] for group in structure.groups}
+    if unheard := [group for group, own in signals.items() if not own or group in structure.within]:
+        raise ValueError(
+            f"Activations of {architecture.name} cannot be matched: its units {unheard[0]!r} number blocks, or stand "
+            "in some; match weights."
+        )
     target = _answers(architecture, reference[None], images)
     found = [_one(signals, target, _answers(architecture, row[None], images), signs) for row in weights]
     orders = {group: torch.stack([one[0][group] for one in found]) for group in signals}
@@ -63,12 +68,14 @@ def _answers(
     """Of every hidden signal, its units' answers at all places of all images, centred and of length one."""
     outputs = architecture.outputs(weights, images[:, None], Pass(architecture.activation))
     answers = {}
-    for signal in unit_structure(architecture).signals.values():
-        behind = [place for place in signal.steps if isinstance(architecture.steps[place].layer, Activation)]
-        rows = [
-            outputs[place][:, 0].flatten(1).unflatten(1, (signal.width, -1)).movedim(1, 0).flatten(1).double()
-            for place in behind or signal.steps[-1:]
-        ]
+    for signal in architecture.structure.signals.values():
+        if not signal.group:
+            continue
+        nonlinear = [one for one in signal.carried if isinstance(architecture.steps[one[0]].layer, Activation)]
+        rows = []
+        for place, start, inner in nonlinear or signal.carried[-1:]:
+            units = outputs[place][:, 0, start : start + signal.width * inner].unflatten(1, (signal.width, inner))
+            rows.append(units.movedim(1, 0).flatten(1).double())
         values = torch.cat(rows, 1)
         centred = values - values.mean(1, keepdim=True)
         answers[signal.name] = centred / centred.norm(dim=1, keepdim=True).clamp(min=1e-12)

@@ -5,7 +5,7 @@ asked, their signs) in which a network is most like a reference: nearest in its 
 alike. A whole population is aligned at once, on all cores.
 
 Source: weight and activation matching after Ainsworth et al. (2023), the latter by correlation as in Li et al. (2016).
-Restarts and signs are ours.
+Starts and signs are ours.
 """
 
 from __future__ import annotations
@@ -17,17 +17,20 @@ from functools import partial
 from os import cpu_count
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from hyperlib.weightspace.activation_matching import match_activations
 from hyperlib.weightspace.architecture import Architecture
-from hyperlib.weightspace.symmetry import refuse_tied, unchecked_factors, unchecked_index
-from hyperlib.weightspace.units import UnitStructure, unit_structure
-from hyperlib.weightspace.values import usual_precision
-from hyperlib.weightspace.weight_matching import Match, WeightMatching
+from hyperlib.weightspace.base import BaseArchitecture, require_architecture
+from hyperlib.weightspace.symmetry import say_tied, unchecked_index
+from hyperlib.weightspace.units.structure import UnitStructure
+from hyperlib.weightspace.values import is_whole, usual_precision
+from hyperlib.weightspace.weight_matching import CANONICAL, Match, WeightMatching
 
 METHODS = ("weights", "activations")
+STARTS = (0, CANONICAL, 1)  # until two agree: as given, canonical, by bounds
+_AGREE = 1e-6  # of the reference's length: two ends that are as near to it, or an end that is the reference
 _CHUNK = 2**24  # float64 numbers of the networks that are aligned at once; our choice
 
 
@@ -37,7 +40,9 @@ class Alignment:
 
     `weights` are `(given * factors).gather(-1, index)`; `factors` are ones unless signs were asked for. `distance` is
     the Euclidean distance of the learned weights to the reference, `distance_before` what it was. `sweeps` counts the
-    rounds over all groups in the start that won (0 where activations were matched).
+    rounds over all groups in the start that won (0 where activations were matched), `starts` how many were tried.
+    `agreed` says whether the nearest end was reached twice, or is the reference itself: else more starts may find
+    a nearer one.
     """
 
     weights: Float[Tensor, "models params"]
@@ -46,6 +51,8 @@ class Alignment:
     distance: Float[Tensor, " models"]
     distance_before: Float[Tensor, " models"]
     sweeps: Int[Tensor, " models"]
+    starts: Int[Tensor, " models"]
+    agreed: Bool[Tensor, " models"]
 
     def apply(self, weights: Float[Tensor, "models params"]) -> Float[Tensor, "models params"]:
         """The same moves, made to other checkpoints of the same models (earlier epochs, for instance)."""
@@ -53,36 +60,39 @@ class Alignment:
 
 
 def align(
-    architecture: Architecture,
+    architecture: BaseArchitecture,
     reference: Float[Tensor, " params"],
     weights: Float[Tensor, "models params"],
     *,
     method: str = "weights",
     images: Float[Tensor, "batch c h w"] | None = None,
-    restarts: int = 1,
+    restarts: int | None = None,
     signs: bool = False,
     seed: int = 0,
 ) -> Alignment:
     """Lay every network on the reference by permuting its hidden units, and by flipping their signs if asked.
 
     method: "weights" maximises the inner product of the learned weights by coordinate descent, one assignment per group
-    in random order. The first start is the network as given, the second puts each group in its best conceivable order
-    (see `WeightMatching.match`), further ones up to `restarts` are random; of several starts, for every network
-    the best end counts. "activations" matches units whose answers to `images` correlate best, each group by itself. A
-    network's result does not depend on the others of the call. What training does not learn (a norm's statistics)
-    moves along and is not compared (our choice).
+    in random order, from several starts; for every network the best end counts. Without `restarts` a network gets
+    starts until two of them end equally near, or one on the reference itself, three at most: as given, with both
+    networks in canonical form, with each group in its best conceivable order (see `WeightMatching.match`). `restarts`
+    asks for so many: as given, in the best conceivable order, then random. "activations" matches units whose answers to
+    `images` correlate best, each group by itself. A network's result does not depend on the others of the call. What
+    training does not learn (a norm's statistics) moves along and is not compared (our choice). Units that are tied to
+    their places stay there.
 
-    Raises ValueError where a group is tied to its places, for other architectures' or non-finite weights, and for
-    `images` or `restarts` that the method does not take.
+    Raises ValueError for other architectures' or non-finite weights, for `images` or `restarts` that the method does
+    not take, and where activations cannot be matched; TypeError for anything but an architecture.
     """
-    refuse_tied(architecture)
+    require_architecture(architecture, "align")
+    say_tied(architecture)
     _check(architecture, reference, weights, method, images, restarts)
     weights = usual_precision(weights.detach())
     reference = reference.detach().to(weights.dtype)
     images = images if images is None else images.detach().to(weights.dtype)
-    structure = unit_structure(architecture)
+    structure = architecture.structure
     if method == "activations":
-        find = partial(match_activations, architecture, reference, images=images, signs=signs)
+        find = partial(_by_activations, architecture, reference, images, signs)
     else:
         matching = WeightMatching(structure, reference, signs=signs, seed=seed)
         find = partial(_best_of, matching, restarts=restarts)
@@ -92,14 +102,46 @@ def align(
     return Alignment(*(torch.cat(values) for values in zip(*(vars(part).values() for part in parts), strict=True)))
 
 
-def _best_of(matching: WeightMatching, weights: Tensor, restarts: int) -> Match:
+@dataclass
+class _Found:
+    """The best ends so far, how many starts they took, and whether two agree."""
+
+    match: Match
+    starts: Int[Tensor, " models"]
+    agreed: Bool[Tensor, " models"]
+
+
+def _by_activations(
+    architecture: Architecture, reference: Tensor, images: Tensor, signs: bool, weights: Tensor
+) -> _Found:
+    """The one answer that there is."""
+    match = match_activations(architecture, reference, weights, images=images, signs=signs)
+    return _Found(match, torch.ones(len(weights), dtype=torch.int64), torch.zeros(len(weights), dtype=torch.bool))
+
+
+def _best_of(matching: WeightMatching, weights: Tensor, restarts: int | None) -> _Found:
     """The end of several descents that lies nearest to the reference, for every network by itself."""
+    numbers = range(restarts) if restarts else STARTS
     best = matching.match(weights)
-    for restart in range(1, restarts):
-        other = matching.match(weights, restart)
-        rows = (other.current @ matching.target > best.current @ matching.target).nonzero()[:, 0]
-        best.put(rows, other.take(rows))
-    return best
+    at_once = _distance(matching, best) < _AGREE * matching.target.norm()
+    found = _Found(best, torch.ones(len(weights), dtype=torch.int64), at_once)
+    for number in numbers[1:]:
+        rows = torch.arange(len(weights)) if restarts else (~found.agreed).nonzero()[:, 0]
+        if not len(rows):
+            break
+        other = matching.match(weights[rows], number)
+        held = best.take(rows)
+        nearer = other.current @ matching.target > held.current @ matching.target
+        before, now, none = _distance(matching, held), _distance(matching, other), _AGREE * matching.target.norm()
+        found.agreed[rows] = (found.agreed[rows] & ~nearer) | ((now - before).abs() < none) | (now < none)
+        found.starts[rows] += 1
+        best.put(rows[nearer], other.take(nearer.nonzero()[:, 0]))
+    return found
+
+
+def _distance(matching: WeightMatching, match: Match) -> Float[Tensor, " models"]:
+    """Euclidean distance of the learned weights to the reference."""
+    return torch.where(matching.learned, match.current - matching.target, 0.0).norm(dim=1)
 
 
 def _chunks(weights: Tensor) -> Iterator[Tensor]:
@@ -109,23 +151,23 @@ def _chunks(weights: Tensor) -> Iterator[Tensor]:
     return iter(weights.split(step))
 
 
-def _aligned(structure: UnitStructure, reference: Tensor, weights: Tensor, match: Match) -> Alignment:
+def _aligned(structure: UnitStructure, reference: Tensor, weights: Tensor, found: _Found) -> Alignment:
     """The moves that were found, as index and factors, made to the given weights."""
-    models = len(weights)
-    index = unchecked_index(structure, match.orders, models)
-    by_old_unit = {
-        name: torch.empty_like(signs).scatter_(1, match.orders[structure.signals[name].group], signs)
-        for name, signs in match.signs.items()
-    }
-    factors = unchecked_factors(structure, by_old_unit, models).to(weights.dtype)
+    index = unchecked_index(structure, found.match.orders, len(weights))
+    factors = found.match.factors(structure).to(weights.dtype)
     moved = (weights * factors).gather(-1, index)
-    learned = torch.cat([torch.full((entry.slot.size,), entry.slot.learned) for entry in structure.slots])
+    learned = structure.learned()
     after, before = ((values - reference)[:, learned].double().norm(dim=1) for values in (moved, weights))
-    return Alignment(moved, index, factors, after, before, match.sweeps)
+    return Alignment(moved, index, factors, after, before, found.match.sweeps, found.starts, found.agreed)
 
 
 def _check(
-    architecture: Architecture, reference: Tensor, weights: Tensor, method: str, images: Tensor | None, restarts: int
+    architecture: BaseArchitecture,
+    reference: Tensor,
+    weights: Tensor,
+    method: str,
+    images: Tensor | None,
+    restarts: int | None,
 ) -> None:
     if method not in METHODS:
         raise ValueError(f"There is no method {method!r}; choose one of {', '.join(METHODS)}.")
@@ -138,5 +180,7 @@ def _check(
             raise ValueError(f"The {name} of an alignment must be finite; leave out diverged models.")
     if (images is None) == (method == "activations"):
         raise ValueError("Matching activations needs `images`, and matching weights takes none.")
-    if restarts < 1 or (restarts > 1 and method == "activations"):
+    if restarts is not None and (not is_whole(restarts, 1) or (restarts > 1 and method == "activations")):
         raise ValueError(f"restarts={restarts}: weights can be matched from 1 start on, activations from 1 alone.")
+    if method == "activations" and not isinstance(architecture, Architecture):
+        raise ValueError(f"{architecture.name} is no list of layers: its activations are not at hand; match weights.")

@@ -8,45 +8,40 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from hyperlib.weightspace.base import BaseArchitecture
 from hyperlib.weightspace.initialisation import BIAS, INITIALISATIONS, initial_weight
-from hyperlib.weightspace.layers import ACTIVATIONS, Add, Layer, Norm, Pass
-from hyperlib.weightspace.layout import Layout, Slot
+from hyperlib.weightspace.layers import ACTIVATIONS, Layer, Pass
+from hyperlib.weightspace.layout import Layout
 from hyperlib.weightspace.randomness import key
-from hyperlib.weightspace.values import as_tensor, is_whole, usual_precision
+from hyperlib.weightspace.steps import Step, heads_of, wired
+from hyperlib.weightspace.units.layer_units import layer_units
+from hyperlib.weightspace.units.structure import UnitStructure
+from hyperlib.weightspace.values import as_tensor, generator, is_whole, usual_precision
 
 _INITIAL = 1  # stream number of the initial weights, see zoos.population for the others
 
 
-@dataclass(frozen=True)
-class Step:
-    """One layer in its place: where it reads, what shapes it sees, whose units it holds."""
-
-    layer: Layer
-    source: int  # place of the layer it reads, -1 for the images
-    other: int | None  # place of the second summand of an addition (-1 for the images), None in other layers
-    inputs: tuple[int, ...]
-    outputs: tuple[int, ...]
-    group: str
-
-
-@dataclass(frozen=True)
-class Architecture:
+@dataclass(frozen=True, repr=False)
+class Architecture(BaseArchitecture):
     """A feed-forward network over images of shape `image` = (channels, height, width).
 
-    The last layer's group are the classes. `activation` fills every `Activation()` layer that has no kind of its own.
-    Raises ValueError at construction when widths contradict each other, a source is unknown or a layer does not fit.
+    The last layer's group are the classes. A network with several outputs names the layers that give them, `heads`;
+    its scores are theirs, side by side. `activation` fills every `Activation()` layer that has no kind of its own.
+    Raises ValueError at construction when widths contradict each other, a source is unknown, a layer does not fit, or
+    nobody reads a layer that is no output.
     """
 
     name: str
     image: tuple[int, int, int]
     layers: tuple[Layer, ...]
     activation: str = "tanh"
+    heads: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.activation not in ACTIVATIONS:
@@ -56,42 +51,31 @@ class Architecture:
         object.__setattr__(self, "image", tuple(map(int, self.image)))  # a NumPy number of few bits would overflow
         if not self.layers:
             raise ValueError(f"{self.name} has no layers; the last one must give one row of classes.")
-        if len(self.steps[-1].outputs) != 1:
-            raise ValueError(
-                f"{self.name} ends in shape {self.steps[-1].outputs}; its last layer must give one row of classes."
-            )
+        object.__setattr__(self, "heads", tuple(self.heads))
+        _ = self.ends  # checks the wiring
+
+    def __repr__(self) -> str:
+        """What stores know a network by; heads only where there are some, because they came later."""
+        heads = f", heads={self.heads!r}" if self.heads else ""
+        shown = f"name={self.name!r}, image={self.image!r}, layers={self.layers!r}, activation={self.activation!r}"
+        return f"Architecture({shown}{heads})"
 
     # -- structure --------------------------------------------------------------------------------------------------
 
     @cached_property
     def steps(self) -> tuple[Step, ...]:
         """The layers with their sources, shapes and unit groups, checked."""
-        steps: list[Step] = []
-        places = {"image": -1}
-        widths = {"image": self.image[0]}
-        for place, layer in enumerate(self.layers):
-            source = _place(layer.source, places, layer) if layer.source else place - 1
-            inputs, group = (steps[source].outputs, steps[source].group) if source >= 0 else (self.image, "image")
-            other = _place(layer.other, places, layer) if isinstance(layer, Add) else None
-            if other is not None:
-                summand = (steps[other].outputs, steps[other].group) if other >= 0 else (self.image, "image")
-                _check_addition(layer, inputs, group, *summand)
-            outputs = layer.shape(inputs)
-            if layer.writes:
-                group = layer.units or layer.name
-                if widths.setdefault(group, outputs[0]) != outputs[0]:
-                    raise ValueError(
-                        f"{layer.name} gives the units {group!r} a width of {outputs[0]}, "
-                        f"but an earlier layer gave them {widths[group]}."
-                    )
-            if layer.name in places:
-                raise ValueError(f"Two layers of {self.name} are called {layer.name!r}; names must differ.")
-            if layer.name:
-                places[layer.name] = place
-            elif layer.writes or layer.parameters(inputs):
-                raise ValueError(f"Layer {place} of {self.name} has weights or units of its own, so it needs a name.")
-            steps.append(Step(layer, source, other, inputs, outputs, group))
-        return tuple(steps)
+        return wired(self.name, self.image, self.layers)
+
+    @cached_property
+    def ends(self) -> tuple[int, ...]:
+        """Places of the steps that are outputs: the last one, or the heads."""
+        return heads_of(self.name, self.steps, self.heads)
+
+    @property
+    def structure(self) -> UnitStructure:
+        """Groups, signals and pieces, derived from the layers."""
+        return _structure(self)
 
     @cached_property
     def layout(self) -> Layout:
@@ -104,24 +88,19 @@ class Architecture:
         return Layout.of_shapes(shapes, frozenset(name for name in shapes if ".running_" in name))
 
     @property
-    def slots(self) -> tuple[Slot, ...]:
-        """The layout's slots."""
-        return self.layout.slots
-
-    @property
-    def num_weights(self) -> int:
-        """Learned weights, as published counts have it; `layout.size` also counts running statistics of norms."""
-        return sum(slot.size for slot in self.slots if slot.learned)
-
-    @property
     def num_classes(self) -> int:
-        """Width of the last layer."""
-        return self.steps[-1].outputs[0]
+        """Width of the last layer, or of all heads together."""
+        return sum(self.steps[place].outputs[0] for place in self.ends)
+
+    @cached_property
+    def activations_per_input(self) -> int:
+        """Numbers that one image's forward pass makes in one model."""
+        return sum(torch.Size(step.outputs).numel() for step in self.steps)
 
     @cached_property
     def hidden(self) -> dict[str, int]:
-        """Width of every group whose units may change places: all but the image's channels and the classes."""
-        fixed = {"image", self.steps[-1].group}
+        """Width of every group of hidden units: all but the image's channels and the classes."""
+        fixed = {"image", *(self.steps[place].group for place in self.ends)}
         return {step.group: step.outputs[0] for step in self.steps if step.layer.writes and step.group not in fixed}
 
     def with_activation(self, activation: str) -> Architecture:
@@ -168,7 +147,9 @@ class Architecture:
         self, weights: Float[Tensor, "models params"], images: Float[Tensor, "batch _ c h w"], now: Pass
     ) -> Float[Tensor, "batch models classes"]:
         """The one forward pass of all engines; images `[batch, 1 or models, ...]`. See `Pass` for training."""
-        return self.outputs(weights, images, now)[-1].expand(-1, weights.shape[0], -1)
+        given = self.outputs(weights, images, now)
+        ends = [given[place].expand(-1, weights.shape[0], -1) for place in self.ends]
+        return ends[0] if len(ends) == 1 else torch.cat(ends, -1)
 
     def outputs(
         self, weights: Float[Tensor, "models params"], images: Float[Tensor, "batch _ c h w"], now: Pass
@@ -202,7 +183,7 @@ class Architecture:
         """Initial weights, one row per seed; a row depends on its own seed, `how`, `std` and `bias` alone.
 
         `how` is one of `INITIALISATIONS`, for all rows or one for each; see `initialisation` for their scales. The
-        bias constant 0.01 is that of the thesis's zoos. Norms begin as the identity.
+        bias constant 0.01 is that of the thesis's zoos. Norms begin as the identity, slopes of PReLU at 1/4.
         """
         seeds = list(seeds)
         hows = [how] * len(seeds) if isinstance(how, str) else list(how)
@@ -214,11 +195,11 @@ class Architecture:
                 raise ValueError(f"{name} has {count} values for {len(seeds)} seeds; give one, or one for each seed.")
         stds, biases = stds.expand(len(seeds)), biases.expand(len(seeds))
         weights = torch.empty(len(seeds), self.layout.size, dtype=torch.float32)
-        norms = {step.layer.name for step in self.steps if isinstance(step.layer, Norm)}
+        constants = {f"{step.layer.name}.{part}": v for step in self.steps for part, v in step.layer.starts.items()}
         for number, slot in enumerate(self.slots):
             place = slice(slot.start, slot.stop)
-            if slot.layer in norms:
-                weights[:, place] = 1.0 if slot.part in ("weight", "running_var") else 0.0
+            if slot.name in constants:
+                weights[:, place] = constants[slot.name]
             elif slot.part == "bias":
                 weights[:, place] = biases[:, None].float()
             else:
@@ -226,6 +207,17 @@ class Architecture:
                 for name in dict.fromkeys(hows):
                     rows = torch.tensor([index for index, one in enumerate(hows) if one == name])
                     weights[rows, place] = initial_weight(slot, keys[rows], name, stds[rows]).float()
+        return weights
+
+    def trial_weights(self, models: int, seed: int = 0) -> Float[Tensor, "models params"]:
+        """Random float64 weights in which no part is trivial: biases and norms are positive numbers around one."""
+        weights = self.initialise([seed + model for model in range(models)], "kaiming_normal").double()
+        random = generator(seed)
+        constants = {f"{step.layer.name}.{part}" for step in self.steps for part in step.layer.starts}
+        for slot in self.slots:
+            if len(slot.shape) == 1 or slot.name in constants:
+                drawn = torch.rand(models, slot.size, generator=random, dtype=torch.float64)
+                weights[:, slot.start : slot.stop] = 0.5 + drawn
         return weights
 
     # -- the same network in plain PyTorch -------------------------------------------------------------------------
@@ -271,23 +263,12 @@ class Network(nn.Module):
                 outputs.append(self.get_submodule(name)(x))
             else:
                 outputs.append(x + (outputs[step.other] if step.other >= 0 else images))
-        return outputs[-1]
+        ends = [outputs[place] for place in self.architecture.ends]
+        return ends[0] if len(ends) == 1 else torch.cat(ends, -1)
 
 
-def _place(name: str, places: dict[str, int], layer: Layer) -> int:
-    if name not in places:
-        known = ", ".join(places)
-        raise ValueError(f"{type(layer).__name__} {layer.name} reads {name!r}, but the layers before it are {known}.")
-    return places[name]
-
-
-def _check_addition(
-    layer: Layer, inputs: tuple[int, ...], group: str, others: tuple[int, ...], other_group: str
-) -> None:
-    if others != inputs:
-        raise ValueError(f"{layer.name or 'Add'} adds shapes {inputs} and {others}; they must be equal.")
-    if other_group != group:
-        raise ValueError(
-            f"{layer.name or 'Add'} adds the units {group!r} and {other_group!r}; summands share their units, "
-            "so give both writers the same group name."
-        )
+@lru_cache(maxsize=64)
+def _structure(architecture: Architecture) -> UnitStructure:
+    return layer_units(
+        architecture.steps, architecture.ends, architecture.image, architecture.layout, architecture.activation
+    )

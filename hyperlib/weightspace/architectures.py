@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from hyperlib.weightspace.architecture import Architecture
+from hyperlib.weightspace.base import BaseArchitecture
 from hyperlib.weightspace.layers import (
     Activation,
     Add,
@@ -192,7 +193,7 @@ def architecture(name: str) -> Architecture:
     return known[name]()
 
 
-def is_registered(network: Architecture) -> bool:
+def is_registered(network: BaseArchitecture) -> bool:
     """Whether `architecture(network.name)` gives this very network back, up to its activation: what files rely on."""
     made = (ARCHITECTURES | LARGE_ARCHITECTURES).get(network.name)
-    return made is not None and made().with_activation(network.activation) == network
+    return isinstance(network, Architecture) and bool(made) and made().with_activation(network.activation) == network

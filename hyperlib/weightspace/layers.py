@@ -8,113 +8,40 @@ convolution is one grouped convolution and its linear layer one batched matrix p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import isfinite, prod
 from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hyperlib.weightspace.layer import ACTIVATIONS, Layer, Pass, Sine, called, need_image, need_sizes
+from hyperlib.weightspace.window_layers import AveragePool, Conv, MaxPool
 
-class Sine(nn.Module):
-    """sin(x), the activation of implicit neural representations."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.sin(x)
-
-
-ACTIVATIONS: dict[str, tuple[Callable[[Tensor], Tensor], Callable[[], nn.Module]]] = {
-    "tanh": (torch.tanh, nn.Tanh),
-    "relu": (F.relu, nn.ReLU),
-    "sigmoid": (torch.sigmoid, nn.Sigmoid),
-    "gelu": (F.gelu, nn.GELU),
-    "silu": (F.silu, nn.SiLU),
-    "leaky_relu": (F.leaky_relu, nn.LeakyReLU),
-    "sine": (torch.sin, Sine),
-}
-
-
-@dataclass
-class Pass:
-    """What one forward pass needs besides weights and activations, and what it leaves behind.
-
-    `dropout(place, shape)` gives the factors of the dropout layer at that place, or is None when nothing is dropped.
-    In training, norms use the batch's statistics and leave updated running statistics in `statistics`.
-    """
-
-    activation: str
-    training: bool = False
-    dropout: Callable[[int, tuple[int, ...]], Tensor] | None = None
-    place: int = 0
-    statistics: dict[str, Tensor] = field(default_factory=dict)
+__all__ = [  # with what the two files above hold
+    "ACTIVATIONS",
+    "Activation",
+    "Add",
+    "AveragePool",
+    "Conv",
+    "Dropout",
+    "Flatten",
+    "GlobalAveragePool",
+    "Identity",
+    "Layer",
+    "LayerNorm",
+    "Linear",
+    "MaxPool",
+    "Norm",
+    "PReLU",
+    "PadChannels",
+    "Pass",
+]
 
 
-@dataclass(frozen=True)
-class Layer:
-    """What all kinds share: a name (needed where parameters or a later layer refer to it) and an optional source.
-
-    `source` names the earlier layer to read from; None reads from the layer before.
-    """
-
-    name: str = ""
-    source: str | None = None
-
-    units: ClassVar[str] = ""  # the group this layer writes; empty where it passes its input's units on
-    writes: ClassVar[bool] = False  # its output is a group of its own, not its input's
-    ties: ClassVar[bool] = False  # it carries unit k of one group to unit k of another without weights
-
-    def shape(self, inputs: tuple[int, ...]) -> tuple[int, ...]:
-        """Output shape of one image, from its input shape."""
-        return inputs
-
-    def parameters(self, inputs: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
-        """Shapes of the layer's own tensors by part, in the order of the usual state dict."""
-        return {}
-
-    def run(self, x: Tensor, own: Mapping[str, Tensor], now: Pass) -> Tensor:
-        """Apply to `[batch, models, ...]` with `own[part]` of shape `[models, ...]`."""
-        raise NotImplementedError
-
-    def module(self, inputs: tuple[int, ...], activation: str, dropout: float) -> nn.Module:
-        """The same layer as a `torch.nn` module of one network."""
-        raise NotImplementedError
-
-
-@dataclass(frozen=True)
-class Conv(Layer):
-    """Convolution with a square kernel; `width` output channels form the group `units`."""
-
-    writes: ClassVar[bool] = True
-
-    units: str = ""
-    width: int = 1
-    kernel: int = 3
-    stride: int = 1
-    padding: int = 0
-    bias: bool = True
-
-    def shape(self, inputs: tuple[int, ...]) -> tuple[int, ...]:
-        _need_image(self, inputs)
-        _need_positive(self, width=self.width, kernel=self.kernel, stride=self.stride, padding=self.padding + 1)
-        return (self.width, *_windows(self, inputs, self.kernel, self.stride, self.padding))
-
-    def parameters(self, inputs: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
-        weight = {"weight": (self.width, inputs[0], self.kernel, self.kernel)}
-        return weight | ({"bias": (self.width,)} if self.bias else {})
-
-    def run(self, x: Tensor, own: Mapping[str, Tensor], now: Pass) -> Tensor:
-        weight = own["weight"]
-        bias = own["bias"].flatten() if self.bias else None
-        # images shared by all models (one group) meet every model's filters in one dense convolution
-        y = F.conv2d(x.flatten(1, 2), weight.flatten(0, 1), bias, self.stride, self.padding, groups=x.shape[1])
-        return y.unflatten(1, weight.shape[:2])
-
-    def module(self, inputs: tuple[int, ...], activation: str, dropout: float) -> nn.Module:
-        return nn.Conv2d(inputs[0], self.width, self.kernel, self.stride, self.padding, bias=self.bias)
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Linear(Layer):
     """Fully connected layer on flat features; `width` outputs form the group `units`."""
 
@@ -129,7 +56,7 @@ class Linear(Layer):
             raise ValueError(
                 f"{self.name}: a linear layer reads flat features, but gets {inputs}; put Flatten() before."
             )
-        _need_positive(self, width=self.width)
+        need_sizes(self, width=self.width)
         return (self.width,)
 
     def parameters(self, inputs: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
@@ -146,10 +73,11 @@ class Linear(Layer):
         return nn.Linear(inputs[0], self.width, bias=self.bias)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Norm(Layer):
     """Batch normalisation with affine parameters and running statistics (momentum 0.1, as in PyTorch)."""
 
+    starts: ClassVar[Mapping[str, float]] = {"weight": 1.0, "bias": 0.0, "running_mean": 0.0, "running_var": 1.0}
     momentum: ClassVar[float] = 0.1
     epsilon: ClassVar[float] = 1e-5
 
@@ -173,32 +101,56 @@ class Norm(Layer):
         return nn.BatchNorm2d(inputs[0]) if len(inputs) == 3 else nn.BatchNorm1d(inputs[0])
 
 
-@dataclass(frozen=True)
-class MaxPool(Layer):
-    """Maximum over square windows that do not overlap unless `stride` says so."""
+@dataclass(frozen=True, repr=False)
+class LayerNorm(Layer):
+    """Normalisation of each image by its own mean and variance, over all channels and places or all flat features.
 
-    kernel: int = 2
-    stride: int | None = None
+    Weight and bias have the shape of what comes in, as `nn.LayerNorm` of that shape (Ba et al. 2016).
+    """
 
-    def shape(self, inputs: tuple[int, ...]) -> tuple[int, ...]:
-        _need_image(self, inputs)
-        stride = self.kernel if self.stride is None else self.stride
-        _need_positive(self, kernel=self.kernel, stride=stride)
-        return (inputs[0], *_windows(self, inputs, self.kernel, stride))
+    starts: ClassVar[Mapping[str, float]] = {"weight": 1.0, "bias": 0.0}
+    epsilon: ClassVar[float] = 1e-5
+
+    def parameters(self, inputs: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
+        return {"weight": inputs, "bias": inputs}
 
     def run(self, x: Tensor, own: Mapping[str, Tensor], now: Pass) -> Tensor:
-        return F.max_pool2d(x.flatten(1, 2), self.kernel, self.stride).unflatten(1, x.shape[1:3])
+        return F.layer_norm(x, x.shape[2:], eps=self.epsilon) * own["weight"] + own["bias"]
 
     def module(self, inputs: tuple[int, ...], activation: str, dropout: float) -> nn.Module:
-        return nn.MaxPool2d(self.kernel, self.stride)
+        return nn.LayerNorm(inputs, self.epsilon)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
+class PReLU(Layer):
+    """max(0, x) + weight min(0, x) with one learned weight per channel or feature, or one `shared` by all.
+
+    He et al. (2015), as `nn.PReLU`.
+    """
+
+    starts: ClassVar[Mapping[str, float]] = {"weight": 0.25}
+
+    shared: bool = False
+
+    def parameters(self, inputs: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
+        return {"weight": (1 if self.shared else inputs[0],)}
+
+    def run(self, x: Tensor, own: Mapping[str, Tensor], now: Pass) -> Tensor:
+        weight = own["weight"].reshape(len(own["weight"]), -1, *(1,) * (x.ndim - 3))
+        return torch.where(x > 0, x, weight * x)
+
+    def module(self, inputs: tuple[int, ...], activation: str, dropout: float) -> nn.Module:
+        return nn.PReLU(1 if self.shared else inputs[0])
+
+
+@dataclass(frozen=True, repr=False)
 class GlobalAveragePool(Layer):
     """Mean over all places of a channel; the result is flat."""
 
+    by_channel: ClassVar[bool] = True
+
     def shape(self, inputs: tuple[int, ...]) -> tuple[int, ...]:
-        _need_image(self, inputs)
+        need_image(self, inputs)
         return inputs[:1]
 
     def run(self, x: Tensor, own: Mapping[str, Tensor], now: Pass) -> Tensor:
@@ -208,15 +160,12 @@ class GlobalAveragePool(Layer):
         return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Flatten(Layer):
     """Channels and places become one row of features, channel by channel."""
 
     def shape(self, inputs: tuple[int, ...]) -> tuple[int, ...]:
-        size = 1
-        for side in inputs:
-            size *= side
-        return (size,)
+        return (prod(inputs),)
 
     def run(self, x: Tensor, own: Mapping[str, Tensor], now: Pass) -> Tensor:
         return x.flatten(2)
@@ -225,22 +174,52 @@ class Flatten(Layer):
         return nn.Flatten()
 
 
-@dataclass(frozen=True)
-class Activation(Layer):
-    """Element-wise nonlinearity; without a `kind` it is the architecture's own."""
+@dataclass(frozen=True, repr=False)
+class Identity(Layer):
+    """Passes its source on under a name of its own, so that a list of layers can go on from there."""
 
-    kind: str | None = None
+    by_channel: ClassVar[bool] = True
 
     def run(self, x: Tensor, own: Mapping[str, Tensor], now: Pass) -> Tensor:
-        return ACTIVATIONS[self.kind or now.activation][0](x)
+        return x
 
     def module(self, inputs: tuple[int, ...], activation: str, dropout: float) -> nn.Module:
-        return ACTIVATIONS[self.kind or activation][1]()
+        return nn.Identity()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
+class Activation(Layer):
+    """Element-wise nonlinearity; without a `kind` it is the architecture's own.
+
+    `frequency` belongs to the kind "sine": sin(frequency x). Sitzmann et al. (2020) take 30.
+    """
+
+    later: ClassVar[tuple[str, ...]] = ("frequency",)
+
+    kind: str | None = None
+    frequency: float = 1.0
+
+    def shape(self, inputs: tuple[int, ...]) -> tuple[int, ...]:
+        if self.kind is not None and self.kind not in ACTIVATIONS:
+            raise ValueError(f"There is no activation {self.kind!r}; choose one of {', '.join(ACTIVATIONS)}.")
+        if self.frequency != 1 and self.kind != "sine":
+            raise ValueError(f"{called(self)} has a frequency, which only the kind 'sine' knows, not {self.kind!r}.")
+        if not (isfinite(self.frequency) and self.frequency > 0):
+            raise ValueError(f"{called(self)} has the frequency {self.frequency}; it is a finite number above 0.")
+        return inputs
+
+    def run(self, x: Tensor, own: Mapping[str, Tensor], now: Pass) -> Tensor:
+        return ACTIVATIONS[self.kind or now.activation][0](x if self.frequency == 1 else self.frequency * x)
+
+    def module(self, inputs: tuple[int, ...], activation: str, dropout: float) -> nn.Module:
+        return ACTIVATIONS[self.kind or activation][1]() if self.frequency == 1 else Sine(self.frequency)
+
+
+@dataclass(frozen=True, repr=False)
 class Dropout(Layer):
     """A place where single activations may be dropped in training; the rate belongs to the model's design."""
+
+    by_channel: ClassVar[bool] = True
 
     def run(self, x: Tensor, own: Mapping[str, Tensor], now: Pass) -> Tensor:
         if not now.training or now.dropout is None:
@@ -251,79 +230,74 @@ class Dropout(Layer):
         return nn.Dropout(dropout)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Add(Layer):
     """Residual addition: what comes in plus the output of the earlier layer called `other`."""
 
     other: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class PadChannels(Layer):
-    """Shortcut without weights into a wider group: the input's channels first, then channels of zeros.
+    """Shortcut without weights into a wider group: channels of zeros before and behind those of the input.
 
-    With a `stride` it keeps every so many places per direction, as a convolution of kernel 1 would. It writes the
-    group `units`, whose unit k it ties to its input's unit k. Source: He et al. (2016), option A; where the zeros
-    stand is our choice.
+    Channel k of the input is channel `before + k` of the output, which has `width` channels. Give `width`, or `after`
+    (the zeros behind), or both where they agree. With a `stride` it keeps every so many places per direction, as a
+    convolution of kernel 1 would. It writes the group `units`, whose unit before + k it ties to its input's unit k.
+
+    Source: He et al. (2016), option A, which does not say where the zeros stand. The usual ResNet for CIFAR puts half
+    of them on each side; that all stand behind by default is our choice.
     """
 
     writes: ClassVar[bool] = True
     ties: ClassVar[bool] = True
+    later: ClassVar[tuple[str, ...]] = ("before", "after")
 
     units: str = ""
-    width: int = 1
+    width: int = 0
     stride: int = 1
+    before: int = 0
+    after: int | None = None
 
     def shape(self, inputs: tuple[int, ...]) -> tuple[int, ...]:
-        _need_image(self, inputs)
-        _need_positive(self, width=self.width, stride=self.stride)
-        if self.width < inputs[0]:
+        need_image(self, inputs)
+        need_sizes(self, stride=self.stride)
+        zeros = {"number of zeros before": self.before, "number of zeros after": self.after}
+        need_sizes(self, 0, width=self.width, **{what: size for what, size in zeros.items() if size is not None})
+        channels, height, width = inputs
+        if not self.width and self.after is None:
+            raise ValueError(f"{called(self)} needs a width, or how many channels of zeros come after.")
+        made = self.width or self.before + channels + self.after
+        if made < self.before + channels:
             raise ValueError(
-                f"PadChannels {self.name} makes {self.width} channels out of {inputs[0]}; it can only add some, so "
-                f"give a width of {inputs[0]} or more."
+                f"{called(self)} makes {made} channels out of {channels}; it can only add some, so give a width of "
+                f"{self.before + channels} or more."
             )
-        return (self.width, *_windows(self, inputs, 1, self.stride))
+        if self.after is not None and made != self.before + channels + self.after:
+            raise ValueError(
+                f"{called(self)} makes {made} channels, but {self.before} before, {channels} of its input and "
+                f"{self.after} after are {self.before + channels + self.after}; leave out width or after."
+            )
+        return (made, -(-height // self.stride), -(-width // self.stride))
 
     def run(self, x: Tensor, own: Mapping[str, Tensor], now: Pass) -> Tensor:
-        return _padded(x, self.width, self.stride)
+        return self.padded(x)
 
     def module(self, inputs: tuple[int, ...], activation: str, dropout: float) -> nn.Module:
-        return Padding(self.width, self.stride)
+        return Padding(self)
+
+    def padded(self, x: Tensor) -> Tensor:
+        """Zeros beside the channels, which are the third axis from the end."""
+        after = self.width - self.before - x.shape[-3] if self.after is None else self.after
+        return F.pad(x[..., :: self.stride, :: self.stride], (0, 0, 0, 0, self.before, after))
 
 
 class Padding(nn.Module):
     """`PadChannels` of one network."""
 
-    def __init__(self, width: int, stride: int) -> None:
+    def __init__(self, layer: PadChannels) -> None:
         super().__init__()
-        self.width, self.stride = width, stride
+        self.layer = layer
 
     def forward(self, x: Tensor) -> Tensor:
-        return _padded(x, self.width, self.stride)
-
-
-def _padded(x: Tensor, width: int, stride: int) -> Tensor:
-    """Zeros behind the channels, which are the third axis from the end."""
-    return F.pad(x[..., ::stride, ::stride], (0, 0, 0, 0, 0, width - x.shape[-3]))
-
-
-def _need_image(layer: Layer, inputs: tuple[int, ...]) -> None:
-    if len(inputs) != 3:
-        kind = type(layer).__name__
-        raise ValueError(f"{kind} {layer.name} reads channels x height x width, but gets flat features of {inputs}.")
-
-
-def _need_positive(layer: Layer, **numbers: int) -> None:
-    for what, number in numbers.items():
-        if number < 1:
-            kind = type(layer).__name__
-            raise ValueError(f"{kind} {layer.name} has too small a {what}; a layer's sizes are whole and positive.")
-
-
-def _windows(layer: Layer, inputs: tuple[int, ...], kernel: int, stride: int, padding: int = 0) -> tuple[int, ...]:
-    """How many windows stand side by side, per direction."""
-    sides = tuple((side + 2 * padding - kernel) // stride + 1 for side in inputs[1:])
-    if min(sides) < 1:
-        what = f"{type(layer).__name__} {layer.name}".rstrip()
-        raise ValueError(f"{what}: a kernel of {kernel} does not fit into {inputs[1]}x{inputs[2]} places.")
-    return sides
+        return self.layer.padded(x)

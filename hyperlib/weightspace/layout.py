@@ -2,28 +2,38 @@
 
 A `Layout` says which part of which layer stands where in a weight vector. It can be read off any state dict, so
 statistics, tokens and distances work on networks that nobody here trained. The order is the state dict's own: for each
-layer its weight, then its bias, flattened row by row (Schürholt et al. 2021, notation of the weight vector).
+layer its weight, then its bias, flattened row by row (Schürholt et al. 2021, notation of the weight vector). Two names
+of one tensor have one place, under the first name, because a network has those numbers once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+import warnings
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from functools import cached_property
 from math import prod
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float
-from torch import Tensor
+from torch import Tensor, nn
 
+from hyperlib.weightspace.state_dicts import find_state_dict, is_weight, owners, require_numbers, some
 from hyperlib.weightspace.values import as_tensor
+
+_SPECTRAL = re.compile(r"(^|\.)parametrizations\.[^.]+\.\d+\._[uv]$")  # `torch.nn.utils.parametrizations.spectral_norm`
 
 
 @dataclass(frozen=True)
 class Slot:
     """One named tensor inside the weight vector.
 
-    `learned` is False for what training updates without a gradient (the running statistics of a norm).
+    Its name is `layer.part`; a name without a dot, or with one at an end, is all part. `learned` is False for what
+    training updates without a gradient (the running statistics of a norm).
     """
 
     layer: str
@@ -63,10 +73,9 @@ class Layout:
             if slot.start != place:
                 raise ValueError(f"Slot {slot.name} starts at {slot.start}, but the one before it ends at {place}.")
             place = slot.stop
-        names = [slot.name for slot in self.slots]
-        repeated = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
-        if repeated:
-            raise ValueError(f"Two slots of one layout are called {repeated[0]}; every slot needs its own name.")
+        if len(self._by_name) < len(self.slots):
+            repeated = min(name for name, count in Counter(slot.name for slot in self.slots).items() if count > 1)
+            raise ValueError(f"Two slots of one layout are called {repeated}; every slot needs its own name.")
 
     @classmethod
     def of_shapes(cls, shapes: Mapping[str, tuple[int, ...]], unlearned: frozenset[str] = frozenset()) -> Layout:
@@ -74,24 +83,37 @@ class Layout:
         slots, place = [], 0
         for name, shape in shapes.items():
             layer, _, part = name.rpartition(".")
+            layer, part = (layer, part) if layer and part else ("", name)
             slots.append(Slot(layer, part, place, tuple(shape), name not in unlearned))
             place = slots[-1].stop
         return cls(tuple(slots))
 
     @classmethod
-    def from_state_dict(cls, state: Mapping[str, Tensor]) -> Layout:
-        """Layout of any network's state dict: every floating-point tensor is a slot, in the dict's order.
+    def from_state_dict(cls, state: Mapping[Any, Any] | nn.Module, *, unlearned: str | Iterable[str] = ()) -> Layout:
+        """Layout of any network: every dense floating-point tensor of its state dict is a slot, in the dict's order.
 
-        Integer buffers (a norm's batch counter) are no weights and stay outside. Running statistics are slots that are
-        not learned. Raises ValueError when nothing is left.
+        Of a checkpoint it is the state dict inside (`find_state_dict`), and a warning says which was taken. Integer
+        buffers (a norm's batch counter) are no weights and stay outside. Tied tensors (same memory, shape and strides)
+        are one slot under their first name. Not learned are, in a module, its buffers; in a state dict, which does not
+        tell, running statistics and the vectors of a spectral norm by their names. `unlearned`: keys, or patterns such
+        as "*.filters", of further tensors that are not learned. Tensors of the meta device have a layout too.
+
+        Raises ValueError when nothing is left, for an entry of `unlearned` that no such tensor matches, and where two
+        state dicts could be meant; TypeError for what is no state dict.
         """
-        tensors = {name: value for name, value in state.items() if isinstance(value, Tensor)}  # no "extra state"
-        floating = {name: tuple(value.shape) for name, value in tensors.items() if value.is_floating_point()}
+        found = find_state_dict(state)
+        if found.remark:
+            warnings.warn(found.remark, stacklevel=2)
+        floating = {name: value for name, value in found.state.items() if is_weight(value)}
         if not floating:
             raise ValueError("This state dict holds no floating-point tensor, so there is no weight vector to lay out.")
-        statistics = ("running_mean", "running_var")
-        unlearned = frozenset(name for name in floating if name.rpartition(".")[2] in statistics)
-        return cls.of_shapes(floating, unlearned)
+        if isinstance(state, nn.Module):
+            fixed = {name for name, value in floating.items() if not isinstance(value, nn.Parameter)}
+        else:
+            fixed = {name for name in floating if _is_statistic(name, floating)}
+        owner = owners(floating)
+        fixed = {owner[name] for name in fixed | _matching(unlearned, floating)}
+        return cls.of_shapes({name: tuple(floating[name].shape) for name in owner.values()}, frozenset(fixed))
 
     @property
     def size(self) -> int:
@@ -112,14 +134,24 @@ class Layout:
     def __iter__(self) -> Iterator[Slot]:
         return iter(self.slots)
 
+    @cached_property
+    def _by_name(self) -> dict[str, Slot]:
+        return {slot.name: slot for slot in self.slots}
+
     def __getitem__(self, name: str) -> Slot:
-        for slot in self.slots:
-            if slot.name == name:
-                return slot
-        raise KeyError(f"There is no slot {name!r}; this layout has {', '.join(s.name for s in self.slots)}.")
+        if name not in self._by_name:
+            raise KeyError(f"There is no slot {name!r}; this layout has {some(self._by_name)}.")
+        return self._by_name[name]
 
     def check(self, weights: Tensor, owner: str = "this layout") -> None:
-        """ValueError unless the last axis of `weights` has this layout's length."""
+        """ValueError unless the last axis of `weights` has this layout's length; TypeError for what is no tensor."""
+        if not isinstance(weights, Tensor):
+            become = "layout.flatten(state) makes one of a state dict"
+            if not isinstance(weights, Mapping | nn.Module):
+                become = "torch.as_tensor makes one of an array"
+            raise TypeError(
+                f"A tensor of weight vectors is expected here, and this is of type {type(weights).__name__}; {become}."
+            )
         if weights.ndim == 0 or weights.shape[-1] != self.size:
             length = weights.shape[-1] if weights.ndim else "no axis of"
             raise ValueError(
@@ -137,17 +169,45 @@ class Layout:
             for slot in self.slots
         }
 
-    def flatten(self, state: Mapping[str, Tensor]) -> Float[Tensor, " params"]:
-        """Weight vector of a state dict with this layout; keys outside the layout are left out.
+    def flatten(self, state: Mapping[Any, Any] | nn.Module) -> Float[Tensor, " params"]:
+        """Weight vector of a state dict with this layout, or of a checkpoint that holds one.
 
-        Raises ValueError naming the slot that is missing or has another shape.
+        Keys outside the layout are left out; of tied tensors the first name's is taken.
+
+        Raises ValueError naming the slot that is missing, has another shape or no numbers; TypeError for what is no
+        state dict.
         """
+        if not (isinstance(state, Mapping) and all(name in state for name in self._by_name)):
+            state = find_state_dict(state).state
         parts = []
         for slot in self.slots:
             if slot.name not in state:
-                raise ValueError(f"The state dict lacks {slot.name}; it has {', '.join(state)}.")
+                raise ValueError(f"The state dict lacks {slot.name}; it has {some(state)}.")
             value = as_tensor(state[slot.name])
+            require_numbers(slot.name, value)
             if tuple(value.shape) != slot.shape:
                 raise ValueError(f"{slot.name} has shape {tuple(value.shape)}, the layout says {slot.shape}.")
             parts.append(value.detach().reshape(-1))
         return torch.cat(parts)
+
+
+def _is_statistic(name: str, names: Collection[str]) -> bool:
+    """Whether a tensor's name is that of what training updates without a gradient.
+
+    A norm's running statistics, and a spectral norm's two vectors: `weight_u` and `weight_v` beside `weight_orig`, or
+    those of a parametrization.
+    """
+    if name.rpartition(".")[2] in ("running_mean", "running_var"):
+        return True
+    return (name[-2:] in ("_u", "_v") and f"{name[:-2]}_orig" in names) or bool(_SPECTRAL.search(name))
+
+
+def _matching(patterns: str | Iterable[str], names: Collection[str]) -> set[str]:
+    """The names that are among the patterns or match one."""
+    found: set[str] = set()
+    for pattern in [patterns] if isinstance(patterns, str) else patterns:
+        own = {pattern} if pattern in names else {name for name in names if fnmatchcase(name, pattern)}
+        if not own:
+            raise ValueError(f"unlearned: no floating-point tensor is called {pattern!r}; there are {some(names)}.")
+        found |= own
+    return found

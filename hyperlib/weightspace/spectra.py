@@ -91,11 +91,7 @@ def spectra(weights: Float[Tensor, "*batch params"], layout: Layout, *, budget: 
 
     Raises ValueError when the weights do not fit the layout, are not all finite, or hold no matrix.
     """
-    layout.check(weights)
-    slots = matrix_slots(layout)
-    if not slots:
-        raise ValueError(f"This layout holds no weight matrix, only {', '.join(slot.name for slot in layout)}.")
-    return [spectrum(weights, slot, budget=budget) for slot in slots]
+    return [spectrum(weights, slot, budget=budget) for slot in required_slots(weights, layout)]
 
 
 def spectrum(weights: Float[Tensor, "*batch params"], slot: Slot, *, budget: int = 2**26) -> Spectrum:
@@ -146,6 +142,15 @@ def matrix_names(layout: Layout) -> list[str]:
 def matrix_slots(layout: Layout) -> list[Slot]:
     """The slots that are matrices: learned, not empty, and of two axes or more."""
     return [slot for slot in layout if slot.learned and slot.size and len(slot.shape) > 1]
+
+
+def required_slots(weights: Float[Tensor, "*batch params"], layout: Layout) -> list[Slot]:
+    """The matrix slots of these weights. Raises ValueError when they do not fit the layout or it holds no matrix."""
+    layout.check(weights)
+    slots = matrix_slots(layout)
+    if not slots:
+        raise ValueError(f"This layout holds no weight matrix, only {', '.join(slot.name for slot in layout)}.")
+    return slots
 
 
 def weight_matrix(weights: Float[Tensor, "*batch params"], slot: Slot) -> Float[Tensor, "*batch out in"]:

@@ -17,6 +17,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 LEAST = 50  # eigenvalues that a power law needs: the rule of thumb of Clauset et al.
+DISTANCES = ("two-sided", "one-sided")
+BLOCK = 2**14  # numbers in work at a time while begins are tried: what fits a processor's cache
 
 
 @dataclass(frozen=True)
@@ -72,39 +74,63 @@ class PowerLaw:
         return (self.alpha - 1) / sqrt(self.tail)
 
 
-def power_law(eigenvalues: Float[Tensor, " values"] | np.ndarray) -> PowerLaw:
+def power_law(
+    eigenvalues: Float[Tensor, " values"] | np.ndarray, *, ks: str = "two-sided", least: int = LEAST
+) -> PowerLaw:
     """Power law of the largest eigenvalues: exponent by maximum likelihood, begin by the smallest distance.
 
-    Every distinct eigenvalue but the largest is tried as the begin of the tail; that with the smallest (two-sided)
-    Kolmogorov-Smirnov distance between tail and law is kept. Eigenvalues of zero belong to no tail. A fit always gives
-    an exponent, also where no power law is: the distance and the size of the tail tell what it is worth.
+    Every distinct eigenvalue but the largest is tried as the begin of the tail; that with the smallest
+    Kolmogorov-Smirnov distance between tail and law is kept. The share of the tail below x jumps at every eigenvalue:
+    "two-sided" holds the law against both ends of the jump, as the distance is defined, "one-sided" against the lower
+    end alone, as WeightWatcher does. Eigenvalues of zero belong to no tail. A fit always gives an exponent, also where
+    no power law is: the distance and the size of the tail tell what it is worth.
 
-    Raises ValueError for fewer than 50 positive eigenvalues, since the exponent is then mostly chance, for values that
-    cannot be eigenvalues here (negative, not finite, not one axis), and where all are equal.
+    Raises ValueError for fewer than `least` positive eigenvalues, since the exponent is then mostly chance, for values
+    that cannot be eigenvalues here (negative, not finite, not one axis), where all are equal, and for another distance.
 
     Source: Clauset, Shalizi and Newman (2009), continuous case.
     """
+    if ks not in DISTANCES:
+        raise ValueError(f"There is no distance {ks!r} between tail and law; choose one of {', '.join(DISTANCES)}.")
+    if least < 2:
+        raise ValueError(f"A power law needs two eigenvalues at the very least, so `least` cannot be {least}.")
+    if isinstance(eigenvalues, Tensor):  # NumPy has no bfloat16
+        eigenvalues = eigenvalues.detach().cpu().double().numpy()
     values = np.sort(np.asarray(eigenvalues, dtype=float))
     if values.ndim != 1 or not np.isfinite(values).all() or (values < 0).any():
         raise ValueError("A power law is fitted to one axis of finite eigenvalues, none of them negative.")
     values = values[values > 0]
-    if len(values) < LEAST:
+    if len(values) < least:
         raise ValueError(
-            f"A power law needs {LEAST} positive eigenvalues and this matrix has {len(values)}: with so few, exponent "
+            f"A power law needs {least} positive eigenvalues and this matrix has {len(values)}: with so few, exponent "
             "and begin of the tail are mostly chance. Choose a layer whose smaller side is larger."
         )
     if values[0] == values[-1]:
         raise ValueError("All eigenvalues are equal, so they have no tail.")
     begins = np.unique(values, return_index=True)[1][:-1]
-    fits = [_fit_from(values[begin:]) for begin in begins]
-    return min(fits, key=lambda fit: fit.ks)
+    exponents, distances = _scan(values, begins, ks)
+    best = int(distances.argmin())
+    begin = int(begins[best])
+    return PowerLaw(float(exponents[best]), float(values[begin]), float(distances[best]), len(values) - begin)
 
 
-def _fit_from(values: np.ndarray) -> PowerLaw:
-    """The law that begins with the first of these sorted values."""
-    tail, count = np.log(values / values[0]), len(values)
-    alpha = 1 + count / tail.sum()
-    expected = -np.expm1(-(alpha - 1) * tail)
-    steps = np.arange(count + 1) / count
-    ks = max((steps[1:] - expected).max(), (expected - steps[:-1]).max())
-    return PowerLaw(float(alpha), float(values[0]), float(ks), count)
+def _scan(values: np.ndarray, begins: np.ndarray, ks: str) -> tuple[np.ndarray, np.ndarray]:
+    """Exponent of the law that begins at each of these places of the sorted values, and its distance to the tail."""
+    exponents, distances = np.empty(len(begins)), np.empty(len(begins))
+    first = 0
+    while first < len(begins):
+        rest = values[begins[first] :]
+        rows = slice(first, first + max(1, BLOCK // len(rest)))
+        starts = begins[rows] - begins[first]
+        tails = np.log(np.maximum(rest / rest[starts, None], 1))  # what lies before a begin adds nothing
+        counts = len(rest) - starts
+        # one sum per tail: sums over whole rows would group the terms, and so round, otherwise for every block size
+        slopes = counts / np.array([tail[start:].sum() for tail, start in zip(tails, starts, strict=True)])
+        exponents[rows] = 1 + slopes
+        expected = -np.expm1(-(exponents[rows, None] - 1) * tails)
+        steps = np.maximum(np.arange(len(rest) + 1) - starts[:, None], 0) / counts[:, None]
+        low = expected - steps[:, :-1]
+        high = steps[:, 1:] - expected if ks == "two-sided" else -low
+        distances[rows] = np.maximum(low, high).max(1)
+        first = rows.stop
+    return exponents, distances

@@ -3,24 +3,28 @@
 A layout holds a network's floating-point numbers. A state dict holds more: counters, buffers of other types, tensors
 under two names, numbers of several precisions, a module's own notes. Here every entry has one of three fates: it goes
 into the tokens, it is tied to another entry that does, or it is kept beside the tokens as it is. A tie stays a tie,
-because tokens that a model changes must not say two things of one tensor.
+because tokens that a model changes must not say two things of one tensor. The tokenizer itself remembers the notes on
+versions (`_metadata`) that PyTorch hangs on a state dict, without which some modules refuse to load it.
 
 Source: our choice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from hyperlib.weightspace.layout import Layout
+from hyperlib.weightspace.state_dicts import find_state_dict, is_weight, owners, require_numbers
 from hyperlib.weightspace.tokens import Tokenizer
 
 TOKENS, TIED, KEPT = "tokens", "tied", "kept"
@@ -43,30 +47,34 @@ class StateTokenizer:
 
     tokenizer: Tokenizer
     entries: tuple[Entry, ...]
+    metadata: Any = field(default=None, compare=False, repr=False)  # the state dict's `_metadata`
 
     @classmethod
-    def of(cls, state: Mapping[str, Any], width: int | None = None) -> StateTokenizer:
-        """From a state dict of the network; `width` as in `Tokenizer`.
+    def of(
+        cls, state: Mapping[Any, Any] | nn.Module, width: int | None = None, *, unlearned: str | Iterable[str] = ()
+    ) -> StateTokenizer:
+        """From a state dict of the network, or a checkpoint that holds one; `width` as in `Tokenizer`.
 
         Dense floating-point tensors go into the tokens. Names of one tensor (same memory, same shape and strides) are
         tied to the first of them. Integers, booleans, complex numbers, sparse tensors and what is no tensor are kept.
-
-        Raises ValueError when no floating-point tensor is there.
+        Of a checkpoint only its state dict is covered. `unlearned`, and all that is raised or warned of, is as in
+        `Layout.from_state_dict`.
         """
-        first: dict[tuple, str] = {}
+        layout = Layout.from_state_dict(state, unlearned=unlearned)
+        found = find_state_dict(state).state
+        owner = owners({name: value for name, value in found.items() if is_weight(value)})
         entries = []
-        for name, value in state.items():
-            if not _fits(value):
-                kind = (tuple(value.shape), value.dtype) if isinstance(value, Tensor) else ()
+        for name, value in found.items():
+            kind = (tuple(value.shape), value.dtype) if isinstance(value, Tensor) else ()
+            if name not in owner:
                 entries.append(Entry(name, KEPT, *kind))
-                continue
-            owner = first.setdefault(_memory(value), name) if value.numel() else name
-            goes, owner = (TOKENS, "") if owner == name else (TIED, owner)
-            entries.append(Entry(name, goes, tuple(value.shape), value.dtype, owner))
-        layout = Layout.from_state_dict({entry.name: state[entry.name] for entry in entries if entry.goes == TOKENS})
-        return cls(Tokenizer(layout, width), tuple(entries))
+            elif owner[name] == name:
+                entries.append(Entry(name, TOKENS, *kind))
+            else:
+                entries.append(Entry(name, TIED, *kind, owner=owner[name]))
+        return cls(Tokenizer(layout, width), tuple(entries), deepcopy(getattr(found, "_metadata", None)))
 
-    @property
+    @cached_property
     def dtype(self) -> torch.dtype:
         """Precision of the tokens: the narrowest of float32, float64 (or the one half precision) that loses nothing."""
         kinds = {entry.dtype for entry in self.entries if entry.goes == TOKENS}
@@ -84,29 +92,35 @@ class StateTokenizer:
             rows.append((entry.name, entry.goes, entry.owner, kind, entry.shape, numbers))
         return pd.DataFrame(rows, columns=["name", "goes", "owner", "dtype", "shape", "numbers"])
 
-    def encode(self, state: Mapping[str, Any]) -> tuple[Float[Tensor, "tokens width"], dict[str, Any]]:
-        """Tokens of a state dict, and a copy of what is kept beside them.
+    def encode(self, state: Mapping[Any, Any] | nn.Module) -> tuple[Float[Tensor, "tokens width"], dict[str, Any]]:
+        """Tokens of a state dict, or of one inside a checkpoint, and a copy of what is kept beside them.
 
-        Raises ValueError for a state dict with other names, shapes or types, and where tied tensors differ.
+        Raises ValueError for a state dict with other names, shapes or types, where tied tensors differ, and where a
+        tensor has no numbers (on the meta device, say); TypeError for what is no state dict.
         """
-        self._check(state)
-        weights = {entry.name: state[entry.name].detach() for entry in self.entries if entry.goes == TOKENS}
-        vector = self.tokenizer.layout.flatten({name: value.to(self.dtype) for name, value in weights.items()})
+        state = self._checked(state)
+        device = next(state[entry.name].device for entry in self.entries if entry.goes == TOKENS)
+        tokens = torch.empty(self.tokenizer.shape, dtype=self.dtype, device=device)
+        self.tokenizer.write(tokens, lambda slot: state[slot.name].detach().reshape(-1))
         kept = {entry.name: _copy(state[entry.name]) for entry in self.entries if entry.goes == KEPT}
-        return self.tokenizer.encode(vector), kept
+        return tokens, kept
 
-    def decode(self, tokens: Float[Tensor, "tokens width"], kept: Mapping[str, Any]) -> dict[str, Any]:
-        """The whole state dict, in its order, with its types and its ties.
+    def decode(self, tokens: Float[Tensor, "tokens width"], kept: Mapping[str, Any]) -> OrderedDict[str, Any]:
+        """The whole state dict, in its order, with its types, its ties and the notes that loading needs.
 
         Every number comes back to the bit (of a not-a-number only that it is one); strides are those of new tensors.
+        Keys are names, also where numbers were given, without a prefix that wrappers had put before all of them.
 
         Raises ValueError for tokens of another shape and where something kept is missing.
         """
-        values = self.tokenizer.layout.unflatten(self.tokenizer.decode(tokens))
-        state: dict[str, Any] = {}
+        values = {slot.name: part for slot, part in self.tokenizer.read(tokens)}
+        state: OrderedDict[str, Any] = OrderedDict()
+        if self.metadata is not None:
+            state._metadata = deepcopy(self.metadata)
         for entry in self.entries:
             if entry.goes == TOKENS:
-                state[entry.name] = values[entry.name].to(entry.dtype, copy=True)
+                part = values[entry.name] if entry.name in values else tokens.new_empty(0)
+                state[entry.name] = part.to(entry.dtype, copy=True).reshape(entry.shape)
             elif entry.goes == TIED:
                 state[entry.name] = state[entry.owner]
             elif entry.name in kept:
@@ -115,29 +129,24 @@ class StateTokenizer:
                 raise ValueError(f"{entry.name} is not in the tokens and not among what was kept; give both results.")
         return state
 
-    def _check(self, state: Mapping[str, Any]) -> None:
-        names = [entry.name for entry in self.entries]
-        if set(state) != set(names):
-            other = sorted(set(state) ^ set(names))
+    def _checked(self, state: Mapping[Any, Any] | nn.Module) -> Mapping[str, Any]:
+        names = {entry.name for entry in self.entries}
+        if not (isinstance(state, Mapping) and set(state) == names):
+            state = find_state_dict(state).state
+        if set(state) != names:
+            other = sorted(set(state) ^ names)
             raise ValueError(f"This state dict is of another network: {', '.join(other[:3])} is in one of them only.")
         for entry in self.entries:
             value = state[entry.name]
             kind = (tuple(value.shape), value.dtype) if isinstance(value, Tensor) else ((), None)
-            if kind != (entry.shape, entry.dtype) or (entry.goes != KEPT) != _fits(value):
+            if kind != (entry.shape, entry.dtype) or (entry.goes != KEPT) != is_weight(value):
                 was = f"{entry.dtype} {list(entry.shape)}" if entry.dtype else "no tensor"
                 raise ValueError(f"{entry.name} was {was} when this tokenizer was made, and is not now.")
+            if isinstance(value, Tensor):
+                require_numbers(entry.name, value)
             if entry.goes == TIED and not _same(value, state[entry.owner]):
                 raise ValueError(f"{entry.name} was tied to {entry.owner} and differs here; make a new tokenizer.")
-
-
-def _fits(value: object) -> bool:
-    """Whether a value is one that tokens can hold."""
-    return isinstance(value, Tensor) and value.is_floating_point() and value.layout == torch.strided
-
-
-def _memory(value: Tensor) -> tuple:
-    """Where a tensor's numbers lie and how they are read: equal for two names of one tensor."""
-    return value.device, value.data_ptr(), tuple(value.shape), value.stride(), value.dtype
+        return state
 
 
 def _same(one: Tensor, other: Tensor) -> bool:

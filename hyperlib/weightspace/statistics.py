@@ -21,7 +21,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from hyperlib.weightspace.architecture import Architecture
 from hyperlib.weightspace.layout import Layout, Slot
+from hyperlib.weightspace.values import usual_precision
 
 READINGS = {  # moments and percentiles of each part
     "percentiles": (("mean", "variance"), (1, 25, 50, 75, 99)),
@@ -30,26 +32,33 @@ READINGS = {  # moments and percentiles of each part
 
 
 def layer_statistics(
-    weights: Float[Tensor, "*samples params"], layout: Layout, *, reading: str = "percentiles", budget: int = 2**26
+    weights: Float[Tensor, "*samples params"],
+    layout: Layout | Architecture,
+    *,
+    reading: str = "percentiles",
+    budget: int = 2**26,
 ) -> Float[Tensor, "*samples features"]:
     """Mean, variance and percentiles 1, 25, 50, 75, 99 of every layer part, in the order of the names.
 
     14 numbers for a layer with weight and bias, 7 without bias; further parts (a norm's running statistics)
     are summarised apart in the same way. With reading="quintiles" percentiles 0, 20, 40, 60, 80, 100 alone: 12 and 6
-    numbers. The variance is that of the population (divided by the number of
-    weights, as `numpy.var`), so a part with one weight has variance 0; percentiles are interpolated linearly,
-    as `numpy.percentile`. Sums run in float64, the result has the dtype of the weights. `budget` bounds the
+    numbers. The variance is that of the population (divided by the number of weights, as `numpy.var`), so a part with
+    one weight has variance 0; percentiles are interpolated linearly, as `numpy.percentile`. Sums run in float64. The
+    result is float64 where the weights are and float32 otherwise: in the type of half-precision weights small variances
+    lose their digits and those beyond 65,504 are infinite. An architecture stands for its layout. `budget` bounds the
     working memory in bytes, unless one sample alone needs more.
 
-    Raises ValueError for an unknown reading, and when the weights do not fit the layout or are not all finite.
+    Raises ValueError for an unknown reading, and when the weights do not fit the layout or are not all finite;
+    TypeError for weights that are no tensor and a layout that is none.
     """
+    layout = _layout(layout)
     layout.check(weights)
     size = len(_statistics(reading))
     rows = weights.detach().reshape(-1, layout.size)
     slots = list(_by_layer(layout))
-    features = rows.new_empty(len(rows), len(slots) * size)
+    features = usual_precision(rows[:0]).new_empty(len(rows), len(slots) * size)
     for first in range(0, len(rows), step := _rows_within(budget, slots)):
-        chunk = rows[first : first + step]
+        chunk = usual_precision(rows[first : first + step])  # NumPy has no bfloat16
         _require_finite(chunk, layout, first)
         for place, slot in enumerate(slots):
             columns = slice(place * size, (place + 1) * size)
@@ -57,9 +66,21 @@ def layer_statistics(
     return features.reshape(*weights.shape[:-1], features.shape[-1])
 
 
-def layer_statistics_names(layout: Layout, reading: str = "percentiles") -> list[str]:
+def layer_statistics_names(layout: Layout | Architecture, reading: str = "percentiles") -> list[str]:
     """Names of the features of `layer_statistics`, such as `conv1.weight.percentile_25`."""
-    return [f"{slot.name}.{statistic}" for slot in _by_layer(layout) for statistic in _statistics(reading)]
+    statistics = _statistics(reading)
+    return [f"{slot.name}.{statistic}" for slot in _by_layer(_layout(layout)) for statistic in statistics]
+
+
+def _layout(given: Layout | Architecture) -> Layout:
+    if isinstance(given, Architecture):
+        return given.layout
+    if not isinstance(given, Layout):
+        raise TypeError(
+            f"Statistics need a layout, and this is of type {type(given).__name__}; take "
+            "Layout.from_state_dict(state)."
+        )
+    return given
 
 
 def _statistics(reading: str) -> list[str]:
@@ -99,8 +120,6 @@ def _sorted(values: Float[Tensor, "samples weights"]) -> Float[Tensor, "samples 
     """Rows in ascending order; on the CPU by numpy, whose vectorised sort is far faster than torch's."""
     if values.device.type != "cpu":
         return values.sort(-1).values
-    if values.dtype not in (torch.float32, torch.float64):  # numpy has no bfloat16
-        values = values.float()
     return torch.from_numpy(np.sort(values.numpy(), axis=-1))
 
 

@@ -3,7 +3,8 @@
 Hidden units can change places without changing what the network computes, if every reader of the layer follows. We keep
 such a reordering as one integer index, because an index composes, inverts and applies to a whole zoo at once:
 `weights.gather(-1, index)`. Where the activation is odd a unit may also change its sign, and where it is positively
-homogeneous its scale; these are factors, one per weight: `weights * factors`.
+homogeneous its scale; these are factors, one per weight: `weights * factors`. Units that are tied to their places stay
+there, and all others move.
 
 Source: thesis, ch. 2; permutations after Hecht-Nielsen (1990) and Ainsworth et al. (2023), sign flips after Chen et al.
 (1993), scaling after Neyshabur et al. (2015).
@@ -11,15 +12,17 @@ Source: thesis, ch. 2; permutations after Hecht-Nielsen (1990) and Ainsworth et 
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
+from functools import lru_cache
 from math import factorial, prod
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from hyperlib.weightspace.architecture import Architecture
-from hyperlib.weightspace.units import UnitStructure, unit_structure
+from hyperlib.weightspace.base import BaseArchitecture, require_architecture
+from hyperlib.weightspace.units.structure import Piece, UnitStructure
 
 SPREAD = 0.5  # standard deviation of the logarithm of random scales; our choice
 
@@ -28,31 +31,44 @@ SPREAD = 0.5  # standard deviation of the logarithm of random scales; our choice
 
 
 def random_permutations(
-    architecture: Architecture, models: int, generator: torch.Generator
-) -> dict[str, Int[Tensor, "models _"]]:
-    """A uniformly random order of every hidden group's units, for each of `models` networks.
+    architecture: BaseArchitecture, models: int, generator: torch.Generator
+) -> dict[str, Int[Tensor, "models _"] | Int[Tensor, "models blocks _"]]:
+    """A uniformly random order of every group's units that may move, for each of `models` networks.
 
-    Raises ValueError where a group's units are tied to their places, with the reason.
+    A group that stands within another (the numbers inside attention heads) has an order for every block.
     """
-    refuse_tied(architecture)
-    structure = unit_structure(architecture)
+    require_architecture(architecture, "random_permutations")
+    say_tied(architecture)
+    return unsaid_permutations(architecture.structure, models, generator)
+
+
+def unsaid_permutations(
+    structure: UnitStructure, models: int, generator: torch.Generator
+) -> dict[str, Int[Tensor, "models _"] | Int[Tensor, "models blocks _"]]:
+    """`random_permutations` without a word on units that stay."""
     return {
-        group: torch.rand(models, width, generator=generator).argsort(-1) for group, width in structure.groups.items()
+        group: torch.rand(models, *blocks_of(structure, group), width, generator=generator).argsort(-1)
+        for group, width in structure.groups.items()
     }
 
 
 def permutation_index(
-    architecture: Architecture, permutations: Mapping[str, Int[Tensor, "models _"]], *, models: int | None = None
+    architecture: BaseArchitecture,
+    permutations: Mapping[str, Int[Tensor, "models _"] | Int[Tensor, "models blocks _"]],
+    *,
+    models: int | None = None,
 ) -> Int[Tensor, "models params"]:
     """Index that reorders whole weight vectors: `weights.gather(-1, index)`.
 
     `permutations[group][m]` lists, for model m, which old unit stands at each new place. Groups left out keep their
     order; `models` is needed only where all are. Convolutions move whole filters, a linear layer behind a flattened map
-    moves its blocks of columns, norms move with their channels.
+    moves its blocks of columns, norms move with their channels. For a group within another there is a list for every
+    block, by the place that the block has in the end.
 
     Raises ValueError for a group that may not be permuted, with the reason, and for rows that are no permutation.
     """
-    structure = unit_structure(architecture)
+    require_architecture(architecture, "permutation_index")
+    structure = architecture.structure
     for group, orders in permutations.items():
         _check_permutation(architecture, structure, group, orders)
     models = _one_count({len(orders) for orders in permutations.values()}, models, "permutations")
@@ -62,22 +78,36 @@ def permutation_index(
 def unchecked_index(
     structure: UnitStructure, permutations: Mapping[str, Int[Tensor, "models _"]], models: int
 ) -> Int[Tensor, "models params"]:
-    """`permutation_index` for whoever knows what it does: any group may be named, also one that is refused."""
-    index = torch.empty(models, structure.slots[-1].slot.stop, dtype=torch.int64)
-    for entry in structure.slots:
-        written, places, read, inner = entry.shape
-        row = places * read * inner
-        rows = _places_of(permutations, entry.writes, written) * row + entry.slot.start
-        columns = _places_of(permutations, entry.reads, read)[:, None, :, None] * inner + torch.arange(inner)
-        within_row = torch.arange(places)[:, None, None] * (read * inner) + columns
-        block = index[:, entry.slot.start : entry.slot.stop].view(models, written, row)
-        torch.add(rows.expand(models, -1)[:, :, None], within_row.flatten(1)[:, None], out=block)
+    """`permutation_index` without its checks."""
+    index = torch.empty(models, structure.size, dtype=torch.int64)
+    for piece in structure.pieces:
+        block = torch.full((1,) * (len(piece.sizes) + 1), piece.start)
+        for axis in reversed(range(len(piece.sizes))):  # from the right, so that sums stay small until the last
+            places = _places(piece, axis, permutations) * piece.strides[axis]
+            if axis or len(places) != models:
+                block = places + block
+            else:
+                torch.add(places, block, out=piece.of(index))
+        if not piece.sizes or len(places) != models:
+            piece.of(index).copy_(block)
     return index
 
 
-def _places_of(permutations: Mapping[str, Tensor], group: str, width: int) -> Int[Tensor, "_ width"]:
-    """Old places of a group's units, one row for all models where they keep their order."""
-    return permutations[group] if group in permutations else torch.arange(width)[None]
+def _places(piece: Piece, axis: int, permutations: Mapping[str, Tensor]) -> Int[Tensor, "_ ..."]:
+    """Old places along one axis of a piece, shaped to meet the others; one row for all models where they stay."""
+    group, outer, width = piece.groups[axis], piece.outer[axis], piece.sizes[axis]
+    if group not in permutations:
+        return along(torch.arange(width)[None], len(piece.sizes), axis)
+    orders = permutations[group]
+    return along(orders, len(piece.sizes), *((outer, axis) if outer >= 0 else (axis,)))
+
+
+def along(values: Tensor, axes: int, *where: int) -> Tensor:
+    """Values [models, ...] whose further axes stand at the given ones of `axes` axes of a piece."""
+    order = sorted(range(len(where)), key=lambda place: where[place])
+    values = values.permute(0, *(1 + place for place in order))
+    sizes = dict(zip(sorted(where), values.shape[1:], strict=True))
+    return values.reshape(len(values), *(sizes.get(axis, 1) for axis in range(axes)))
 
 
 def inverse(index: Int[Tensor, "*models params"]) -> Int[Tensor, "*models params"]:
@@ -91,69 +121,49 @@ def compose(first: Int[Tensor, "*models params"], then: Int[Tensor, "*models par
     return first.gather(-1, then)
 
 
-def canonical_index(
-    architecture: Architecture, weights: Float[Tensor, "models params"]
-) -> Int[Tensor, "models params"]:
-    """Index that sorts every group's units, so that all permuted copies of a network become the same vector.
-
-    Units stand in ascending order of the length of what they read (weights and bias together), equal ones in that of
-    what reads them: two numbers that no permutation changes. Units that are equal in both keep their order, so a
-    network with such units (one with pruned layers, for instance) has no unique form. The order is our choice.
-
-    Raises ValueError where a group is tied to its places or a weight is not finite.
-    """
-    refuse_tied(architecture)
-    structure = unit_structure(architecture)
-    architecture.layout.check(weights, architecture.name)
-    if not torch.isfinite(weights).all():
-        raise ValueError("A canonical order needs finite weights, and some are not; leave out diverged models.")
-    orders = {}
-    for group in structure.groups:
-        written, read = (_lengths(structure, group, axis, weights) for axis in (0, 1))
-        by_read = read.argsort(dim=-1, stable=True)
-        orders[group] = by_read.gather(-1, written.gather(-1, by_read).argsort(dim=-1, stable=True))
-    return permutation_index(architecture, orders, models=len(weights))
-
-
-def orbit_size(architecture: Architecture) -> int:
+def orbit_size(architecture: BaseArchitecture) -> int:
     """How many weight vectors compute the same function by permutation alone: the product of the widths' factorials."""
-    return prod(factorial(width) for width in unit_structure(architecture).groups.values())
+    require_architecture(architecture, "orbit_size")
+    structure = architecture.structure
+    return prod(factorial(width) ** structure.blocks.get(group, 1) for group, width in structure.groups.items())
 
 
 # -- signs and scales --------------------------------------------------------------------------------------------------
 
 
 def random_signs(
-    architecture: Architecture, models: int, generator: torch.Generator
+    architecture: BaseArchitecture, models: int, generator: torch.Generator
 ) -> dict[str, Float[Tensor, "models _"]]:
     """A fair sign for every unit whose sign can be flipped: `{signal: [models, width]}`, empty where none can.
 
     A sign passes odd activations (tanh, sine), means and additions, no maximum; before a norm it passes always, since
     the norm's gain takes it back.
     """
+    require_architecture(architecture, "random_signs")
     return {
         signal.name: torch.randint(2, (models, signal.width), generator=generator) * 2.0 - 1.0
-        for signal in unit_structure(architecture).signals.values()
+        for signal in architecture.structure.signals.values()
         if not signal.against_signs
     }
 
 
 def random_scales(
-    architecture: Architecture, models: int, generator: torch.Generator
+    architecture: BaseArchitecture, models: int, generator: torch.Generator
 ) -> dict[str, Float[Tensor, "models _"]]:
     """A positive scale for every unit that can have one: log-normal around one, `{signal: [models, width]}`.
 
     A scale passes ReLU and leaky ReLU, pools and additions; a norm divides it out again, but for its epsilon.
     """
+    require_architecture(architecture, "random_scales")
     return {
         signal.name: (SPREAD * torch.randn(models, signal.width, generator=generator)).exp()
-        for signal in unit_structure(architecture).signals.values()
+        for signal in architecture.structure.signals.values()
         if not signal.against_scaling
     }
 
 
 def unit_factors(
-    architecture: Architecture, factors: Mapping[str, Float[Tensor, "models _"]], *, models: int | None = None
+    architecture: BaseArchitecture, factors: Mapping[str, Float[Tensor, "models _"]], *, models: int | None = None
 ) -> Float[Tensor, "models params"]:
     """What every weight is multiplied by when units are: `weights * unit_factors(...)`.
 
@@ -164,7 +174,8 @@ def unit_factors(
     Raises ValueError for a signal that is not there or has another width, and for a factor that would change the
     function, with the reason.
     """
-    structure = unit_structure(architecture)
+    require_architecture(architecture, "unit_factors")
+    structure = architecture.structure
     for name, values in factors.items():
         _check_factor(architecture, structure, name, values)
     counts = {len(values) for values in factors.values()}
@@ -177,48 +188,51 @@ def unchecked_factors(
 ) -> Float[Tensor, "models params"]:
     """`unit_factors` without its checks."""
     kind = next((values.dtype for values in factors.values()), torch.float32)
-    result = torch.ones(models, structure.slots[-1].slot.stop, dtype=kind)
-    for entry in structure.slots:
-        block = result[:, entry.slot.start : entry.slot.stop].view(models, *entry.shape)
-        for power in entry.powers:
+    result = torch.ones(models, structure.size, dtype=kind)
+    for piece in structure.pieces:
+        for power in piece.powers:
             if power.signal in factors:
-                values = factors[power.signal].pow(power.power)
-                block *= values[:, :, None, None, None] if power.axis == 0 else values[:, None, None, :, None]
+                block = piece.of(result)
+                block *= on_piece(structure, power.signal, factors, piece, power.axes).pow(power.power)
     return result
 
 
-# -- what a group's units weigh, and checks ----------------------------------------------------------------------------
+def on_piece(
+    structure: UnitStructure, name: str, factors: Mapping[str, Tensor], piece: Piece, axes: tuple[int, ...]
+) -> Tensor:
+    """A signal's factors, shaped to meet a piece along these axes."""
+    return along(factors[name].unflatten(1, structure.signals[name].sizes), len(piece.sizes), *axes)
 
 
-def _lengths(structure: UnitStructure, group: str, axis: int, weights: Tensor) -> Float[Tensor, "models width"]:
-    """Length of what each unit reads (axis 0) or of what reads it (axis 1)."""
-    squares = torch.zeros(len(weights), structure.groups[group], dtype=torch.float64)
-    for entry in structure.slots:
-        if (entry.writes, entry.reads)[axis] == group:
-            block = weights[:, entry.slot.start : entry.slot.stop].double().square().unflatten(1, entry.shape)
-            squares += block.sum((2, 3, 4) if axis == 0 else (1, 2, 4))
-    return squares.float()  # what differs by rounding alone is equal
+# -- checks --------------------------------------------------------------------------
 
 
-def _check_permutation(architecture: Architecture, structure: UnitStructure, group: str, orders: Tensor) -> None:
-    if group in structure.refused:
-        raise ValueError(f"{architecture.name}: {structure.refused[group]}.")
+def blocks_of(structure: UnitStructure, group: str) -> tuple[int, ...]:
+    """The axis of blocks of a group that stands within another; none for others."""
+    return (structure.blocks[group],) if group in structure.within else ()
+
+
+def _check_permutation(architecture: BaseArchitecture, structure: UnitStructure, group: str, orders: Tensor) -> None:
+    if group in structure.refused and group not in structure.groups:
+        raise ValueError(f"The units {group!r} of {architecture.name} cannot move: {structure.refused[group]}.")
     if group not in structure.groups:
         known = ", ".join(structure.groups) or "none"
         raise ValueError(
             f"{group!r} is no hidden group of {architecture.name}, whose groups are {known}; "
             "inputs and classes have fixed places."
         )
-    width = structure.groups[group]
-    if orders.ndim != 2 or orders.shape[1] != width or orders.dtype != torch.int64:
+    shape = [*blocks_of(structure, group), structure.groups[group]]
+    if list(orders.shape[1:]) != shape or orders.dtype != torch.int64:
         raise ValueError(
-            f"Permutations of {group!r} are int64 [models, {width}], not {orders.dtype} {list(orders.shape)}."
+            f"Permutations of {group!r} are int64 [models, {', '.join(map(str, shape))}], not {orders.dtype} "
+            f"{list(orders.shape)}."
         )
+    width = shape[-1]
     if not (orders.sort(-1).values == torch.arange(width)).all():
         raise ValueError(f"A row of {group!r} is no permutation: it must hold 0 to {width - 1}, each once.")
 
 
-def _check_factor(architecture: Architecture, structure: UnitStructure, name: str, values: Tensor) -> None:
+def _check_factor(architecture: BaseArchitecture, structure: UnitStructure, name: str, values: Tensor) -> None:
     if name not in structure.signals:
         known = ", ".join(structure.signals) or "none"
         raise ValueError(f"{architecture.name} has no hidden signal {name!r}; it has {known}.")
@@ -242,7 +256,8 @@ def _one_count(counts: set[int], models: int | None, what: str) -> int:
     return counts.pop()
 
 
-def refuse_tied(architecture: Architecture) -> None:
-    """ValueError if units of a hidden group are tied to their places, with the reason."""
-    for group, reason in unit_structure(architecture).refused.items():
-        raise ValueError(f"The units {group!r} of {architecture.name} cannot change places: {reason}.")
+@lru_cache(maxsize=256)
+def say_tied(architecture: BaseArchitecture) -> None:
+    """Say once which hidden units keep their places, and why."""
+    for group, reason in architecture.structure.refused.items():
+        warnings.warn(f"The units {group!r} of {architecture.name} keep their places: {reason}.", stacklevel=3)

@@ -12,7 +12,7 @@ classes and width 288) and lets a model leave them out as whole tokens.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -65,13 +65,19 @@ class Tokenizer:
     the longest. `width=288`, say: rows are cut into chunks of that width, the last one is filled with zeros. Layers
     come in the order of the layout, units in theirs, chunks of a row side by side.
 
-    Raises ValueError for a layout without weights and for a width that is no whole number from 1 on.
+    Raises TypeError for what is no layout; ValueError for one without weights and for a width that is no whole number
+    from 1 on.
     """
 
     layout: Layout
     width: int | None = None
 
     def __post_init__(self) -> None:
+        if not isinstance(self.layout, Layout):
+            raise TypeError(
+                f"A tokenizer is made of a layout, and this is of type {type(self.layout).__name__}; take "
+                "architecture.layout or Layout.from_state_dict(state)."
+            )
         if not self.layout.size:
             raise ValueError("This layout holds no weights, so there is nothing to make tokens of.")
         if self.width is not None and not is_whole(self.width, 1):
@@ -140,31 +146,49 @@ class Tokenizer:
         Raises ValueError for vectors of another length and for an `out` that is no such batch of tokens.
         """
         self.layout.check(weights, "This tokenizer's layout")
-        batch = weights.shape[:-1]
-        tokens = weights.new_empty(*batch, *self.shape) if out is None else self._memory(out, weights)
-        for block in self.blocks:
-            rows = tokens[..., block.tokens, :].view(*batch, block.units, block.chunks * self.shape[1])
-            for slot, columns in block.columns():
-                part = weights[..., slot.start : slot.stop]
-                rows[..., columns] = part.unflatten(-1, (block.units, slot.size // block.units))
-            rows[..., block.length :] = 0
-        return tokens
+        tokens = self._memory(out, weights) if out is not None else weights.new_empty(*weights.shape[:-1], *self.shape)
+        return self.write(tokens, lambda slot: weights[..., slot.start : slot.stop])
 
     def decode(self, tokens: Shaped[Tensor, "*batch tokens width"]) -> Shaped[Tensor, "*batch params"]:
         """Weight vectors of tokens, the inverse of `encode`; what stands in padding is not looked at.
 
-        Raises ValueError for tokens of another shape.
+        Raises ValueError for tokens of another shape, and TypeError for what is no tensor.
         """
+        parts = {slot.start: part.flatten(-2) for slot, part in self.read(tokens)}
+        return torch.cat([parts[start] for start in sorted(parts)], -1)
+
+    def write(
+        self, tokens: Shaped[Tensor, "*batch tokens width"], part: Callable[[Slot], Tensor]
+    ) -> Shaped[Tensor, "*batch tokens width"]:
+        """The tokens given, contiguous ones, with the numbers that `part` gives of each slot, `[*batch, numbers]`.
+
+        Spares `encode`'s weight vector where a network's tensors lie apart; numbers change their type on the way.
+        """
+        for block in self.blocks:
+            rows = self._rows(tokens, block)
+            for slot, columns in block.columns():
+                rows[..., columns] = part(slot).unflatten(-1, (block.units, slot.size // block.units))
+            if block.length < rows.shape[-1]:
+                rows[..., block.length :] = 0
+        return tokens
+
+    def read(
+        self, tokens: Shaped[Tensor, "*batch tokens width"]
+    ) -> Iterator[tuple[Slot, Shaped[Tensor, "*batch units numbers"]]]:
+        """Every slot that holds something with its numbers, where they stand in the tokens; raises as `decode` does."""
+        if not isinstance(tokens, Tensor):
+            raise TypeError(f"Tokens are a tensor, as encode gives them, and this is of type {type(tokens).__name__}.")
         if tuple(tokens.shape[-2:]) != self.shape:
             raise ValueError(
                 f"These weights have {self.shape[0]} tokens of width {self.shape[1]}, but the tokens given have shape "
                 f"{tuple(tokens.shape)}. Were they made with another width, or for another network?"
             )
-        parts: dict[int, Tensor] = {}
         for block in self.blocks:
-            rows = tokens[..., block.tokens, :].reshape(*tokens.shape[:-2], block.units, block.chunks * self.shape[1])
-            parts |= {slot.start: rows[..., columns].flatten(-2) for slot, columns in block.columns()}
-        return torch.cat([parts[start] for start in sorted(parts)], -1)
+            rows = self._rows(tokens, block)
+            yield from ((slot, rows[..., columns]) for slot, columns in block.columns())
+
+    def _rows(self, tokens: Tensor, block: Block) -> Tensor:
+        return tokens[..., block.tokens, :].reshape(*tokens.shape[:-2], block.units, block.chunks * self.shape[1])
 
     def _memory(self, out: Tensor, weights: Tensor) -> Tensor:
         expected = (*weights.shape[:-1], *self.shape)
@@ -223,14 +247,17 @@ class Scale:
 
 def _groups(layout: Layout) -> Iterator[tuple[str, tuple[Slot, ...]]]:
     """The slots that share rows, with the name of their layer, or of the statistic."""
-    for layer in layout.layers:
-        own = [slot for slot in layout if slot.layer == layer and slot.size]
-        learned = [slot for slot in own if slot.learned]
-        for units in dict.fromkeys(map(_units, learned)):
-            yield layer, tuple(slot for slot in learned if _units(slot) == units)
+    layers: dict[str, list[Slot]] = {layer: [] for layer in layout.layers}
+    for slot in layout:
+        if slot.size:
+            layers[slot.layer].append(slot)
+    for layer, own in layers.items():
+        rows: dict[int, list[Slot]] = {}
         for slot in own:
-            if not slot.learned:
-                yield slot.name, (slot,)
+            if slot.learned:
+                rows.setdefault(_units(slot), []).append(slot)
+        yield from ((layer, tuple(slots)) for slots in rows.values())
+        yield from ((slot.name, (slot,)) for slot in own if not slot.learned)
 
 
 def _units(slot: Slot) -> int:

@@ -5,9 +5,12 @@ the reference, unit of the network), so the best order of one group is an assign
 holds with signs: a pair then counts with the better of its signs. Only where a layer reads the group that it writes is
 the sum a linearisation; such a step is taken back if it does not help.
 
+Where groups stand within another (the numbers inside attention heads), a pair of blocks counts with the best order of
+their insides, so heads and insides are matched in one exact step.
+
 All networks of a chunk take each step together, so their gains are one matrix product.
 
-Source: Ainsworth et al. (2023), algorithm 1. Signs, restarts and the treatment of chunks are ours.
+Source: Ainsworth et al. (2023), algorithm 1. Signs, starts, blocks and the treatment of chunks are ours.
 """
 
 from __future__ import annotations
@@ -22,17 +25,22 @@ from jaxtyping import Float, Int
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
+from hyperlib.weightspace.canonical import canonical_orders, canonical_unit_signs
 from hyperlib.weightspace.randomness import key, orders
-from hyperlib.weightspace.symmetry import unchecked_index
-from hyperlib.weightspace.units import UnitSlot, UnitStructure
+from hyperlib.weightspace.symmetry import along, unchecked_factors, unchecked_index
+from hyperlib.weightspace.units.structure import Piece, UnitStructure
 
 _SWEEPS = 200  # far more than any alignment was seen to need
 _MOST_SIGNALS = 8  # of one group, whose signs are tried in all combinations
+CANONICAL = 2**20  # number of the start that no random one has
 
 
 @dataclass
 class Match:
-    """Where the units of every network stand now: old unit and sign at each new place, and the weights so moved."""
+    """Where the units of every network stand now: old unit and sign at each new place, and the weights so moved.
+
+    Orders are [models, width], or [models, blocks, width] for a group within another; signs are flat, [models, units].
+    """
 
     current: Float[Tensor, "models params"]
     orders: dict[str, Int[Tensor, "models _"]]
@@ -51,15 +59,39 @@ class Match:
             for name, values in theirs.items():
                 mine[name][rows] = values
 
+    def factors(self, structure: UnitStructure) -> Float[Tensor, "models params"]:
+        """The signs as factors of the weights as they were given, before they were reordered."""
+        old = {name: self._by_old_unit(structure, name) for name in self.signs}
+        return unchecked_factors(structure, old, len(self.sweeps))
+
+    def _by_old_unit(self, structure: UnitStructure, name: str) -> Tensor:
+        signal = structure.signals[name]
+        signs, inner = self.signs[name].unflatten(1, signal.sizes), self.orders[signal.group]
+        signs = torch.empty_like(signs).scatter_(-1, inner, signs)
+        if (outer := structure.within.get(signal.group)) in self.orders:
+            signs = torch.empty_like(signs).scatter_(1, self.orders[outer][:, :, None].expand_as(signs), signs)
+        return signs.flatten(1)
+
 
 @dataclass(frozen=True)
 class _Table:
-    """A slot seen from one group's units: its axis, the reference's rows and the signals whose signs a row carries."""
+    """A piece seen from one group's units: its axis, the signals whose signs a row carries, the reference's rows."""
 
-    entry: UnitSlot
+    piece: Piece
     axis: int
     signals: frozenset[str]
-    rows: Float[Tensor, "width others"] = field(repr=False)
+    rows: Float[Tensor, "blocks width others"] = field(repr=False)
+
+    @property
+    def inside(self) -> list[int]:
+        """Axes of the piece whose groups stand within this one."""
+        return [axis for axis, outer in enumerate(self.piece.outer) if outer == self.axis]
+
+    @property
+    def alone(self) -> bool:
+        """Whether no other group stands within the same blocks here."""
+        outer = self.piece.outer[self.axis]
+        return outer >= 0 and self.piece.outer.count(outer) == 1
 
 
 class WeightMatching:
@@ -68,9 +100,9 @@ class WeightMatching:
     def __init__(
         self, structure: UnitStructure, reference: Float[Tensor, " params"], *, signs: bool = False, seed: int = 0
     ) -> None:
-        self.structure, self.seed = structure, seed
-        learned = torch.cat([torch.full((entry.slot.size,), entry.slot.learned) for entry in structure.slots])
-        self.target = torch.where(learned, reference.double(), 0.0)
+        self.structure, self.seed, self.reference = structure, seed, reference.double()[None]
+        self.learned = structure.learned()
+        self.target = torch.where(self.learned, reference.double(), 0.0)
         free = [signal for signal in structure.signals.values() if signs and not signal.against_signs]
         self.signals = {group: [signal.name for signal in free if signal.group == group] for group in structure.groups}
         for group, names in self.signals.items():
@@ -81,19 +113,20 @@ class WeightMatching:
                 )
         self.tables = {group: list(self._tables(group)) for group in structure.groups}
 
-    def match(self, weights: Float[Tensor, "models params"], restart: int = 0) -> Match:
-        """The nearest order that descent finds from one start: as given (0), by bounds of the gains (1), or random.
+    def match(self, weights: Float[Tensor, "models params"], start: int = 0) -> Match:
+        """The nearest order that descent finds from one start: as given (0), by bounds (1), CANONICAL, or random.
 
-        The gain of a pair is largest when the units that both are connected with stand in the order of their weights
-        (the rearrangement inequality), whatever their true order is; start 1 puts every group in the best order by
-        these bounds, and is our addition.
+        By bounds every group stands in its best conceivable order: the gain of a pair is largest when the units that
+        both are connected with stand in the order of their weights (the rearrangement inequality), whatever their true
+        order is. CANONICAL puts units where their like in the reference stands when both networks are in canonical
+        form, which is the very place for a copy of the reference. Both are our addition.
         """
-        state = self._start(weights, restart)
+        state = self._canonical(weights.double()) if start == CANONICAL else self._start(weights.double(), start)
         active, groups = torch.arange(len(weights)), list(self.structure.groups)
         for sweep in range(_SWEEPS if groups else 0):
             part = state.take(active)
             improved = torch.zeros(len(active), dtype=torch.bool)
-            for number in orders(key([self.seed], restart, sweep), len(groups))[0].tolist():
+            for number in orders(key([self.seed], start, sweep), len(groups))[0].tolist():
                 improved |= self._improve(part, groups[number])
             part.sweeps += 1
             state.put(active, part)
@@ -102,61 +135,102 @@ class WeightMatching:
                 break
         return state
 
-    def _start(self, weights: Tensor, restart: int) -> Match:
+    # -- starts -----------------------------------------------------------------------------------------------------
+
+    def _start(self, weights: Tensor, start: int) -> Match:
         """No start depends on a network's place in the call: a random one is the same for all of them."""
-        models, chosen = len(weights), {}
+        chosen, models = {}, len(weights)
         for number, (group, width) in enumerate(self.structure.groups.items()):
-            if restart == 1:
-                chosen[group] = torch.from_numpy(_assignments(self._bounds(weights.double(), group).numpy()))
+            blocks = self.structure.blocks[group]
+            if start == 1:
+                order = _assignments(self._bounds(weights, group))
+            elif start:
+                keys = [key([self.seed], start, _SWEEPS, number, *([b] if b else [])) for b in range(blocks)]
+                drawn = [orders(one, width) for one in keys]
+                order = torch.stack(drawn, 1).expand(models, -1, -1)
             else:
-                order = orders(key([self.seed], restart, _SWEEPS, number), width)[0] if restart else torch.arange(width)
-                chosen[group] = order.expand(models, -1).clone()
+                order = torch.arange(width).expand(models, blocks, -1)
+            chosen[group] = (order if group in self.structure.within else order[:, 0]).clone()
         signs = {
-            name: torch.ones(models, self.structure.groups[group], dtype=torch.float64)
-            for group, names in self.signals.items()
+            name: torch.ones(models, self.structure.signals[name].width, dtype=torch.float64)
+            for names in self.signals.values()
             for name in names
         }
-        index = unchecked_index(self.structure, chosen, models)
-        return Match(weights.double().gather(-1, index), chosen, signs, torch.zeros(models, dtype=torch.int64))
+        return self._moved(weights, chosen, signs)
 
-    def _bounds(self, weights: Tensor, group: str) -> Float[Tensor, "models width width"]:
+    def _canonical(self, weights: Tensor) -> Match:
+        """Every unit where the reference has the unit of the same rank, with its sign."""
+        there = canonical_orders(self.structure, self.reference)
+        found, chosen = canonical_orders(self.structure, weights), {}
+        for group, order in found.items():
+            ranks = there[group].argsort(-1)
+            order = order.gather(-1, ranks.expand_as(order))
+            if (outer := self.structure.within.get(group)) in there:
+                blocks = there[outer].argsort(-1)[:, :, None].expand_as(order)
+                order = order.gather(1, blocks)
+            chosen[group] = order
+        names = [name for names in self.signals.values() for name in names]
+        state = self._moved(weights, chosen, {})
+        signs = {}
+        if names:
+            theirs = canonical_unit_signs(self.structure, self.reference, names)
+            signs = canonical_unit_signs(self.structure, state.current, names)
+            signs = {name: values * theirs[name] for name, values in signs.items()}
+        return self._moved(weights, chosen, signs)
+
+    def _moved(self, weights: Tensor, chosen: dict[str, Tensor], signs: dict[str, Tensor]) -> Match:
+        """The networks with their units in these orders and signs."""
+        models = len(weights)
+        state = Match(weights, chosen, signs, torch.zeros(models, dtype=torch.int64))
+        index = unchecked_index(self.structure, chosen, models)
+        state.current = (weights * state.factors(self.structure) if signs else weights).gather(-1, index)
+        return state
+
+    def _bounds(self, weights: Tensor, group: str) -> Float[Tensor, "models blocks width width"]:
         """The largest gain that putting old unit j at place i can have, if all other groups could be ordered for it."""
         bounds = 0
         for table in self.tables[group]:
             sides = []
             for values in (self.target[None], weights):
-                block = _block(values.abs() if any(self.signals.values()) else values, table.entry)
-                others = (table.entry.reads, table.entry.writes)[table.axis]
-                if others in self.structure.groups:
-                    block = block.sort(dim=3 if table.axis == 0 else 1).values
-                sides.append(_rows(block, table.axis))
-            reference, rows = sides[0][0], sides[1]
-            bounds += (rows.flatten(0, 1) @ reference.T).unflatten(0, rows.shape[:2]).mT
+                block = table.piece.of(values.abs() if any(self.signals.values()) else values)
+                for axis, other in enumerate(table.piece.groups):
+                    if axis != table.axis and other in self.structure.groups:
+                        block = block.sort(dim=1 + axis).values
+                sides.append(_rows(block, table.piece, table.axis))
+            bounds += (sides[1] @ sides[0].mT).mT
         return bounds
 
     def _tables(self, group: str) -> Iterator[_Table]:
-        for entry in self.structure.slots:
-            for axis, units in enumerate((entry.writes, entry.reads)):
-                if units == group and entry.slot.learned:
-                    odd = {power.signal for power in entry.powers if power.axis == axis and power.power % 2}
-                    rows = _rows(_block(self.target[None], entry), axis)[0]
-                    yield _Table(entry, axis, frozenset(odd & set(self.signals[group])), rows)
+        for piece in self.structure.pieces:
+            for axis, units in enumerate(piece.groups):
+                if units == group and piece.slot.learned:
+                    odd = {power.signal for power in piece.powers if power.axes[-1] == axis and power.power % 2}
+                    rows = _rows(piece.of(self.target[None]), piece, axis)[0]
+                    yield _Table(piece, axis, frozenset(odd & set(self.signals[group])), rows)
+
+    # -- one group after the other ----------------------------------------------------------------------------------
 
     def _improve(self, state: Match, group: str) -> Tensor:
         """Solve one group's assignment in every network, in place; True where that brought it nearer."""
-        names = self.signals[group]
-        combinations = torch.tensor(list(product((1.0, -1.0), repeat=len(names))), dtype=torch.float64)
+        inside, names, combinations = self.structure.inside(group), *self._combinations(group)
         each = self._gains(state.current, group, combinations)
+        now = each[0].diagonal(dim1=-2, dim2=-1).sum(-1)
         gains, choices = each.max(0)
-        found = torch.from_numpy(_assignments(gains.numpy()))
-        now = each[0].diagonal(dim1=1, dim2=2).sum(1)
-        reached = gains.gather(2, found[:, :, None])[:, :, 0].sum(1)
-        improved = reached > now + 1e-9 * gains.abs().amax((1, 2))
-        order = torch.where(improved[:, None], found, torch.arange(found.shape[1]))
-        signs = combinations[choices.gather(2, order[:, :, None])[:, :, 0]].masked_fill(~improved[:, None, None], 1.0)
-        coupled = any(table.entry.writes == table.entry.reads for table in self.tables[group])
-        before = state.take(torch.arange(len(now))) if coupled else None
-        self._move(state, group, order, dict(zip(names, signs.unbind(-1), strict=True)))
+        for name in inside:
+            within, as_it_is = self._gains_inside(state.current, name)
+            gains, now = gains + within[:, None], now + as_it_is[:, None]
+        found = _assignments(gains)
+        reached = gains.gather(-1, found[..., None])[..., 0].sum(-1)
+        improved = reached > now + 1e-9 * gains.abs().amax((-2, -1))
+        order = torch.where(improved[..., None], found, torch.arange(found.shape[-1]))
+        signs = combinations[choices.gather(-1, order[..., None])[..., 0]]
+        signs = signs.masked_fill(~improved[..., None, None], 1.0)
+        improved = improved.any(1)
+        coupled = any(table.piece.groups.count(group) > 1 for table in self.tables[group])
+        before = state.take(torch.arange(len(improved))) if coupled else None
+        self._move(state, group, order, {name: signs[..., number] for number, name in enumerate(names)})
+        for name in inside:
+            improved |= self._improve(state, name)
         if before is not None:  # the gains were a linearisation: take back what did not help
             back = (state.current @ self.target <= before.current @ self.target).nonzero()[:, 0]
             state.put(back, before.take(back))
@@ -165,49 +239,77 @@ class WeightMatching:
 
     def _gains(
         self, current: Tensor, group: str, combinations: Float[Tensor, "combinations signals"]
-    ) -> Float[Tensor, "combinations models width width"]:
+    ) -> Float[Tensor, "combinations models blocks width width"]:
         """What putting old unit j at place i adds to the inner product, under every combination of its signs."""
-        names, width = self.signals[group], self.structure.groups[group]
-        gains = current.new_zeros(len(combinations), len(current), width, width)
+        names, width, blocks = self.signals[group], self.structure.groups[group], self.structure.blocks[group]
+        gains = current.new_zeros(len(combinations), len(current), blocks, width, width)
         for table in self.tables[group]:
-            rows = _rows(_block(current, table.entry), table.axis)
-            pairs = (rows.flatten(0, 1) @ table.rows.T).unflatten(0, rows.shape[:2]).mT
+            if len(table.inside) == 1:  # counted with the best order inside
+                continue
+            pairs = (_rows(table.piece.of(current), table.piece, table.axis) @ table.rows.mT).mT
             carried = combinations[:, [name in table.signals for name in names]].prod(1)
-            gains += carried[:, None, None, None] * pairs
+            gains += carried[:, None, None, None, None] * pairs
         return gains
 
+    def _gains_inside(self, current: Tensor, group: str) -> tuple[Float[Tensor, "models blocks blocks"], Tensor]:
+        """What putting old block j at place i adds with the best order inside; and what the blocks give as they are."""
+        names, combinations = self._combinations(group)
+        blocks, width = self.structure.blocks[group], self.structure.groups[group]
+        gains = current.new_zeros(len(combinations), len(current), blocks, blocks, width, width)
+        now = current.new_zeros(len(current))
+        for table in self.tables[group]:
+            if table.alone:
+                rows = _rows(table.piece.of(current), table.piece, table.axis)
+                pairs = table.rows[:, None] @ rows[:, None].mT
+                carried = combinations[:, [name in table.signals for name in names]].prod(1)
+                gains += carried[:, None, None, None, None, None] * pairs
+                now += pairs.diagonal(dim1=1, dim2=2).diagonal(dim1=1, dim2=2).sum((1, 2))
+        gains = gains.max(0).values
+        best = gains.gather(-1, _assignments(gains)[..., None])[..., 0].sum(-1)
+        return best, now
+
+    def _combinations(self, group: str) -> tuple[list[str], Float[Tensor, "combinations signals"]]:
+        """The signals of a group whose signs are free, and all signs that a unit can have in them."""
+        names = self.signals[group]
+        return names, torch.tensor(list(product((1.0, -1.0), repeat=len(names))), dtype=torch.float64)
+
     def _move(self, state: Match, group: str, order: Tensor, signs: dict[str, Tensor]) -> None:
-        """Reorder (and flip) one group's units: all slots that write or read them."""
-        for entry in self.structure.slots:
-            block = _block(state.current, entry)
-            for axis, units in enumerate((entry.writes, entry.reads)):
+        """Reorder (and flip) one group's units: all pieces that hold them, and the insides of its blocks with them."""
+        within = group in self.structure.within
+        flat = order if within else order[:, 0]
+        for piece in self.structure.pieces:
+            block = piece.of(state.current)
+            for axis, units in enumerate(piece.groups):
                 if units == group:
-                    index = _along(order, axis).expand_as(block)
-                    block.copy_(block.gather(1 + 2 * axis, index))
-                for power in entry.powers:
-                    if power.axis == axis and power.power % 2 and power.signal in signs:
-                        block *= _along(signs[power.signal], axis)
-        state.orders[group] = state.orders[group].gather(1, order)
+                    index = along(flat, len(piece.sizes), *((piece.outer[axis], axis) if within else (axis,)))
+                    block.copy_(block.gather(1 + axis, index.expand_as(block)))
+            for power in piece.powers:
+                if power.signal in signs and power.power % 2:
+                    values = signs[power.signal] if within else signs[power.signal][:, 0]
+                    block *= along(values, len(piece.sizes), *power.axes)
+        state.orders[group] = state.orders[group].gather(-1, flat)
         for name, values in signs.items():
-            state.signs[name] = state.signs[name].gather(1, order) * values
+            turned = state.signs[name].view_as(order).gather(-1, order) * values
+            state.signs[name] = turned.flatten(1)
+        for name in self.structure.inside(group):
+            blocks = flat[:, :, None].expand_as(state.orders[name])
+            state.orders[name] = state.orders[name].gather(1, blocks)
+            for signal in self.signals[name]:
+                own = state.signs[signal].view_as(blocks)
+                state.signs[signal] = own.gather(1, blocks).flatten(1)
 
 
-def _block(weights: Tensor, entry: UnitSlot) -> Float[Tensor, "models written places read inner"]:
-    """A slot of every network as a table of units (a view)."""
-    return weights[:, entry.slot.start : entry.slot.stop].unflatten(1, entry.shape)
+def _rows(block: Tensor, piece: Piece, axis: int) -> Float[Tensor, "models blocks width others"]:
+    """One row per unit of the axis, with everything that this unit writes or reads there; one block for most groups."""
+    outer = piece.outer[axis]
+    if outer < 0:
+        return block.movedim(1 + axis, 1).flatten(2)[:, None] if block.ndim > 2 else block[:, None, :, None]
+    block = block.movedim((1 + outer, 1 + axis), (1, 2))
+    return block.flatten(3) if block.ndim > 3 else block[..., None]
 
 
-def _rows(block: Tensor, axis: int) -> Float[Tensor, "models width others"]:
-    """One row per unit of the axis, with everything that this unit writes or reads there."""
-    return block.flatten(2) if axis == 0 else block.movedim(3, 1).flatten(2)
-
-
-def _along(values: Tensor, axis: int) -> Tensor:
-    """Values per unit, shaped to meet a table of units."""
-    return values[:, :, None, None, None] if axis == 0 else values[:, None, None, :, None]
-
-
-def _assignments(gains: np.ndarray) -> np.ndarray:
-    """For every network the old unit at each place that makes the sum of gains largest (scipy's exact solver)."""
-    found = [linear_sum_assignment(matrix, maximize=True)[1] for matrix in gains]
-    return np.array(found, dtype=np.int64).reshape(gains.shape[:2])
+def _assignments(gains: Float[Tensor, "*cases width width"]) -> Int[Tensor, "*cases width"]:
+    """For every case the old unit at each place that makes the sum of gains largest (scipy's exact solver)."""
+    flat = gains.flatten(0, -3).numpy()
+    found = [linear_sum_assignment(matrix, maximize=True)[1] for matrix in flat]
+    return torch.from_numpy(np.array(found, dtype=np.int64).reshape(gains.shape[:-1]))

@@ -38,11 +38,10 @@ def multiply_adds(architecture: Architecture) -> Work:
 
 def _products(step: Step) -> int:
     """Multiply-adds of one layer's forward product."""
-    if isinstance(step.layer, Conv):
-        return prod(step.outputs) * step.inputs[0] * step.layer.kernel**2
-    if isinstance(step.layer, Linear):
-        return step.inputs[0] * step.outputs[0]
-    return 0
+    if not isinstance(step.layer, Conv | Linear):
+        return 0
+    places = prod(step.outputs[1:])  # each weight multiplies once at every place of the output
+    return prod(step.layer.parameters(step.inputs)["weight"]) * places
 
 
 def _fed_by_weights(architecture: Architecture) -> list[bool]:

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from hyperlib.weightspace.architecture import Architecture
+from hyperlib.weightspace.base import BaseArchitecture
 
 _BUDGET = 16 * 2**20  # bytes of activations at once; larger pieces leave the cache and gain nothing
 
@@ -22,24 +22,22 @@ PROPERTIES = (  # what is measured of every checkpoint; loss and accuracy of tra
 )
 
 
-def activations_per_image(architecture: Architecture) -> int:
-    """Floats that one image's forward pass makes in one model."""
-    return sum(torch.Size(step.outputs).numel() for step in architecture.steps)
-
-
 @torch.no_grad()
 def class_scores(
-    architecture: Architecture, weights: Float[Tensor, "models params"], x: Float[Tensor, "images c h w"]
+    architecture: BaseArchitecture, weights: Float[Tensor, "models params"], x: Float[Tensor, "images c h w"]
 ) -> Float[Tensor, "models images classes"]:
-    """Class scores of every model on the same images, on the CPU."""
+    """Class scores of every model on the same images, on the CPU. ValueError where an image gives more than a row."""
     scores = torch.empty(len(weights), len(x), architecture.num_classes)
     for models, images in _pieces(architecture, len(weights), len(x)):
-        scores[models, images] = architecture.logits(weights[models], x[images]).cpu()
+        given = architecture.logits(weights[models], x[images])
+        if given.shape[1:] != scores[models, images].shape[1:]:
+            raise ValueError(f"{architecture.name} gives {list(given.shape[1:])} for these inputs, not a row for each.")
+        scores[models, images] = given.cpu()
     return scores
 
 
 def evaluate(
-    architecture: Architecture,
+    architecture: BaseArchitecture,
     weights: Float[Tensor, "models params"],
     x: Float[Tensor, "images c h w"],
     y: Int[Tensor, " images"],
@@ -64,8 +62,8 @@ def batch_losses(
     return loss, (scores.argmax(-1) == y).float()
 
 
-def _pieces(architecture: Architecture, models: int, images: int) -> Iterator[tuple[slice, slice]]:
-    cells = max(1, _BUDGET // (4 * activations_per_image(architecture)))
+def _pieces(architecture: BaseArchitecture, models: int, images: int) -> Iterator[tuple[slice, slice]]:
+    cells = max(1, _BUDGET // (4 * architecture.activations_per_input))
     some_images = min(images, max(256, cells // max(models, 1)), cells)
     some_models = max(1, cells // max(some_images, 1))
     for first in range(0, models, some_models):

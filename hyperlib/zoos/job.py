@@ -26,7 +26,7 @@ from hyperlib.weightspace.values import as_tensor, device_called, is_whole
 from hyperlib.zoos.design import check_design
 from hyperlib.zoos.engines.choice import resolve_engine
 from hyperlib.zoos.engines.trainer import images_used
-from hyperlib.zoos.evaluation import PROPERTIES, activations_per_image
+from hyperlib.zoos.evaluation import PROPERTIES
 
 GROUPED = ("activation", "optimizer", "train_fraction")  # and whether dropout acts
 _BLOCK_BYTES = 8 * 2**20  # activations of one training step that stay in the cache
@@ -62,7 +62,7 @@ class Job:
 
     def blocks(self) -> Iterator[np.ndarray]:
         """Rows of each block. Groups are cut into an even number of equal blocks that fit the cache."""
-        footprint = 4 * self.batch_size * activations_per_image(self.architecture)
+        footprint = 4 * self.batch_size * self.architecture.activations_per_input
         budget, most = (
             (_BLOCK_BYTES, _BLOCK_MODELS) if self.device.type == "cpu" else (_GPU_BLOCK_BYTES, _GPU_BLOCK_MODELS)
         )
@@ -89,8 +89,13 @@ def checked_job(
 
     What an earlier zoo's table has besides its design (model, epoch, measures) is left out.
 
-    Raises ValueError, in one sentence, for whatever cannot be trained.
+    Raises ValueError, in one sentence, for whatever cannot be trained, and TypeError for what is no list of layers.
     """
+    if not isinstance(architecture, Architecture):
+        raise TypeError(
+            f"Populations of an Architecture can be trained, not of a {type(architecture).__name__}; train modules of "
+            "your own with PyTorch and make a zoo of their checkpoints with hyperlib.gather."
+        )
     _check_whole_numbers(epochs=(epochs, 0), batch_size=(batch_size, 1), seed=(seed, 0))
     if not isinstance(design, pd.DataFrame):
         raise ValueError(

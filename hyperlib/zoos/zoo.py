@@ -16,9 +16,9 @@ import numpy as np
 import pandas as pd
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
-from hyperlib.weightspace.architecture import Architecture, Network
+from hyperlib.weightspace.base import BaseArchitecture, require_architecture
 from hyperlib.weightspace.values import as_tensor, is_whole
 from hyperlib.zoos.design import COLUMNS
 from hyperlib.zoos.zoo_files import read_zoo, write_zoo
@@ -35,9 +35,10 @@ class Samples:
 
     weights: Float[Tensor, "samples params"]
     table: pd.DataFrame
-    architecture: Architecture
+    architecture: BaseArchitecture
 
     def __post_init__(self) -> None:
+        require_architecture(self.architecture, "Samples")
         object.__setattr__(self, "weights", as_tensor(self.weights))
         self.architecture.layout.check(self.weights, self.architecture.name)
         if len(self.weights) != len(self.table):
@@ -71,10 +72,11 @@ class Zoo:
 
     def __init__(
         self,
-        architecture: Architecture,
+        architecture: BaseArchitecture,
         weights: Float[Tensor, "models epochs params"] | np.ndarray,
         table: pd.DataFrame,
     ) -> None:
+        require_architecture(architecture, "A zoo")
         self.architecture = architecture
         self.weights = as_tensor(weights)
         self.table = table.reset_index(drop=True)
@@ -184,7 +186,7 @@ class Zoo:
         members = np.split(np.array(order, dtype=int), sizes.cumsum()[:-1])
         return tuple(self.take(np.flatnonzero(np.isin(unit, part))) for part in members)
 
-    def module(self, model: int, epoch: int) -> Network:
+    def module(self, model: int, epoch: int) -> nn.Module:
         """One checkpoint as an ordinary `torch.nn.Module`: `model` is a place of the first axis, `epoch` one kept."""
         if not 0 <= model < len(self):
             raise ValueError(f"There is no model {model}; this zoo has {len(self)} models, counted from 0.")

@@ -1,8 +1,9 @@
 """A zoo on disk: one array, one table, one manifest, one card.
 
 `weights.npy` is memory-mapped on load, `table.npz` holds one plain array per column, `manifest.json` says what the
-files must be (shape, checksum, architecture) and `README.md` is a generated card for people. Nothing is ever
-unpickled; every file is checked against the manifest before it is read, and the manifest against what a zoo can be.
+files must be (shape, checksum, architecture) and `README.md` is a generated card for people. A network that is not in
+our list stands in the manifest as a record (see `architecture_record`). Nothing is ever unpickled; every file is
+checked against the manifest before it is read, and the manifest against what a zoo can be.
 
 Checksums cost more than the writing itself, so a second thread takes that of the weights meanwhile, from memory: what
 went wrong on the way to the disk is then found on load as well. Source: our choice throughout.
@@ -21,7 +22,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 import numpy as np
@@ -32,16 +33,15 @@ from torch import Tensor
 from hyperlib.files.inventory import checksum
 from hyperlib.files.reading import Damaged, read_json
 from hyperlib.files.writing import Occupied, appearing
-from hyperlib.weightspace.architecture import Architecture
-from hyperlib.weightspace.architectures import architecture as architecture_called
-from hyperlib.weightspace.architectures import is_registered
+from hyperlib.weightspace.architecture_record import network_of, record_of
+from hyperlib.weightspace.base import BaseArchitecture
 from hyperlib.zoos.design import COLUMNS
 from hyperlib.zoos.evaluation import PROPERTIES
 
 FORMAT = "hyperlib-zoo-1"
 _MANIFEST = "manifest.json"
 _FILES = ("weights.npy", "table.npz", "README.md")
-_MANIFEST_LIMIT = 2**20
+_MANIFEST_LIMIT = 2**24  # bytes; a record of the largest network takes half of them
 Side = Annotated[int, msgspec.Meta(gt=0, lt=2**40)]  # of an array
 _UNREADABLE = (  # whatever numpy and zipfile raise for files that somebody has tampered with
     *(ValueError, OSError, KeyError, EOFError, SyntaxError, RuntimeError, OverflowError, MemoryError),
@@ -67,6 +67,7 @@ class _Manifest:
     shape: tuple[Side, Side, Side]
     columns: list[str]
     files: dict[str, _File]
+    record: dict[str, Any] | None = None  # of a network that is not found by its name
 
     def __post_init__(self) -> None:
         if self.files.keys() != {*_FILES}:
@@ -74,18 +75,19 @@ class _Manifest:
 
 
 def write_zoo(
-    folder: Path, architecture: Architecture, weights: Float[Tensor, "models epochs params"], table: pd.DataFrame
+    folder: Path, architecture: BaseArchitecture, weights: Float[Tensor, "models epochs params"], table: pd.DataFrame
 ) -> Path:
     """Write all files of a zoo to a new folder, which appears whole.
 
     Raises FileExistsError when `folder` exists, ValueError for a zoo that could not be read back, and OSError when the
     disk is full or refuses; nothing is left behind then.
     """
-    _check_can_be_read_back(architecture, table)
+    _check_columns(table)
+    record = record_of(architecture)
     try:
         with appearing(folder, new=True) as aside:
             aside.mkdir()
-            _write_files(aside, architecture, weights, table)
+            _write_files(aside, architecture, record, weights, table)
     except Occupied:
         raise
     except OSError as error:
@@ -96,18 +98,15 @@ def write_zoo(
     return folder
 
 
-def _check_can_be_read_back(architecture: Architecture, table: pd.DataFrame) -> None:
-    if not is_registered(architecture):
-        raise ValueError(
-            f"{architecture.name} is not in hyperlib's ARCHITECTURES, so a saved zoo could not be read back; "
-            "add it there first."
-        )
+def _check_columns(table: pd.DataFrame) -> None:
     for name in table:
         if not isinstance(name, str) or name in ("file", "allow_pickle") or "/" in name:
             raise ValueError(f"The zoo's column {name!r} cannot be saved under this name; rename it.")
 
 
-def _write_files(folder: Path, architecture: Architecture, weights: Tensor, table: pd.DataFrame) -> None:
+def _write_files(
+    folder: Path, architecture: BaseArchitecture, record: dict[str, Any] | None, weights: Tensor, table: pd.DataFrame
+) -> None:
     array = np.ascontiguousarray(weights.detach().cpu().numpy(), dtype=np.float32)
     with ThreadPoolExecutor(1) as pool:
         digest = pool.submit(_digest_as_file, array)
@@ -117,23 +116,24 @@ def _write_files(folder: Path, architecture: Architecture, weights: Tensor, tabl
     sums = {name: digest.result() if name == "weights.npy" else checksum(folder / name) for name in _FILES}
     files = {name: _File((folder / name).stat().st_size, found) for name, found in sums.items()}
     manifest = _Manifest(
-        FORMAT, architecture.name, architecture.activation, tuple(weights.shape), list(table), files
+        FORMAT, architecture.name, architecture.activation, tuple(weights.shape), list(table), files, record
     )
-    (folder / _MANIFEST).write_text(json.dumps(asdict(manifest), indent=1), encoding="utf-8")
+    said = {name: value for name, value in asdict(manifest).items() if value is not None}
+    (folder / _MANIFEST).write_text(json.dumps(said, indent=1), encoding="utf-8")
 
 
-def read_zoo(folder: Path) -> tuple[Architecture, np.ndarray, pd.DataFrame]:
-    """Architecture, mapped weights and table that `write_zoo` wrote. Raises FileNotFoundError or ValueError."""
+def read_zoo(folder: Path) -> tuple[BaseArchitecture, np.ndarray, pd.DataFrame]:
+    """BaseArchitecture, mapped weights and table that `write_zoo` wrote. Raises FileNotFoundError or ValueError."""
     manifest = _read_manifest(folder)
     for name, expected in manifest.files.items():
         _check_file(folder / name, expected)
     weights = _open_array(folder / "weights.npy", manifest.shape)
-    network = architecture_called(manifest.architecture).with_activation(manifest.activation)
+    network = _read_network(folder, manifest)
     models, epochs, _ = manifest.shape
     return network, weights, _read_table(folder / "table.npz", manifest.columns, models * epochs)
 
 
-def zoo_card(architecture: Architecture, shape: Sequence[int], table: pd.DataFrame) -> str:
+def zoo_card(architecture: BaseArchitecture, shape: Sequence[int], table: pd.DataFrame) -> str:
     """A short description of a zoo in Markdown: what it holds, its generating factors and its properties."""
     models, epochs, params = shape
     kept, last = table["epoch"].iloc[:epochs].tolist(), table.iloc[epochs - 1 :: epochs]
@@ -177,6 +177,21 @@ def _read_manifest(folder: Path) -> _Manifest:
         raise ValueError(
             f"{path} is damaged or not of the format {FORMAT}; make or download the zoo again."
         ) from None
+
+
+def _read_network(folder: Path, manifest: _Manifest) -> BaseArchitecture:
+    """The manifest's network; ValueError if there is none, or if the array's vectors are not its weights."""
+    try:
+        network = network_of(manifest.architecture, manifest.activation, manifest.record)
+    except ValueError as error:
+        why = " ".join(str(error).split())[:300]
+        raise ValueError(f"{folder / _MANIFEST} names no network that can be read: {why}") from None
+    if network.layout.size != manifest.shape[-1]:
+        raise ValueError(
+            f"{folder} holds vectors of {manifest.shape[-1]} weights, but {network.name} has {network.layout.size}; "
+            "make or download the zoo again."
+        )
+    return network
 
 
 def _check_file(path: Path, expected: _File) -> None:

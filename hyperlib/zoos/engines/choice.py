@@ -15,7 +15,17 @@ import torch
 from torch import Tensor
 
 from hyperlib.weightspace.architecture import Architecture
-from hyperlib.weightspace.layers import Activation, Add, Conv, Dropout, Flatten, GlobalAveragePool, Linear, MaxPool
+from hyperlib.weightspace.layers import (
+    Activation,
+    Add,
+    Conv,
+    Dropout,
+    Flatten,
+    GlobalAveragePool,
+    Layer,
+    Linear,
+    MaxPool,
+)
 from hyperlib.zoos.engines.batched import TorchTrainer
 from hyperlib.zoos.engines.sequential import SequentialTrainer
 from hyperlib.zoos.engines.trainer import Block, Trainer
@@ -41,10 +51,15 @@ def resolve_engine(engine: str, architecture: Architecture, device: str | torch.
     """The engine that trains this network on this device (None is the CPU) when `engine` is asked for.
 
     "auto" is "numba" where that covers the job and "torch" elsewhere; "numba" falls back to "torch" too, and says so
-    in the log. Raises ValueError for an engine that does not exist.
+    in the log. Raises ValueError for an engine that does not exist, and for a network with several heads.
     """
     if engine not in ("auto", *ENGINES):
         raise ValueError(f"There is no engine {engine!r}; choose auto, {', '.join(ENGINES)}.")
+    if len(heads := getattr(architecture, "heads", ())) > 1:
+        raise ValueError(
+            f"{architecture.name} has the heads {', '.join(heads)}, but training minimises the cross-entropy of one "
+            "row of classes; train a network with one head."
+        )
     if engine not in ("auto", "numba"):
         return engine
     why = uncovered(architecture, device)
@@ -57,5 +72,27 @@ def uncovered(architecture: Architecture, device: str | torch.device | None = No
     """Why the numba engine cannot train this network on this device; empty if it can."""
     if device is not None and torch.device(device).type != "cpu":
         return f"it runs on the CPU, not on {device}"
+    if heads := getattr(architecture, "heads", ()):
+        return f"{architecture.name} names its heads, {', '.join(heads)}"
     kinds = {type(step.layer).__name__ for step in architecture.steps if type(step.layer) not in COMPILED_LAYERS}
-    return f"{architecture.name} has layers of kind {', '.join(sorted(kinds))}" if kinds else ""
+    if kinds:
+        return f"{architecture.name} has layers of kind {', '.join(sorted(kinds))}"
+    wishes = {_wish(step.layer) for step in architecture.steps} - {""}
+    return f"{architecture.name} has {', '.join(sorted(wishes))}" if wishes else ""
+
+
+def _wish(layer: Layer) -> str:
+    """What a layer of a compiled kind asks of the kernels that they cannot do; empty if nothing."""
+    if isinstance(layer, Conv | MaxPool) and any(
+        isinstance(sides, tuple) for sides in (layer.kernel, layer.stride, layer.padding)
+    ):
+        return f"a {type(layer).__name__} with unequal sides"
+    if isinstance(layer, Conv) and layer.dilation != 1:
+        return "a dilated Conv"
+    if isinstance(layer, Conv) and layer.groups != 1:
+        return "a Conv in groups"
+    if isinstance(layer, MaxPool) and layer.padding != 0:
+        return "a MaxPool with padding"
+    if isinstance(layer, Activation) and layer.frequency != 1:
+        return "an Activation with a frequency"
+    return ""
