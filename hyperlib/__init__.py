@@ -34,6 +34,7 @@ _EXPORTS = {  # module: its public names
     "zoos.design": "Between check_design draw grid",
     "zoos.evaluation": "class_scores evaluate",
     "zoos.zoo": "Samples Zoo",
+    "zoos.gathered": "gather",
     "zoos.population": "train_population",
     "representations.augment": "Augment",
     "representations.hyper_rep": "HyperRep",
