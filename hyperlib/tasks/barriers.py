@@ -20,7 +20,7 @@ from torch import Tensor
 
 from hyperlib.tasks.connectivity import along_line
 from hyperlib.weightspace.alignment import align
-from hyperlib.weightspace.architecture import Architecture
+from hyperlib.weightspace.base import BaseArchitecture
 from hyperlib.weightspace.symmetry import permutation_index, random_permutations, random_signs
 from hyperlib.weightspace.values import generator, usual_precision
 
@@ -43,7 +43,7 @@ def some_pairs(models: int, count: int, *, seed: int = 0) -> Int[Tensor, "pairs 
 
 
 def ends_of_lines(
-    architecture: Architecture,
+    architecture: BaseArchitecture,
     weights: Float[Tensor, "models epochs params"],
     pairs: Int[Tensor, "pairs two"],
     images: Float[Tensor, "batch c h w"],
@@ -80,7 +80,7 @@ def ends_of_lines(
 
 @torch.no_grad()
 def compare_lines(
-    architecture: Architecture,
+    architecture: BaseArchitecture,
     ends: Mapping[str, Ends],
     images: Float[Tensor, "images c h w"],
     labels: Int[Tensor, " images"],

@@ -16,9 +16,10 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 
 from hyperlib.weightspace.architecture import Architecture
+from hyperlib.weightspace.base import BaseArchitecture
 from hyperlib.weightspace.layers import Norm, Pass
 from hyperlib.weightspace.values import generator, usual_precision
 from hyperlib.zoos.evaluation import evaluate
@@ -49,7 +50,7 @@ class Path:
 
 
 def along_line(
-    architecture: Architecture,
+    architecture: BaseArchitecture,
     start: Float[Tensor, "pairs params"],
     end: Float[Tensor, "pairs params"],
     images: Float[Tensor, "n c h w"],
@@ -69,7 +70,7 @@ def along_line(
 
 
 def along_curve(
-    architecture: Architecture,
+    architecture: BaseArchitecture,
     start: Float[Tensor, "pairs params"],
     bend: Float[Tensor, "pairs params"],
     end: Float[Tensor, "pairs params"],
@@ -87,7 +88,7 @@ def along_curve(
 
 
 def recalibrated(
-    architecture: Architecture, weights: Float[Tensor, "models params"], images: Float[Tensor, "n c h w"],
+    architecture: BaseArchitecture, weights: Float[Tensor, "models params"], images: Float[Tensor, "n c h w"],
     *, batch_size: int = 500,
 ) -> Float[Tensor, "models params"]:  # fmt: skip
     """The networks with the running statistics of their norms measured anew on these images, in their order.
@@ -96,16 +97,18 @@ def recalibrated(
     momentum None; a last batch that is not full is left out unless it is the only one. Batch size and images are our
     choice (the group's later code passes 100 batches). Networks without norms come back as they are.
     """
+    weights = usual_precision(weights.detach())
+    images = images.to(weights.dtype) if images.is_floating_point() else images
+    batches = [batch for batch in images.split(batch_size) if len(batch) == min(batch_size, len(images))]
+    if not isinstance(architecture, Architecture):
+        return torch.stack([_measured_module(architecture, row, batches) for row in weights])
     if not any(isinstance(layer, Norm) for layer in architecture.layers):
         return weights
-    weights = usual_precision(weights.detach())
-    images = images.to(weights.dtype)
-    batches = [batch for batch in images.split(batch_size) if len(batch) == min(batch_size, len(images))]
     at_once = max(1, BUDGET // (len(batches[0]) * architecture.activations_per_input))
     return torch.cat([_measured(architecture, some, batches) for some in weights.split(at_once)])
 
 
-def _measured(architecture: Architecture, weights: Tensor, batches: list[Tensor]) -> Tensor:
+def _measured(architecture: BaseArchitecture, weights: Tensor, batches: list[Tensor]) -> Tensor:
     result = weights.masked_fill(~architecture.layout.learned, 0.0)
     for batch in batches:
         now = Pass(architecture.activation, training=True)
@@ -115,6 +118,19 @@ def _measured(architecture: Architecture, weights: Tensor, batches: list[Tensor]
             slot = architecture.layout[name]
             result[:, slot.start : slot.stop] += moved / Norm.momentum / len(batches)
     return result
+
+
+def _measured_module(network: BaseArchitecture, weights: Float[Tensor, " params"], batches: list[Tensor]) -> Tensor:
+    """The same for one network that was traced: its batch norms see the batches, all else is as in evaluation."""
+    module = network.module(weights)
+    norms = [part for part in module.modules() if isinstance(part, nn.modules.batchnorm._BatchNorm)]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None
+        norm.train()
+    for batch in batches if norms else ():
+        module(batch)
+    return network.layout.flatten(module.state_dict()).to(weights.dtype)
 
 
 def soup(weights: Float[Tensor, "models params"]) -> Float[Tensor, " params"]:

@@ -73,13 +73,18 @@ def _listed(checkpoints: Path | str | Sequence[Checkpoint]) -> list[Checkpoint]:
         folder = Path(checkpoints).expanduser()
         if not folder.is_dir():
             raise FileNotFoundError(f"There is no folder {folder}; give one with checkpoints, or a list of files.")
-        found = sorted((path for path in folder.iterdir() if path.suffix in SUFFIXES and path.is_file()), key=_by_name)
+        found = listed(folder)
     else:
         found = [Path(one).expanduser() if isinstance(one, str | Path) else one for one in checkpoints]
     if not found:
         where = f" in {checkpoints}" if isinstance(checkpoints, str | Path) else ""
         raise FileNotFoundError(f"There are no checkpoints{where}; files end in {', '.join(SUFFIXES)}.")
     return found
+
+
+def listed(folder: Path) -> list[Path]:
+    """The checkpoints of a folder in the order of their names, in which numbers count as numbers."""
+    return sorted((path for path in folder.iterdir() if path.suffix in SUFFIXES and path.is_file()), key=_by_name)
 
 
 def _by_name(path: Path) -> list[tuple[int, int, str]]:
@@ -94,13 +99,13 @@ def _vector(architecture: BaseArchitecture, one: Checkpoint, name: str) -> Float
             architecture.layout.check(one, architecture.name)
             values = one.detach().flatten()
         else:
-            values = architecture.layout.flatten(_read(one) if isinstance(one, Path) else one)
+            values = architecture.layout.flatten(read_checkpoint(one) if isinstance(one, Path) else one)
     except (ValueError, TypeError) as error:
         raise ValueError(f"{name} is no checkpoint of {architecture.name}: {error}") from error
     return values.float().cpu().numpy()
 
 
-def _read(path: Path) -> Mapping[str, Any]:
+def read_checkpoint(path: Path) -> Mapping[str, Any]:
     """What a file holds. FileNotFoundError where there is none, ValueError for what only running code could read."""
     if not path.is_file():
         raise FileNotFoundError(f"There is no file {path}.")

@@ -40,8 +40,25 @@ def _neither(walk: Walk, found: Any, x: Value, *_: Any, **__: Any) -> Any:
     return [value, *found[1:]] if isinstance(found, tuple | list) else value
 
 
-@rule("zeros_like", "ones_like", "full_like", "empty_like", "new_zeros", "new_ones", "new_full", "new_empty")
+@rule("zeros_like", "ones_like", "full_like", "new_zeros", "new_ones", "new_full")
 def _filled(walk: Walk, found: Tensor, *_: Any, **__: Any) -> Value:
+    return walk.constant(found)
+
+
+@rule("fill")
+def _filled_with(walk: Walk, found: Tensor, x: Value, number: Value | float) -> Value:
+    if isinstance(number, Value):
+        return walk.flow.multiply([number], [unknown(size) for size in found.shape])
+    return walk.constant(found)
+
+
+@rule("empty", "empty_like", "new_empty", "empty_strided", "new_empty_strided", "empty_permuted")
+def _yet_to_be_filled(walk: Walk, found: Tensor, *_: Any, **__: Any) -> Value:
+    return walk.constant(found.new_zeros(found.shape))
+
+
+@rule("zero")
+def _emptied(walk: Walk, found: Tensor, *_: Any) -> Value:
     return walk.constant(found)
 
 
@@ -99,7 +116,10 @@ def _either(walk: Walk, found: Tensor, condition: Value, one: Value | float, oth
     values = [value for value in (one, other) if isinstance(value, Value)]
     axes = walk.broadcast([condition, *values])
     walk.flow.pin(condition, "it decides between others")
-    return walk.flow.add(values, axes)
+    for number in (one, other):
+        if not isinstance(number, Value) and number != 0:
+            return walk.by_number(values, "some are numbers")
+    return walk.flow.add(values, axes) if values else walk.flow.value(axes)
 
 
 @rule("masked_fill")
@@ -159,6 +179,35 @@ def _products_and_sum(walk: Walk, found: Tensor, bias: Value, one: Value, other:
 def _product_with_vector(walk: Walk, found: Tensor, one: Value, other: Value) -> Value:
     same(one.axes[1], other.axes[0])
     return walk.flow.multiply([one, other], one.axes[:1], [(one.axes[1],), (other.axes[0],)], how=[(0, -1), (-1,)])
+
+
+@rule("addmv")
+def _product_with_vector_and_sum(walk: Walk, found: Tensor, bias: Value, one: Value, other: Value, **_: Any) -> Value:
+    return added(walk, found, _product_with_vector(walk, found, one, other), bias)
+
+
+@rule("_trilinear")
+def _products_of_three(
+    walk: Walk,
+    found: Tensor,
+    one: Value,
+    two: Value,
+    three: Value,
+    new_one: Sequence[int],
+    new_two: Sequence[int],
+    new_three: Sequence[int],
+    summed: Sequence[int],
+    *_: Any,
+) -> Value:
+    wide = []
+    for value, new in ((one, new_one), (two, new_two), (three, new_three)):
+        axes = list(value.axes)
+        for place in sorted(new):
+            axes.insert(place, unknown(1))
+        wide.append(walk.flow.multiply([value], axes))
+    whole = multiplied(walk, None, multiplied(walk, None, wide[0], wide[1]), wide[2])
+    kept = [axis for place, axis in enumerate(whole.axes) if place not in summed]
+    return walk.flow.multiply([whole], kept, [[whole.axes[place] for place in summed]])
 
 
 @rule("dot", "vdot")

@@ -11,17 +11,17 @@ from typing import Any
 
 from torch import Tensor
 
-from hyperlib.weightspace.bridge.rules import Walk, places, rule
+from hyperlib.weightspace.bridge.rules import ORDERED, Walk, keep_places, places, rule
 from hyperlib.weightspace.bridge.several import Several, several_at_once
 from hyperlib.weightspace.units.axes import Axis, cut, factored, fix, product, row, same, unknown
-from hyperlib.weightspace.units.flow import PLACES, RESHAPED, TABLE, Value
-
-ORDERED = "their order is used"
+from hyperlib.weightspace.units.flow import PLACES, RESHAPED, Value
 
 
 @rule("clone", "detach", "alias", "contiguous", "_to_copy", "to", "lift_fresh", "lift_fresh_copy", "lift", "dropout")
 def _as_it_is(walk: Walk, found: Tensor, x: Value, *_: Any, **__: Any) -> Value:
-    return x
+    if found.is_floating_point() or found.is_complex():
+        return x
+    return walk.by_number([x], "whole numbers and truth values pass no factor")
 
 
 @rule("view", "_unsafe_view", "reshape", "view_copy", "_reshape_copy", "flatten", "unflatten", "_reshape_alias")
@@ -122,7 +122,8 @@ def _sliced(
         return x
     if step != 1:
         fix(x.axes[place], ORDERED)
-        return walk.flow.multiply([x], _with(x, place, unknown(kept, ORDERED)))
+        where = [-1 if n == place else n for n in range(len(x.axes))]
+        return walk.rearranged(x, _with(x, place, unknown(kept, ORDERED)), where)
     first = min(max((start or 0) + (size if (start or 0) < 0 else 0), 0), size)
     return part(walk, x, place, first, first + kept)
 
@@ -160,6 +161,47 @@ def _joined(walk: Walk, found: Tensor, values: Sequence[Value], place: int = 0) 
     return walk.flow.add(parts, axes)
 
 
+@rule("slice_scatter")
+def _put(
+    walk: Walk,
+    found: Tensor,
+    x: Value,
+    new: Value,
+    place: int = 0,
+    start: int | None = None,
+    stop: int | None = None,
+    step: int = 1,
+) -> Value:
+    place = places(len(x.axes), place)
+    size, kept = x.axes[place].size, new.axes[place].size
+    if kept == size:
+        return _joined(walk, found, [new], place)
+    if step != 1:
+        for value in (x, new):
+            fix(value.axes[place], ORDERED)
+            walk.flow.pin(value, ORDERED)
+        for number, (one, other) in enumerate(zip(x.axes, new.axes, strict=True)):
+            if number != place:
+                same(one, other)
+        return walk.flow.value(x.axes)
+    first = min(max((start or 0) + (size if (start or 0) < 0 else 0), 0), size)
+    ends = [(0, first), (first + kept, size)]
+    before, behind = ([part(walk, x, place, *end)] if end[0] < end[1] else [] for end in ends)
+    return _joined(walk, found, [*before, new, *behind], place)
+
+
+@rule("select_scatter")
+def _put_one(walk: Walk, found: Tensor, x: Value, new: Value, place: int, number: int) -> Value:
+    place = places(len(x.axes), place)
+    number %= x.axes[place].size
+    return _put(walk, found, x, _unsqueezed(walk, found, new, place), place, number, number + 1)
+
+
+@rule("copy")
+def _copied(walk: Walk, found: Tensor, x: Value, new: Value, *_: Any) -> Value:
+    return _expanded(walk, found, _as_it_is(walk, found, new))
+
+
 @rule("stack")
 def _stacked(walk: Walk, found: Tensor, values: Sequence[Value], place: int = 0) -> Value:
     place = places(found.ndim, place)
@@ -193,42 +235,35 @@ def _shuffled(walk: Walk, found: Tensor, x: Value, groups: int) -> Value:
     return walk.flow.multiply([x], _with(x, 1, product(inner, outer)))
 
 
+@rule("pixel_unshuffle")
+def _places_to_channels(walk: Walk, found: Tensor, x: Value, factor: int) -> Value:
+    keep_places(x.axes[-2:], PLACES)
+    inside = unknown(factor * factor, PLACES)
+    axes = [*x.axes[:-2], inside, *(unknown(size, PLACES) for size in found.shape[-2:])]
+    apart = walk.rearranged(x, axes, [*range(len(x.axes) - 2), -1, -1])
+    return walk.flow.multiply([apart], [*axes[:-4], product(*axes[-4:-2]), *axes[-2:]])
+
+
+@rule("im2col")
+def _windows(walk: Walk, found: Tensor, x: Value, window: Sequence[int], *_: Any) -> Value:
+    keep_places(x.axes[-2:], PLACES)
+    axes = [*x.axes[:-2], unknown(window[0] * window[1], PLACES), unknown(found.shape[-1], PLACES)]
+    apart = walk.rearranged(x, axes, [*range(len(x.axes) - 2), -1, -1])
+    return walk.flow.multiply([apart], [*axes[:-3], product(*axes[-3:-1]), axes[-1]])
+
+
+@rule("unfold")
+def _windows_of_one(walk: Walk, found: Tensor, x: Value, place: int, size: int, step: int) -> Value:
+    place = places(len(x.axes), place)
+    fix(x.axes[place], PLACES)
+    axes = [*_with(x, place, unknown(found.shape[place], PLACES)), unknown(size, PLACES)]
+    return walk.rearranged(x, axes, [-1 if n == place else n for n in range(len(x.axes))])
+
+
 @rule("pixel_shuffle")
 def _channels_to_places(walk: Walk, found: Tensor, x: Value, factor: int) -> Value:
     channels, places_of = factored(x.axes[-3], found.shape[-3])
-    fix(places_of, PLACES)
-    return walk.flow.multiply([x], [*x.axes[:-3], channels, *(unknown(size, PLACES) for size in found.shape[-2:])])
-
-
-@rule("flip", "roll", "cumsum", "cumprod", "sort", "argsort", "topk", "logcumsumexp")
-def _ordered(walk: Walk, found: Any, x: Value, *where: Any, **_: Any) -> Any:
-    for axis in x.axes:
-        fix(axis, ORDERED)
-    walk.flow.pin(x, ORDERED)
-    many = isinstance(found, tuple | list)
-    results = [walk.fresh(one, ORDERED) for one in (found if many else [found])]
-    return results if many else results[0]
-
-
-@rule("embedding")
-def _looked_up(walk: Walk, found: Tensor, table: Value, numbers: Value, *_: Any, **__: Any) -> Value:
-    fix(table.axes[0], TABLE)
-    return walk.flow.multiply([table], [*numbers.axes, table.axes[1]])
-
-
-@rule("index_select")
-def _chosen(walk: Walk, found: Tensor, x: Value, place: int, numbers: Value) -> Value:
-    place = places(len(x.axes), place)
-    fix(x.axes[place], ORDERED)
-    return walk.flow.multiply([x], _with(x, place, unknown(found.shape[place], ORDERED)))
-
-
-@rule("index")
-def _indexed(walk: Walk, found: Tensor, x: Value, numbers: Sequence[Value | None]) -> Value:
-    where = [place for place, one in enumerate(numbers) if one is not None]
-    for place in where:
-        fix(x.axes[place], ORDERED)
-    if len(where) == 1 and found.ndim == len(x.axes) - 1 + len(numbers[where[0]].axes):
-        new = [unknown(axis.size, ORDERED) for axis in numbers[where[0]].axes]
-        return walk.flow.multiply([x], _with(x, where[0], *new))
-    return walk.flow.wall([x], [found.shape], "these units are picked by number")[0]
+    keep_places([places_of, *x.axes[-2:]], PLACES)
+    apart = walk.flow.multiply([x], [*x.axes[:-3], channels, places_of, *x.axes[-2:]])
+    axes = [*x.axes[:-3], channels, *(unknown(size, PLACES) for size in found.shape[-2:])]
+    return walk.rearranged(apart, axes, [*range(len(axes) - 2), -1, -1, -1])

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, fx
 
 from hyperlib.weightspace.bridge.computing_rules import added, multiplied
-from hyperlib.weightspace.bridge.rules import Walk, keep_places, places, rule
+from hyperlib.weightspace.bridge.rules import ORDERED, Walk, keep_places, places, rule
 from hyperlib.weightspace.units.axes import factored, same, unknown
 from hyperlib.weightspace.units.flow import PLACES, Value
 
@@ -36,31 +36,34 @@ def _summed(walk: Walk, found: Tensor, x: Value, where: Any = None, keep: bool =
     return walk.flow.multiply([x], kept, [gone])
 
 
-@rule("amax", "amin", "max", "min", "logsumexp", "var", "std", "var_mean", "linalg_vector_norm", "norm", "prod", "any")
+@rule("amax", "amin", "max", "min", "logsumexp", "var", "std", "var_mean", "std_mean", "prod", "any", "all")
 def _reduced(walk: Walk, found: Any, x: Value, *arguments: Any, **named: Any) -> Any:
     if arguments and isinstance(arguments[0], Value):
         return walk.by_number([x, arguments[0]], "a maximum passes no factor")
+    where = named.get("dim", next((one for one in arguments if not isinstance(one, bool)), None))
+    return _without_factors(walk, found, x, where)
+
+
+@rule("linalg_vector_norm", "norm")
+def _length(walk: Walk, found: Any, x: Value, *arguments: Any, **named: Any) -> Any:
+    return _without_factors(walk, found, x, named.get("dim", arguments[1] if len(arguments) > 1 else None))
+
+
+def _without_factors(walk: Walk, found: Any, x: Value, where: int | Sequence[int] | None) -> Any:
+    """A reduction that passes no factor; where it tells places too (those of a maximum), units that are asked for."""
     walk.flow.pin(x, "a norm or a maximum over units passes no factor")
     many = isinstance(found, tuple | list)
     first = found[0] if many else found
-    left = list(first.shape)
-    axes = []
-    for axis in x.axes:  # what is reduced has size 1, or is gone
-        if left and left[0] == axis.size:
-            axes.append(axis)
-            left.pop(0)
-        elif left and left[0] == 1 and len(first.shape) == len(x.axes):
-            axes.append(unknown(1))
-            left.pop(0)
-    exact = [axis.size for axis in axes] == list(first.shape) and len({axis.size for axis in x.axes}) == len(x.axes)
-    if not exact and len(first.shape) != len(x.axes):  # which axes are gone cannot be told from sizes
-        kept, _ = _kept(x, next((one for one in arguments if isinstance(one, int | list | tuple)), None), False)
-        axes = kept if [axis.size for axis in kept] == list(first.shape) else None
-    if axes is None:
-        values = walk.flow.wall([x], [first.shape], "a reduction whose axes are not known")
-        return values * len(found) if many else values[0]
-    value = walk.flow.value(axes)
+    kept, gone = _kept(x, where, len(first.shape) == len(x.axes))
+    if many and not found[-1].is_floating_point() and _asked_for(walk.node, len(found) - 1):
+        keep_places(gone, ORDERED)
+    value = walk.flow.value(kept)
     return [value] * len(found) if many else value
+
+
+def _asked_for(node: fx.Node, number: int) -> bool:
+    """Whether anything reads this one of a node's results."""
+    return any(user.args[1] == number for user in node.users)
 
 
 @rule("softmax", "_softmax", "log_softmax", "_log_softmax", "_safe_softmax")
@@ -78,7 +81,8 @@ def _over_places(names: str, linear: bool) -> None:
             many = isinstance(found, tuple | list)
             shape = (found[0] if many else found).shape
             axes = (*x.axes[:-count], *(unknown(size, PLACES) for size in shape[-count:]))
-            value = walk.flow.multiply([x], axes) if linear else walk.flow.pointwise(x, MAXIMUM, "", axes=axes)
+            where = [*range(len(axes) - count), *[-1] * count]
+            value = walk.rearranged(x, axes, where) if linear else walk.flow.pointwise(x, MAXIMUM, "", axes=axes)
             return [value, walk.flow.value(axes)] if many else value
 
         rule(name)(pooled)

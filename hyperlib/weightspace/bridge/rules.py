@@ -18,6 +18,7 @@ from hyperlib.weightspace.layout import Layout
 from hyperlib.weightspace.units.axes import Axis, fix, same, unknown
 from hyperlib.weightspace.units.flow import Flow, Value
 
+ORDERED = "their order is used"
 CONSTANT = "a constant of the network meets these units"
 Rule = Callable[..., Any]
 RULES: dict[str, Rule] = {}
@@ -50,9 +51,10 @@ class Walk(fx.Interpreter):
     def run_node(self, node: fx.Node) -> Any:
         """Compute the node, then say what it does."""
         self.node, found = node, super().run_node(node)
-        self.numbers += found.numel() if isinstance(found, Tensor) and node.op == "call_function" else 0
+        if node.op == "call_function" and isinstance(found, Tensor) and not _is_view(node.target):
+            self.numbers += found.numel()
         if node.op == "placeholder":
-            self.known[node] = self._placeholder(found)
+            self.known[node] = self._placeholder(found, bool(node.users))
         elif node.op == "get_attr":
             self.known[node] = self.constant(found)
         elif node.op == "call_function":
@@ -76,6 +78,10 @@ class Walk(fx.Interpreter):
         """A result whose units keep their places."""
         return self.flow.value([unknown(size, reason) for size in result.shape])
 
+    def rearranged(self, x: Value, axes: Sequence[Axis], places: Sequence[int]) -> Value:
+        """Something linear in x that numbers some axes anew: where each of x's axes is in the result, -1 for these."""
+        return self.flow.multiply([x], axes, how=[places])
+
     def broadcast(self, operands: Sequence[Value]) -> list[Axis]:
         """The axes of an operation on single numbers: what stands in the same place, from the right, is the same."""
         axes: list[Axis] = []
@@ -89,10 +95,12 @@ class Walk(fx.Interpreter):
 
     # -- inside -----------------------------------------------------------------------------------------------------
 
-    def _placeholder(self, found: Any) -> Value | None:
+    def _placeholder(self, found: Any, read: bool) -> Value | None:
         if self.waiting:
             name = self.waiting.pop(0)
-            return self.flow.parameter(self.layout[name]) if name in self.slots else self.constant(found)
+            if name in self.slots:
+                return self.flow.parameter(self.layout[name]) if read else None
+            return self.constant(found)
         return self.flow.input(found.shape) if isinstance(found, Tensor) else None
 
     def _arguments(self, arguments: Any) -> Any:
@@ -133,6 +141,12 @@ class Walk(fx.Interpreter):
         for value in operands:
             self.flow.pin(value, reason)
         return self.flow.value(axes)
+
+
+def _is_view(target: Any) -> bool:
+    """Whether an operator gives its operand's memory again."""
+    schema = getattr(target, "_schema", None)
+    return schema is not None and any(one.alias_info is not None for one in schema.returns)
 
 
 def operator(target: Any) -> str:

@@ -48,7 +48,10 @@ def traced(module: nn.Module, inputs: Any) -> Trace:
         given = iter(values[len(state) :])
         called = [next(given) if isinstance(leaf, Tensor) else leaf for leaf in leaves]
         positional, named = tree_unflatten(called, form)
-        return outputs_of(functional_call(module, dict(zip(state, values, strict=False)), positional, named))
+        outputs = outputs_of(functional_call(module, dict(zip(state, values, strict=False)), positional, named))
+        if not outputs:
+            raise ValueError("it gives no tensor of floating-point numbers")
+        return outputs
 
     try:
         with torch.no_grad(), plainly():
