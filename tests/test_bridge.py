@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -67,7 +68,7 @@ def moved_by_hand(network: TracedModule, weights: Tensor, orders: dict[str, Tens
     """One network's weights [params] with units reordered and multiplied, number by number."""
     moved, old_weights = weights.numpy().copy(), weights.numpy()
     for piece in network.structure.pieces:
-        new = np.indices(piece.sizes).reshape(len(piece.sizes), -1)
+        new = np.indices(piece.sizes).reshape(len(piece.sizes), prod(piece.sizes))
         old = new.copy()
         for axis, (group, outer) in enumerate(zip(piece.groups, piece.outer, strict=True)):
             if group in orders:

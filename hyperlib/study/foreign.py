@@ -30,6 +30,7 @@ from hyperlib.weightspace.state_dicts import find_state_dict
 from hyperlib.weightspace.symmetry import permutation_index, random_permutations, random_signs, unit_factors
 from hyperlib.weightspace.symmetry_check import verify_symmetry
 from hyperlib.weightspace.traced_module import TracedModule
+from hyperlib.weightspace.values import generator
 from hyperlib.zoos.gathered import gather, listed, read_checkpoint
 from hyperlib.zoos.zoo import Zoo
 
@@ -158,9 +159,9 @@ TRACED: dict[str, Callable[[], tuple[nn.Module, Tensor]]] = {  # with inputs
 
 
 def made(make: Callable[[], nn.Module], seed: int) -> nn.Module:
-    """The module as PyTorch begins it from a seed; the global generator is left as it was."""
+    """The module as PyTorch begins it from a seed; modules draw from the global generator, which is put back."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.random.set_rng_state(generator(seed).get_state())
         return make()
 
 
@@ -168,7 +169,7 @@ def trained(
     make: Callable[[], nn.Module], images: Images, *, seed: int, epochs: int, lr: float = 3e-3
 ) -> list[dict[str, Tensor]]:
     """State dicts before training and after every epoch of plain Adam on batches of 64, with a seed for all chance."""
-    module, order = made(make, seed), torch.Generator().manual_seed(seed)
+    module, order = made(make, seed), generator(seed)
     optimizer, kept = torch.optim.Adam(module.parameters(), lr), [_copy(module)]
     with one_core(torch.device("cpu")):  # these networks are so small that cores would only wait for each other
         for _ in range(epochs):
@@ -218,7 +219,7 @@ def lines_between_seeds(
         for kind, zoo in zoos.items():
             network, ends = zoo.architecture, zoo.weights[:, -1]
             first, second = ends[pairs[:, 0]], ends[pairs[:, 1]]
-            orders = random_permutations(network, len(pairs), torch.Generator().manual_seed(2))
+            orders = random_permutations(network, len(pairs), generator(2))
             ways = {"own copy": first.gather(-1, permutation_index(network, orders)), "two seeds": second}
             for way, how in {"aligned": {}, "with signs": {"signs": True}}.items():
                 both = zip(first, second, strict=True)
@@ -238,7 +239,7 @@ def planted_copies(zoos: Mapping[str, Zoo]) -> pd.DataFrame:
     """
     rows = []
     for kind, zoo in zoos.items():
-        network, ends, random = zoo.architecture, zoo.weights[:, -1], torch.Generator().manual_seed(1)
+        network, ends, random = zoo.architecture, zoo.weights[:, -1], generator(1)
         index = permutation_index(network, random_permutations(network, len(ends), random))
         signs = unit_factors(network, random_signs(network, len(ends), random), models=len(ends))
         copies = (ends * signs).gather(-1, index)

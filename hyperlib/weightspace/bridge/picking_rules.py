@@ -101,6 +101,7 @@ def _ordering(name: str, where: int) -> None:
         walk.flow.pin(x, ORDERED)
         gone = _along(x, arguments, where, named)
         keep_places([x.axes[place] for place in gone], ORDERED)
+        walk.meets(x, list(gone))
         many = isinstance(found, tuple | list)
         shape = (found[0] if many else found).shape
         if len(shape) == len(x.axes):

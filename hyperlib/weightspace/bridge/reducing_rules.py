@@ -67,7 +67,8 @@ def _asked_for(node: fx.Node, number: int) -> bool:
 
 
 @rule("softmax", "_softmax", "log_softmax", "_log_softmax", "_safe_softmax")
-def _softmax(walk: Walk, found: Tensor, x: Value, *_: Any, **__: Any) -> Value:
+def _softmax(walk: Walk, found: Tensor, x: Value, place: int = -1, *_: Any, **__: Any) -> Value:
+    walk.meets(x, [places(len(x.axes), place)])
     return walk.flow.pointwise(x, SOFTMAX, SOFTMAX)
 
 
@@ -82,6 +83,7 @@ def _over_places(names: str, linear: bool) -> None:
             shape = (found[0] if many else found).shape
             axes = (*x.axes[:-count], *(unknown(size, PLACES) for size in shape[-count:]))
             where = [*range(len(axes) - count), *[-1] * count]
+            walk.meets(x, range(len(axes) - count, len(axes)))
             value = walk.rearranged(x, axes, where) if linear else walk.flow.pointwise(x, MAXIMUM, "", axes=axes)
             return [value, walk.flow.value(axes)] if many else value
 
@@ -118,6 +120,7 @@ def _layer_norm(
     for value in (gain, bias):
         for axis, place in zip(value.axes if value else (), along, strict=False):
             same(axis, x.axes[place])
+    walk.meets(x, along)
     result = _mixed(walk, x, "LayerNorm mixes units", gain, bias, along)
     return [result, *(walk.flow.value([unknown(s) for s in one.shape]) for one in found[1:])]
 

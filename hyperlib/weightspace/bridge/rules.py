@@ -80,7 +80,12 @@ class Walk(fx.Interpreter):
 
     def rearranged(self, x: Value, axes: Sequence[Axis], places: Sequence[int]) -> Value:
         """Something linear in x that numbers some axes anew: where each of x's axes is in the result, -1 for these."""
+        self.meets(x, [place for place, there in enumerate(places) if there < 0])
         return self.flow.multiply([x], axes, how=[places])
+
+    def meets(self, x: Value, along: Sequence[int]) -> None:
+        """Numbers meet along these axes: if these are blocks, what stands inside has one order for all of them."""
+        self.flow.value([axis for place, axis in enumerate(x.axes) if place not in along])
 
     def broadcast(self, operands: Sequence[Value]) -> list[Axis]:
         """The axes of an operation on single numbers: what stands in the same place, from the right, is the same."""

@@ -40,6 +40,7 @@ def walked(trace: Trace, layout: Layout) -> Walked:
     with torch.no_grad():
         given = walk.run(*trace.state.values(), *trace.inputs)
     _tell_twice(walk.flow)
+    _tell_sums(walk.flow)
     structure, together = (solved(walk.flow, layout.slots, together=one) for one in (False, True))
     batch = max(1, trace.inputs[0].shape[0]) if trace.inputs and trace.inputs[0].ndim else 1
     outputs = sum(one.numel() for one in given) // batch
@@ -65,3 +66,12 @@ def _tell_twice(flow: Flow) -> None:
             for operand in one.operands if twice else ():
                 gone = [axis for axis in operand.axes if not twice.isdisjoint(units(axis))]
                 flow.multiply([operand], [axis for axis in operand.axes if axis not in gone], [gone])
+
+
+def _tell_sums(flow: Flow) -> None:
+    """Where blocks are summed over, what is left has one order for all of them, whatever blocks the sum stands in."""
+    for one in list(flow.operations):
+        for operand, axes in zip(one.operands, one.summed, strict=True) if isinstance(one, Product) else ():
+            gone = {unit for axis in axes for unit in units(axis)}
+            if gone:
+                flow.value([axis for axis in operand.axes if gone.isdisjoint(units(axis))])
