@@ -26,10 +26,10 @@ from hyperlib.weightspace.base import BaseArchitecture, require_architecture
 from hyperlib.weightspace.symmetry import say_tied, unchecked_index
 from hyperlib.weightspace.units.structure import UnitStructure
 from hyperlib.weightspace.values import is_whole, usual_precision
-from hyperlib.weightspace.weight_matching import CANONICAL, Match, WeightMatching
+from hyperlib.weightspace.weight_matching import CANONICAL, RELAXED, Match, WeightMatching
 
 METHODS = ("weights", "activations")
-STARTS = (0, CANONICAL, 1)  # until two agree: as given, canonical, by bounds
+STARTS = (0, CANONICAL, RELAXED)  # until two agree
 _AGREE = 1e-6  # of the reference's length: two ends that are as near to it, or an end that is the reference
 _CHUNK = 2**24  # float64 numbers of the networks that are aligned at once; our choice
 
@@ -75,8 +75,9 @@ def align(
     method: "weights" maximises the inner product of the learned weights by coordinate descent, one assignment per group
     in random order, from several starts; for every network the best end counts. Without `restarts` a network gets
     starts until two of them end equally near, or one on the reference itself, three at most: as given, with both
-    networks in canonical form, with each group in its best conceivable order (see `WeightMatching.match`). `restarts`
-    asks for so many: as given, in the best conceivable order, then random. "activations" matches units whose answers to
+    networks in canonical form, where a climb over averages of orders ends (see `WeightMatching.match`). `restarts` asks
+    for so many: as given, with each group in its best conceivable order, where that climb ends, then where climbs from
+    random places end. "activations" matches units whose answers to
     `images` correlate best, each group by itself. A network's result does not depend on the others of the call. What
     training does not learn (a norm's statistics) moves along and is not compared (our choice). Units that are tied to
     their places stay there.

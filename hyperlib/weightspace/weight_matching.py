@@ -27,12 +27,13 @@ from torch import Tensor
 
 from hyperlib.weightspace.canonical import canonical_orders, canonical_unit_signs
 from hyperlib.weightspace.randomness import key, orders
+from hyperlib.weightspace.relaxation import Relaxation
 from hyperlib.weightspace.symmetry import along, unchecked_factors, unchecked_index
 from hyperlib.weightspace.units.structure import Piece, UnitStructure
 
 _SWEEPS = 200  # far more than any alignment was seen to need
 _MOST_SIGNALS = 8  # of one group, whose signs are tried in all combinations
-CANONICAL = 2**20  # number of the start that no random one has
+RELAXED, CANONICAL = 2, 2**20  # numbers of starts
 
 
 @dataclass
@@ -112,16 +113,21 @@ class WeightMatching:
                     f"beyond {_MOST_SIGNALS}; align without signs."
                 )
         self.tables = {group: list(self._tables(group)) for group in structure.groups}
+        ways = {group: self._combinations(group)[1] for group in structure.groups}
+        self.relaxation = Relaxation(structure, self.target, self.signals, ways)
 
     def match(self, weights: Float[Tensor, "models params"], start: int = 0) -> Match:
-        """The nearest order that descent finds from one start: as given (0), by bounds (1), CANONICAL, or random.
+        """The nearest order that descent finds from one start: as given (0), by bounds (1), RELAXED, CANONICAL.
 
         By bounds every group stands in its best conceivable order: the gain of a pair is largest when the units that
         both are connected with stand in the order of their weights (the rearrangement inequality), whatever their true
         order is. CANONICAL puts units where their like in the reference stands when both networks are in canonical
-        form, which is the very place for a copy of the reference. Both are our addition.
+        form, which is the very place for a copy of the reference. RELAXED begins where a climb over averages of orders
+        ends (see `relaxation`), from the middle of all orders; higher numbers climb from nearer to random ones. All are
+        our addition.
         """
-        state = self._canonical(weights.double()) if start == CANONICAL else self._start(weights.double(), start)
+        begin = self._canonical if start == CANONICAL else self._start if start < RELAXED else self._relaxed
+        state = begin(weights.double(), start)
         active, groups = torch.arange(len(weights)), list(self.structure.groups)
         for sweep in range(_SWEEPS if groups else 0):
             part = state.take(active)
@@ -138,18 +144,12 @@ class WeightMatching:
     # -- starts -----------------------------------------------------------------------------------------------------
 
     def _start(self, weights: Tensor, start: int) -> Match:
-        """No start depends on a network's place in the call: a random one is the same for all of them."""
+        """As given, or with every group in its best conceivable order."""
         chosen, models = {}, len(weights)
-        for number, (group, width) in enumerate(self.structure.groups.items()):
+        for group, width in self.structure.groups.items():
             blocks = self.structure.blocks[group]
-            if start == 1:
-                order = _assignments(self._bounds(weights, group))
-            elif start:
-                keys = [key([self.seed], start, _SWEEPS, number, *([b] if b else [])) for b in range(blocks)]
-                drawn = [orders(one, width) for one in keys]
-                order = torch.stack(drawn, 1).expand(models, -1, -1)
-            else:
-                order = torch.arange(width).expand(models, blocks, -1)
+            given = torch.arange(width).expand(models, blocks, -1)
+            order = _assignments(self._bounds(weights, group)) if start else given
             chosen[group] = (order if group in self.structure.within else order[:, 0]).clone()
         signs = {
             name: torch.ones(models, self.structure.signals[name].width, dtype=torch.float64)
@@ -158,7 +158,19 @@ class WeightMatching:
         }
         return self._moved(weights, chosen, signs)
 
-    def _canonical(self, weights: Tensor) -> Match:
+    def _relaxed(self, weights: Tensor, start: int) -> Match:
+        """Where a climb over averages of orders ends; a random one is the same for all networks."""
+        state, towards = self._start(weights, 0), {}
+        for number, (group, width) in enumerate(self.structure.groups.items() if start > RELAXED else ()):
+            blocks = self.structure.blocks[group]
+            keys = [key([self.seed], start, _SWEEPS, number, *([b] if b else [])) for b in range(blocks)]
+            towards[group] = torch.stack([orders(one, width) for one in keys], 1)
+        found, signs = self.relaxation.start(weights, towards, _assignments)
+        for group, order in found.items():
+            state.orders[group] = order if group in self.structure.within else order[:, 0]
+        return self._moved(weights, state.orders, state.signs | signs)
+
+    def _canonical(self, weights: Tensor, start: int) -> Match:
         """Every unit where the reference has the unit of the same rank, with its sign."""
         there = canonical_orders(self.structure, self.reference)
         found, chosen = canonical_orders(self.structure, weights), {}

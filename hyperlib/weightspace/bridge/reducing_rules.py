@@ -183,6 +183,8 @@ def _batch_norm(
     own = [value for value in (gain, bias, mean, variance) if value is not None]
     for value in own:
         same(value.axes[0], x.axes[1])
+    if mean is None:  # statistics of the data sum over all other axes
+        walk.flow.multiply([x], [x.axes[1]], [[*x.axes[:1], *x.axes[2:]]])
     if gain is not None and all(value.slot is not None for value in own):
         result = walk.flow.normalise(x, gain, bias, mean, variance, channels=1)
     else:

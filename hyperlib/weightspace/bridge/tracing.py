@@ -10,7 +10,7 @@ that are of no use here; both end in the same operators.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
@@ -55,7 +55,7 @@ def traced(module: nn.Module, inputs: Any) -> Trace:
 
     try:
         with torch.no_grad(), plainly():
-            graph = make_fx(functionalize(run, remove="mutations"))(*state.values(), *tensors)
+            graph = _graph_of(run, (*state.values(), *tensors))
     except Exception as error:  # whatever a stranger's module raises
         raise ValueError(
             f"{type(module).__name__} cannot be traced on these inputs ({_first_line(error)}). They should be what the "
@@ -64,6 +64,25 @@ def traced(module: nn.Module, inputs: Any) -> Trace:
     graph.graph.eliminate_dead_code()
     graph.recompile()
     return Trace(graph, tuple(state), state, tensors)
+
+
+def _graph_of(run: Callable[..., list[Tensor]], values: Sequence[Tensor]) -> fx.GraphModule:
+    """The operations of a run, none of which writes into a tensor."""
+    try:
+        graph = make_fx(functionalize(run, remove="mutations"))(*values)
+    except RuntimeError:  # a function with a gradient of its own has to be traced first
+        graph = make_fx(run)(*values)
+    if _writes(graph):  # some operations write only when they are taken apart
+        graph = make_fx(functionalize(graph, remove="mutations"))(*values)
+    if _writes(graph):
+        raise ValueError("it writes into its tensors in a way that cannot be followed")
+    return graph
+
+
+def _writes(graph: fx.GraphModule) -> bool:
+    """Whether an operation changes what it reads."""
+    targets = (node.target for node in graph.graph.nodes if node.op == "call_function")
+    return any(schema.is_mutable for target in targets if (schema := getattr(target, "_schema", None)) is not None)
 
 
 def in_double(values: Any) -> Any:

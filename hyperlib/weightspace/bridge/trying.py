@@ -1,9 +1,11 @@
 """Every move of a traced network, tried on numbers: what changes an output is not offered.
 
-All groups move at once first, once in cycles, so that no unit stays, and once by exchanging two; then all signs, so
-that every unit had both, then all scales. Only where that changes something is each tried by itself, so most networks
-take six runs. Floating-point inputs are drawn. Whole numbers and truth values decide what a network looks up or leaves
-out: they are kept as given, and drawn for as many runs again where the network takes that.
+All groups move at once first, then all signs, then all scales. Only where that changes something is each tried by
+itself. What is wrongly free may stay unseen by chance, if two groups that belong together happen to move alike: so
+orders and signs are drawn until that is as unlikely as CHANCE says, which takes many runs only where widths are small.
+
+Floating-point inputs are drawn. Whole numbers and truth values decide what a network looks up or leaves out: they are
+kept as given, and drawn for as many runs again where the network takes that.
 
 Source: our choice.
 """
@@ -11,6 +13,7 @@ Source: our choice.
 from __future__ import annotations
 
 from dataclasses import replace
+from math import ceil, factorial, log2
 from typing import Any
 
 import torch
@@ -24,6 +27,7 @@ from hyperlib.weightspace.values import generator
 
 TOLERANCE = 1e-8  # of float64 outputs, relative to the largest that this output had
 ROUNDING = 1e-11  # relative to the largest of all outputs
+CHANCE = 20  # bits: a wrong group or sign stays unseen once in 2**20
 _SEED = 0
 
 
@@ -74,17 +78,24 @@ class _Trial:
 
     def groups_hold(self, structure: UnitStructure, groups: list[str]) -> bool:
         """Whether these groups can be reordered without a change."""
-        orders = unsaid_permutations(structure, 1, self.random)
-        chosen = [{group: move(orders[group]) for group in groups} for move in (_cycle, _exchange)]
-        return all(self._same(self.weights.gather(-1, unchecked_index(structure, one, 1))) for one in chosen)
+        bits = min((log2(factorial(structure.groups[group])) for group in groups), default=CHANCE)
+        for _ in range(ceil(CHANCE / max(bits, 1)) if groups else 0):
+            orders = unsaid_permutations(structure, 1, self.random)
+            index = unchecked_index(structure, {group: orders[group] for group in groups}, 1)
+            if not self._same(self.weights.gather(-1, index)):
+                return False
+        return True
 
     def signs_hold(self, structure: UnitStructure, signals: list[Signal]) -> bool:
         """Whether every unit of these signals can change its sign without a change."""
-        signs = {
-            signal.name: torch.randint(2, (1, signal.width), generator=self.random).double() * 2 - 1
-            for signal in signals
-        }
-        return all(self._factors_hold(structure, {name: turn * s for name, s in signs.items()}) for turn in (1, -1))
+        for _ in range(ceil(CHANCE / min(signal.width for signal in signals))):
+            signs = {
+                signal.name: torch.randint(2, (1, signal.width), generator=self.random).double() * 2 - 1
+                for signal in signals
+            }
+            if not self._factors_hold(structure, signs):
+                return False
+        return True
 
     def scales_hold(self, structure: UnitStructure, signals: list[Signal]) -> bool:
         """Whether every unit of these signals can have a positive factor without a change."""
@@ -129,17 +140,6 @@ class _Trial:
             return leaf
         low, high = min(int(leaf.min()), 0), max(int(leaf.max()), 1)
         return torch.randint(low, high + 1, leaf.shape, generator=self.random).to(leaf.dtype)
-
-
-def _cycle(order: Tensor) -> Tensor:
-    """Every unit in the place of the one behind it in this order."""
-    return torch.empty_like(order).scatter_(-1, order, order.roll(-1, -1))
-
-
-def _exchange(order: Tensor) -> Tensor:
-    """The first two of this order in each other's places, all others where they are."""
-    start = torch.arange(order.shape[-1]).expand_as(order)
-    return start.scatter(-1, order[..., :2], order[..., :2].flip(-1))
 
 
 def _without(structure: UnitStructure, refused: dict[str, str]) -> UnitStructure:

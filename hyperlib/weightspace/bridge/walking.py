@@ -74,4 +74,4 @@ def _tell_sums(flow: Flow) -> None:
         for operand, axes in zip(one.operands, one.summed, strict=True) if isinstance(one, Product) else ():
             gone = {unit for axis in axes for unit in units(axis)}
             if gone:
-                flow.value([axis for axis in operand.axes if gone.isdisjoint(units(axis))])
+                flow.value([unit for axis in operand.axes for unit in units(axis) if unit not in gone])
