@@ -24,6 +24,7 @@ _EXPORTS = {  # module: its public names
     "weightspace.similarity": "agreement cka cosine l2",
     "weightspace.spectral_laws": "MarchenkoPastur PowerLaw power_law",
     "weightspace.bridge.from_module": "from_module",
+    "weightspace.bridge.checking": "check_against",
     "weightspace.traced_module": "TracedModule",
     "weightspace.state_dicts": "find_state_dict",
     "weightspace.spectral_table": "spectral_summary spectral_table",

@@ -303,6 +303,15 @@ def test_answers_that_are_not_finite_cannot_be_tried():
         from_module(Endless(), X)
 
 
+def test_a_branch_that_hangs_on_numbers_is_refused_in_a_sentence():
+    class Deciding(TwoInputs):
+        def forward(self, x):
+            return self.out(self.one(x) if x.sum() > 0 else -self.one(x))
+
+    with pytest.raises(ValueError, match="data-dependent control flow"):
+        from_module(Deciding(), X)
+
+
 def test_a_module_that_draws_numbers_has_no_moves():
     class Drawing(TwoInputs):
         def forward(self, x):

@@ -80,9 +80,12 @@ def _graph_of(run: Callable[..., list[Tensor]], values: Sequence[Tensor]) -> fx.
 
 
 def _writes(graph: fx.GraphModule) -> bool:
-    """Whether an operation changes what it reads."""
-    targets = (node.target for node in graph.graph.nodes if node.op == "call_function")
-    return any(schema.is_mutable for target in targets if (schema := getattr(target, "_schema", None)) is not None)
+    """Whether an operation changes what others read; inputs that are overwritten in the end do not count."""
+    for node in graph.graph.nodes:
+        schema = getattr(node.target, "_schema", None) if node.op == "call_function" else None
+        if schema is not None and schema.is_mutable and (node.users or node.args[0].op != "placeholder"):
+            return True
+    return False
 
 
 def in_double(values: Any) -> Any:
