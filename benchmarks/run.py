@@ -19,6 +19,7 @@ from clock import say
 from compiling import compiling
 from controls import controls
 from files import files
+from foreign import foreign
 from growth import growth
 from machine import machine
 from memory import memory
@@ -54,6 +55,7 @@ TABLES: dict[str, Callable[[Options], pd.DataFrame]] = {
     "training_step": training_step,
     "controls": controls,
     "answers": answers,
+    "foreign": foreign,
 }
 WHOLE = "machine"  # written last: where it is, a run was whole
 

@@ -49,6 +49,7 @@ COLUMNS = {
     "training_step": "network width batch released_batch contestant seconds_per_step ratio",
     "controls": "network networks without_s with_s ratio",
     "answers": "network work baseline_s ours_s ratio",
+    "foreign": "work baseline networks ours_s baseline_s ratio",
 }
 
 

@@ -219,7 +219,7 @@ def test_statistics_have_a_row_for_every_network(zoo, network):
 def test_tokens_hold_every_weight_once(network, weights):
     tokenizer = Tokenizer(network.layout)
 
-    assert_close(tokenizer.detokenize(tokenizer.tokenize(weights)), weights)
+    assert_close(tokenizer.decode(tokenizer.encode(weights)), weights)
 
 
 def test_samples_of_a_zoo_hold_its_networks(zoo, network):

@@ -131,6 +131,10 @@ def more_blocks(record):
     record["blocks"] = {name: 7 for name in record["blocks"]} | {"nobody": 2}
 
 
+def blocks_of_a_group_within_none(record):
+    record["blocks"] = {name: 7 if name not in record["within"] else count for name, count in record["blocks"].items()}
+
+
 def signal_of_nobody(record):
     record["signals"][0][1] = "nobody"
 
@@ -176,7 +180,14 @@ HOSTILE = [
 ]
 
 
-@pytest.mark.parametrize("change", HOSTILE, ids=lambda change: change.__name__)
+UNSEEN = pytest.mark.xfail(strict=True, reason="traced_record: blocks of a group that is within none are not looked at")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [*HOSTILE, pytest.param(blocks_of_a_group_within_none, marks=UNSEEN)],
+    ids=lambda change: change.__name__,
+)
 def test_a_record_that_contradicts_itself_is_refused(record, change):
     hostile = copy.deepcopy(record)
     change(hostile)
