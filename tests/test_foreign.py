@@ -51,14 +51,26 @@ def test_groups_of_the_traced_modules_are_those_of_theory():
 def test_lines_and_planted_copies_have_a_row_for_all_that_was_asked():
     zoos = {"CNN with norms": foreign.foreign_zoo("CNN with norms", SMALL, seeds=3, epochs=1)}
     pairs = torch.combinations(torch.arange(3), 2)
-    lines, heights = foreign.lines_between_seeds(zoos, SMALL, pairs)
+    beside = {kind: foreign.twins(kind, zoo, SMALL) for kind, zoo in zoos.items()}
+    lines, heights = foreign.lines_between_seeds(zoos, beside, SMALL, pairs)
 
     far = heights.pivot(index="pair", columns="setting", values="distance")
-    assert set(far) == {"own copy", "two seeds", "aligned", "with signs"} and len(far) == len(pairs)
-    assert (far["with signs"] <= far["two seeds"]).all()
+    assert set(far) == {"own copy", "same start", "two seeds", "aligned", "with signs"} and len(far) == len(pairs)
+    assert (far["with signs"] <= far["two seeds"]).all() and (far["same start"] < far["own copy"]).all()
     assert set(lines.columns) >= {"alpha", "loss", "network", "pair"}
-    planted = foreign.planted_copies(zoos)
+    planted = foreign.planted_orders(zoos, beside).set_index("moved")
     assert planted["found"].eq(planted["copies"]).all() and len(planted) == 2
+    assert planted.loc["own copy", "distance"] == 0 < planted.loc["twin", "distance"]
+
+
+def test_a_twin_begins_as_its_model_and_spectra_of_shuffled_matrices_have_their_entries():
+    zoo = foreign.foreign_zoo("MLP", SMALL, seeds=2, epochs=1)
+    first = foreign.trained(foreign.DIGITS["MLP"], SMALL, seed=0, epochs=1, batches=1000)
+    assert torch.equal(zoo.architecture.layout.flatten(first[0]), zoo.weights[0, 0])
+    assert torch.equal(foreign.twins("MLP", zoo, SMALL)[0], zoo.architecture.layout.flatten(first[1]))
+    assert not torch.equal(foreign.twins("MLP", zoo, SMALL)[0], zoo.weights[0, 1])
+    rows = foreign.spectra_by_epoch(zoo, (0, 1)).set_index(["name", "state"])
+    assert (rows.xs("epoch 1, shuffled", level=1)["stable_rank"] > rows.xs("epoch 1", level=1)["stable_rank"]).any()
 
 
 def test_a_readers_folder_is_read_whatever_lies_in_it(tmp_path, monkeypatch):

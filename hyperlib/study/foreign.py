@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 import torch.nn.functional as F
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from hyperlib.images.files import data_folder
@@ -35,7 +35,7 @@ from hyperlib.zoos.gathered import gather, listed, read_checkpoint
 from hyperlib.zoos.zoo import Zoo
 
 BATCH = 64
-DEFAULT = "until two starts agree"
+OTHER_BATCHES = 1000  # added to the seed of a twin's batches
 
 
 class Rows(nn.Module):
@@ -141,6 +141,7 @@ DIGITS: dict[str, Callable[[], nn.Module]] = {  # they read images [batch, 1, 8,
         nn.Linear(32, 10),
     ),
     "transformer": Transformer,
+    "wide transformer": lambda: Transformer(96),
     "LSTM": Recurrent,
 }
 TRACED: dict[str, Callable[[], tuple[nn.Module, Tensor]]] = {  # with inputs
@@ -166,10 +167,19 @@ def made(make: Callable[[], nn.Module], seed: int) -> nn.Module:
 
 
 def trained(
-    make: Callable[[], nn.Module], images: Images, *, seed: int, epochs: int, lr: float = 3e-3
+    make: Callable[[], nn.Module],
+    images: Images,
+    *,
+    seed: int,
+    epochs: int,
+    lr: float = 3e-3,
+    batches: int | None = None,
 ) -> list[dict[str, Tensor]]:
-    """State dicts before training and after every epoch of plain Adam on batches of 64, with a seed for all chance."""
-    module, order = made(make, seed), generator(seed)
+    """State dicts before training and after every epoch of plain Adam on batches of 64.
+
+    seed: of the start, and of the batches' order unless `batches` is another one.
+    """
+    module, order = made(make, seed), generator(seed if batches is None else batches)
     optimizer, kept = torch.optim.Adam(module.parameters(), lr), [_copy(module)]
     with one_core(torch.device("cpu")):  # these networks are so small that cores would only wait for each other
         for _ in range(epochs):
@@ -199,6 +209,16 @@ def foreign_zoo(kind: str, images: Images, *, seeds: int, epochs: int, lrs: Sequ
     return Zoo(network, zoo.weights, zoo.table.assign(test_accuracy=accuracy.numpy()))
 
 
+def twins(kind: str, zoo: Zoo, images: Images) -> Float[Tensor, "models params"]:
+    """For every model of a zoo of seeds another one of the same start that sees its batches in another order."""
+    epochs, layout = int(zoo.epochs[-1]), zoo.architecture.layout
+    found = [
+        trained(DIGITS[kind], images, seed=int(model), epochs=epochs, batches=OTHER_BATCHES + int(model))[-1]
+        for model in zoo.models
+    ]
+    return torch.stack([layout.flatten(state) for state in found])
+
+
 def every_move(networks: Mapping[str, tuple[TracedModule, Tensor]]) -> pd.DataFrame:
     """Every move of every network, tried on its inputs: the tables of `verify_symmetry`, with a column `network`."""
     with one_core(torch.device("cpu")):
@@ -207,12 +227,16 @@ def every_move(networks: Mapping[str, tuple[TracedModule, Tensor]]) -> pd.DataFr
 
 
 def lines_between_seeds(
-    zoos: Mapping[str, Zoo], images: Images, pairs: Int[Tensor, "pairs two"]
+    zoos: Mapping[str, Zoo],
+    beside: Mapping[str, Float[Tensor, "models params"]],
+    images: Images,
+    pairs: Int[Tensor, "pairs two"],
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Test loss between the last epochs of the models of every pair, and barriers: tables of `barriers.compare_lines`.
 
-    Settings: "own copy" (the first model in random order), "two seeds", "aligned" (the second laid on the first by the
-    order of its units) and "with signs". Batch norms are measured anew on training images. A column says the network.
+    Settings: "own copy" (the first model in random order), "same start" (its twin of `beside`), "two seeds", "aligned"
+    (the second laid on the first by the order of its units) and "with signs". Batch norms are measured anew on training
+    images. A column says the network.
     """
     lines, heights = [], []
     with one_core(torch.device("cpu")):
@@ -220,7 +244,8 @@ def lines_between_seeds(
             network, ends = zoo.architecture, zoo.weights[:, -1]
             first, second = ends[pairs[:, 0]], ends[pairs[:, 1]]
             orders = random_permutations(network, len(pairs), generator(2))
-            ways = {"own copy": first.gather(-1, permutation_index(network, orders)), "two seeds": second}
+            ways = {"own copy": first.gather(-1, permutation_index(network, orders))}
+            ways |= {"same start": beside[kind][pairs[:, 0]], "two seeds": second}
             for way, how in {"aligned": {}, "with signs": {"signs": True}}.items():
                 both = zip(first, second, strict=True)
                 ways[way] = torch.cat([align(network, a, b[None], **how).weights for a, b in both])
@@ -232,24 +257,42 @@ def lines_between_seeds(
     return pd.concat(lines, ignore_index=True), pd.concat(heights, ignore_index=True)
 
 
-def planted_copies(zoos: Mapping[str, Zoo]) -> pd.DataFrame:
-    """How many copies in random order and with random signs alignment lays exactly on their original.
+def planted_orders(zoos: Mapping[str, Zoo], beside: Mapping[str, Float[Tensor, "models params"]]) -> pd.DataFrame:
+    """How many random orders (with random signs where they are free) alignment undoes exactly, by what was moved.
 
-    Columns: `network`, `way` (the default, or one start), `copies`, `found`, `starts` (their mean).
+    Columns: `network`, `moved` ("own copy" of a model, or its twin, which is another function), `copies`, `found` and
+    `distance`, the mean distance between model and what was moved before it was.
     """
     rows = []
     for kind, zoo in zoos.items():
         network, ends, random = zoo.architecture, zoo.weights[:, -1], generator(1)
-        index = permutation_index(network, random_permutations(network, len(ends), random))
-        signs = unit_factors(network, random_signs(network, len(ends), random), models=len(ends))
-        copies = (ends * signs).gather(-1, index)
-        for way, how in {DEFAULT: {}, "one start": {"restarts": 1}}.items():
-            both = zip(ends, copies, strict=True)
-            found = [align(network, end, copy[None], signs=True, **how) for end, copy in both]
-            exact = sum(bool(one.distance[0] < 1e-4 * end.norm()) for one, end in zip(found, ends, strict=True))
-            starts = sum(int(one.starts[0]) for one in found) / len(ends)
-            rows.append({"network": kind, "way": way, "copies": len(ends), "found": exact, "starts": starts})
+        for moved, given in {"own copy": ends, "twin": beside[kind]}.items():
+            index = permutation_index(network, random_permutations(network, len(ends), random))
+            signs = unit_factors(network, random_signs(network, len(ends), random), models=len(ends))
+            copies = (given * signs).gather(-1, index)
+            laid = [align(network, end, copy[None], signs=True) for end, copy in zip(ends, copies, strict=True)]
+            found = sum(torch.equal(one.weights[0], before) for one, before in zip(laid, given, strict=True))
+            distance = float((given - ends).norm(dim=1).mean())
+            rows.append({"network": kind, "moved": moved, "copies": len(ends), "found": found, "distance": distance})
     return pd.DataFrame(rows)
+
+
+def spectra_by_epoch(zoo: Zoo, epochs: Sequence[int]) -> pd.DataFrame:
+    """Spectra of a zoo's layers, means over models: before and after training, and after it with each matrix's entries
+    shuffled, which keeps their sizes and leaves no arrangement.
+    """
+    layout, parts = zoo.architecture.layout, []
+    for epoch in epochs:
+        weights = zoo.samples(epoch).weights
+        parts.append(spectral_table(weights, layout).assign(state=f"epoch {epoch}"))
+    shuffled = weights.clone()
+    for slot in layout:
+        order = torch.rand(len(weights), slot.size, generator=generator(slot.start)).argsort(1)
+        shuffled[:, slot.start : slot.stop] = weights[:, slot.start : slot.stop].gather(1, order)
+    parts.append(spectral_table(shuffled, layout).assign(state=f"epoch {epochs[-1]}, shuffled"))
+    table = pd.concat(parts)
+    columns = ["log_spectral_norm", "alpha", "weighted_alpha", "ks", "stable_rank"]
+    return table.groupby(["name", "state"], sort=False)[columns].mean().reset_index()
 
 
 def own_folder() -> Path:
