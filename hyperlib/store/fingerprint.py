@@ -16,6 +16,7 @@ import hashlib
 import os
 import platform
 import re
+import threading
 import tomllib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ EXPORTS = "_EXPORTS"  # a package's table of names that it loads when asked: {"z
 SOURCES = Path(__file__).resolve().parents[2]
 UNFORESEEN = {"importlib", "runpy", "pkgutil", "builtins", "__import__", "exec", "eval", "get_ipython"}  # run anything
 NEUTRAL = "hyperlib.files"  # how a file is written and read moves no number
+_PARSING = threading.Lock()
 
 
 def code_fingerprint(module: str, sources: Path = SOURCES) -> str:
@@ -47,7 +49,7 @@ def reached(code: str, package: str = "hyperlib", sources: Path = SOURCES) -> di
     Raises SyntaxError if the code, or a module behind it, does not parse.
     """
     files = module_files(package, sources)
-    named = [module for dotted in _named(ast.parse(code), package) for module in _meant(dotted, files)]
+    named = [module for dotted in _named(_tree(code), package) for module in _meant(dotted, files)]
     modules = modules_behind(named, files)
     return {files[name].relative_to(sources).as_posix(): _source(name, files).hash for name in modules}
 
@@ -118,7 +120,7 @@ def _source(module: str, files: dict[str, Path]) -> _Source:
 @lru_cache(maxsize=1024)
 def _parsed(file: Path, module: str, modified: int, size: int) -> _Source:
     """One file, read again only after it changed."""
-    tree, is_package = ast.parse(file.read_bytes(), filename=str(file)), file.name == "__init__.py"
+    tree, is_package = _tree(file.read_bytes(), str(file)), file.name == "__init__.py"
     assigned = {ast.unparse(target): node.value for node in tree.body if isinstance(node, ast.Assign)
                 for target in node.targets}  # fmt: skip
     table = ast.literal_eval(assigned[EXPORTS]) if is_package and EXPORTS in assigned else {}
@@ -126,6 +128,12 @@ def _parsed(file: Path, module: str, modified: int, size: int) -> _Source:
     names = frozenset([*assigned, *(node.name for node in tree.body if hasattr(node, "name"))])
     named = _named(tree, module.split(".")[0], module if is_package else module.rpartition(".")[0])
     return _Source(hashlib.sha256(_dump(tree).encode()).hexdigest(), tuple(named), names, lazy, is_package)
+
+
+def _tree(code: str | bytes, name: str = "<cell>") -> ast.Module:
+    """A syntax tree; one at a time, since CPython counts the depth of those under construction for all threads."""
+    with _PARSING:
+        return ast.parse(code, filename=name)
 
 
 def _named(tree: ast.AST, package: str, inside: str = "") -> list[str]:

@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
+from math import prod
 from typing import Any
 
 import torch
@@ -54,6 +55,7 @@ class TracedModule(BaseArchitecture):
         self.num_classes, self.activations_per_input = outputs, activations
         self._layout, self._structure, self._module = layout, structure, module
         self._one_by_one = False  # until vmap was seen to fail
+        self._copies: dict[tuple[torch.device, torch.dtype], nn.Module] = {}  # to run with, by where and how precise
 
     @property
     def layout(self) -> Layout:
@@ -119,10 +121,13 @@ class TracedModule(BaseArchitecture):
         if weights.ndim not in (1, 2):
             raise ValueError(f"Give weights [params] or [models, params], not {list(weights.shape)}.")
         given = tree_map(lambda leaf: _as(leaf, weights) if isinstance(leaf, Tensor) else leaf, arguments(images))
-        module = module.to(weights.device, weights.dtype)
+        where = weights.device, weights.dtype
+        if where not in self._copies:
+            self._copies[where] = deepcopy(module).to(*where)
+        module = self._copies[where]
 
         def one(row: Tensor) -> Tensor:
-            return _side_by_side(outputs_of(functional_call(module, self.layout.unflatten(row), *given)))
+            return _side_by_side(outputs_of(functional_call(module, self._state(row), *given)))
 
         with plainly():
             if weights.ndim == 1:
@@ -134,6 +139,11 @@ class TracedModule(BaseArchitecture):
                     self._one_by_one = True
             rows = [one(row) for row in weights]
             return torch.stack(rows) if rows else one(weights.new_zeros(self.layout.size))[None][:0]
+
+    def _state(self, row: Float[Tensor, " params"]) -> dict[str, Tensor]:
+        """The state dict of one model; what is not learned as a copy without gradient: modules may write to it."""
+        state = self.layout.unflatten(row)
+        return state | {slot.name: state[slot.name].detach().clone() for slot in self.layout if not slot.learned}
 
     def module(self, weights: Float[Tensor, " params"]) -> nn.Module:
         """One model as a module of the class that was traced, in evaluation mode. Raises ValueError as `logits`."""
@@ -151,7 +161,8 @@ class TracedModule(BaseArchitecture):
         weights = own.repeat(models, 1)
         for slot in self.layout:
             part = weights[:, slot.start : slot.stop]
-            scatter = float(own[slot.start : slot.stop].std()) if slot.size > 1 and len(slot.shape) > 1 else 0.0
+            usual = prod(slot.shape[1:]) ** -0.5 if len(slot.shape) > 1 and slot.size else 0.0  # of an initial weight
+            scatter = max(usual, float(own[slot.start : slot.stop].std())) if usual and slot.size > 1 else 0.0
             drawn = torch.randn(part.shape, generator=random, dtype=torch.float64)
             if slot.part == "running_var" or (not slot.learned and bool((part > 0).all())):
                 part *= 0.5 + drawn.sigmoid()

@@ -171,7 +171,8 @@ def _check(record: _Record, structure: UnitStructure) -> None:
     """Groups and signals refer to each other and to what is there."""
     used = {group for piece in structure.pieces for group in piece.groups if group}
     groups, signals = structure.groups, structure.signals
-    good = used <= set(groups) and set(structure.blocks) == set(groups) and set(structure.within) <= set(groups)
+    good = used == set(groups) and set(structure.blocks) == used and set(structure.within) <= used
+    good = good and all(count == 1 for name, count in structure.blocks.items() if name not in structure.within)
     good = good and all(not outer or outer in groups for outer in structure.within.values())
     good = good and all(count >= 1 for count in (*structure.blocks.values(), *groups.values()))
     good = good and len(signals) == len(record.signals)

@@ -113,6 +113,7 @@ class WeightMatching:
                     f"beyond {_MOST_SIGNALS}; align without signs."
                 )
         self.tables = {group: list(self._tables(group)) for group in structure.groups}
+        self.inside = {group: self._apart(group) for group in structure.groups}
         ways = {group: self._combinations(group)[1] for group in structure.groups}
         self.relaxation = Relaxation(structure, self.target, self.signals, ways)
 
@@ -140,6 +141,11 @@ class WeightMatching:
             if not len(active):
                 break
         return state
+
+    def _apart(self, group: str) -> list[str]:
+        """The groups inside of this one, where each can be ordered whatever the others are; else none."""
+        inside = self.structure.inside(group)
+        return inside if all(table.alone for name in inside for table in self.tables[name]) else []
 
     # -- starts -----------------------------------------------------------------------------------------------------
 
@@ -224,7 +230,7 @@ class WeightMatching:
 
     def _improve(self, state: Match, group: str) -> Tensor:
         """Solve one group's assignment in every network, in place; True where that brought it nearer."""
-        inside, names, combinations = self.structure.inside(group), *self._combinations(group)
+        inside, names, combinations = self.inside[group], *self._combinations(group)
         each = self._gains(state.current, group, combinations)
         now = each[0].diagonal(dim1=-2, dim2=-1).sum(-1)
         gains, choices = each.max(0)
@@ -238,7 +244,7 @@ class WeightMatching:
         signs = combinations[choices.gather(-1, order[..., None])[..., 0]]
         signs = signs.masked_fill(~improved[..., None, None], 1.0)
         improved = improved.any(1)
-        coupled = any(table.piece.groups.count(group) > 1 for table in self.tables[group])
+        coupled = bool(inside) or any(table.piece.groups.count(group) > 1 for table in self.tables[group])
         before = state.take(torch.arange(len(improved))) if coupled else None
         self._move(state, group, order, {name: signs[..., number] for number, name in enumerate(names)})
         for name in inside:
@@ -256,7 +262,7 @@ class WeightMatching:
         names, width, blocks = self.signals[group], self.structure.groups[group], self.structure.blocks[group]
         gains = current.new_zeros(len(combinations), len(current), blocks, width, width)
         for table in self.tables[group]:
-            if len(table.inside) == 1:  # counted with the best order inside
+            if table.inside and self.inside[group]:  # counted with the best order inside
                 continue
             pairs = (_rows(table.piece.of(current), table.piece, table.axis) @ table.rows.mT).mT
             carried = combinations[:, [name in table.signals for name in names]].prod(1)

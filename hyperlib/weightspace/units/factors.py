@@ -10,13 +10,22 @@ Source: our choice.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from hyperlib.weightspace.units.axes import Axis, Unknown, aligned, boxes, found, units
+from hyperlib.weightspace.units.carried import (
+    Carried,
+    Factor,
+    Home,
+    Powers,
+    blocks_beside,
+    clusters_of,
+    places_in,
+    powers_of,
+    units_here,
+)
 from hyperlib.weightspace.units.flow import (
     BROADCAST,
     PART,
-    RESHAPED,
     Flow,
     Mixed,
     Normalised,
@@ -28,22 +37,6 @@ from hyperlib.weightspace.units.flow import (
 
 NORM = "a norm divides the factor out again, but for its epsilon"
 UNLIKE = "it meets something that does not have the same factor"
-Home = tuple[Unknown, ...]  # units as they stand in a tensor
-
-
-@dataclass(eq=False)
-class Factor:
-    """One number for each combination of some units. Of two that are equal the one of lower rank stays."""
-
-    space: tuple[Unknown, ...]
-    name: str
-    rank: tuple[int, int]
-    against_signs: str = ""
-    against_scaling: str = ""
-
-
-Powers = dict[Factor, int]
-Carried = dict[tuple[Factor, Home], int]
 
 
 class Factors:
@@ -105,7 +98,18 @@ class Factors:
                 if any(not found(unit).fixed for unit in space):
                     own[number] = self._new(space, slot.layer or slot.name, int(follows or place > 0))
             self.parts[value].append(own)
+        self._part_alike(value)
         self._carry(value)
+
+    def _part_alike(self, value: Value) -> None:
+        """Parts of a parameter that stand for the very same units cannot be told apart further on: no factors."""
+        homes: dict[frozenset[Unknown], list[tuple[int, int]]] = {}
+        for place, axis in enumerate(value.axes):
+            for number, box in enumerate(boxes(axis)):
+                homes.setdefault(frozenset(unit for unit, _ in box.units), []).append((place, number))
+        for twice in (where for where in homes.values() if len(where) > 1):
+            for place, number in twice:
+                self.parts[value][place].pop(number, None)
 
     def _carry(self, value: Value) -> None:
         """What a parameter is multiplied by, from its parts."""
@@ -131,31 +135,38 @@ class Factors:
                 self._mixed(operation)
 
     def _product(self, one: Product) -> None:
-        there, own = _here(one.result.axes), set()
+        there, own = units_here(one.result.axes), set()
+        blocks: dict[Factor, set[frozenset[int]]] = {}
         kept: Carried = {}
         gone: Carried = {}
         loose: set[Unknown] = set()
         for number, (operand, power, axes) in enumerate(zip(one.operands, one.powers, one.summed, strict=True)):
-            into = _mapping(operand, one.result, one.how if isinstance(one.how, str) else one.how[number])
+            into = places_in(operand, one.result, one.how if isinstance(one.how, str) else one.how[number])
             over = aligned(axes, one.summed[0]) if axes else {}
             loose |= {into.get(unit, over.get(unit, unit)) for unit in self.loose.get(operand, set())}
             for (factor, home), count, summed in self._sorted(operand, axes):
                 target, pairs = (gone, over) if summed else (kept, into)
                 where = factor, tuple(pairs.get(unit, unit) for unit in home)
+                if summed and (beside := blocks_beside(operand, home, axes, one.how, number)):
+                    blocks.setdefault(factor, set()).add(beside)
                 target[where] = target.get(where, 0) + power * count
                 own |= {factor} if operand in self.parts else set()
         self.loose[one.result] |= loose & there
         if any(operand in self.silent for operand in one.operands):
             self.silent.add(one.result)
         else:
-            for cluster in _clusters(gone):
+            for cluster in clusters_of(gone):
                 if not {unit for _, home in cluster for unit in home} <= loose:
-                    self._equal(self._crossed(_powers(cluster), one), {})
+                    met = set().union(*(blocks.get(factor, set()) for factor, _ in cluster))
+                    if len(met) > 1:  # every block meets every other
+                        self.marks.append((dict.fromkeys((factor for factor, _ in cluster), 1), UNLIKE, UNLIKE))
+                    else:
+                        self._equal(self._crossed(powers_of(cluster), one), {})
         lost = {where: power for where, power in kept.items() if not set(where[1]) <= there}
         if one.how != PART:
-            self.marks.append((_powers(lost), UNLIKE, UNLIKE))
+            self.marks.append((powers_of(lost), UNLIKE, UNLIKE))
         self.known[one.result] = {}
-        for cluster in _clusters({where: p for where, p in kept.items() if p and where not in lost}):
+        for cluster in clusters_of({where: p for where, p in kept.items() if p and where not in lost}):
             self.known[one.result] |= self._begun(cluster, own)
 
     def _sorted(self, operand: Value, axes: tuple[Axis, ...]) -> Iterator[tuple[tuple[Factor, Home], int, bool]]:
@@ -166,7 +177,7 @@ class Factors:
 
     def _begun(self, cluster: Carried, own: set[Factor]) -> Carried:
         """Where each unit has a weight of its own (a depthwise convolution), a new factor begins behind it."""
-        powers, space = _powers(cluster), {found(unit) for _, home in cluster for unit in home}
+        powers, space = powers_of(cluster), {found(unit) for _, home in cluster for unit in home}
         weights = [where for where in cluster if where[0] in own and set(where[0].space) == space]
         if not weights or len(powers) == 1:
             return cluster
@@ -196,7 +207,7 @@ class Factors:
         if not heard:
             self.silent.add(one.result)
             return
-        maps = [_mapping(operand, one.result, BROADCAST) for operand in heard]
+        maps = [places_in(operand, one.result, BROADCAST) for operand in heard]
         loose = [
             {into.get(unit, unit) for unit in self.loose.get(operand, set())}
             for operand, into in zip(heard, maps, strict=True)
@@ -205,21 +216,21 @@ class Factors:
             {(f, tuple(into.get(u, u) for u in home)): p for (f, home), p in self.of(operand).items()}
             for operand, into in zip(heard, maps, strict=True)
         ]
-        for cluster in _clusters(*sides):
+        for cluster in clusters_of(*sides):
             space = {unit for _, home in cluster for unit in home}
             parts = [{where: p for where, p in side.items() if set(where[1]) <= space} for side in sides]
             told = [part for part, zeros in zip(parts, loose, strict=True) if part or not space <= zeros]
             for part in told[1:]:
-                self._equal(_powers(told[0]), _powers(part))
+                self._equal(powers_of(told[0]), powers_of(part))
             self.known[one.result] |= told[0]
         self.loose[one.result] |= set.intersection(*loose)
 
     def _pointwise(self, one: Pointwise) -> None:
-        there, came = _here(one.result.axes), self.of(one.operand)
+        there, came = units_here(one.result.axes), self.of(one.operand)
         lost = {where: power for where, power in came.items() if not set(where[1]) <= there}
         came = {where: power for where, power in came.items() if where not in lost}
-        self.marks.append((_powers(lost), UNLIKE, UNLIKE))
-        self.marks.append((_powers(came), one.against_signs, one.against_scaling))
+        self.marks.append((powers_of(lost), UNLIKE, UNLIKE))
+        self.marks.append((powers_of(came), one.against_signs, one.against_scaling))
         stops = bool(one.against_signs and one.against_scaling)
         self.known[one.result] = {} if stops else {where: one.power * count for where, count in came.items()}
         if not stops:  # then it leaves zeros zeros
@@ -228,12 +239,12 @@ class Factors:
 
     def _normalised(self, one: Normalised) -> None:
         came, result = self.of(one.operand), {}
-        self.marks.append((_powers(came), "", NORM))
+        self.marks.append((powers_of(came), "", NORM))
         met: set[tuple[Factor, Home]] = set()
         for number, box in enumerate(boxes(one.operand.axes[one.channels])):
             here = tuple(unit for unit, _ in box.units)
             own = {where: power for where, power in came.items() if set(where[1]) & set(here)}
-            old, met = _powers(own), met | own.keys()
+            old, met = powers_of(own), met | own.keys()
             twice = {factor: 2 * power for factor, power in old.items()}
             for value, powers in ((one.mean, old), (one.variance, twice)):
                 if value is not None and number in self.parts[value][0]:
@@ -250,11 +261,11 @@ class Factors:
                     self._equal({self.parts[one.bias][0][number]: 1}, {new: 1})
             else:
                 self.marks.append((old, UNLIKE, UNLIKE))
-        self.marks.append((_powers({where: p for where, p in came.items() if where not in met}), UNLIKE, UNLIKE))
+        self.marks.append((powers_of({where: p for where, p in came.items() if where not in met}), UNLIKE, UNLIKE))
         self.known[one.result] = result
 
     def _mixed(self, one: Mixed) -> None:
-        self.marks.append((_powers(self.of(one.operand)), one.reason, one.reason))
+        self.marks.append((powers_of(self.of(one.operand)), one.reason, one.reason))
         if one.result is one.operand:
             return
         self.known[one.result] = {}
@@ -286,45 +297,3 @@ class Factors:
                 return
         if rest:
             self.marks.append((rest, UNLIKE, UNLIKE))
-
-
-def _mapping(operand: Value, result: Value, how: str | tuple[int, ...]) -> dict[Unknown, Unknown]:
-    """The result's units that stand where those of an operand stand."""
-    if how == PART:
-        return {}
-    if how == RESHAPED:
-        return aligned(operand.axes, result.axes)
-    if how == BROADCAST:
-        how = tuple(range(len(result.axes) - len(operand.axes), len(result.axes)))
-    pairs: dict[Unknown, Unknown] = {}
-    for axis, place in zip(operand.axes, how, strict=True):
-        if place >= 0 and axis.size == result.axes[place].size:
-            pairs |= aligned([axis], [result.axes[place]])
-    return pairs
-
-
-def _here(axes: Iterable[Axis]) -> set[Unknown]:
-    """The units of these axes, as they stand there."""
-    return {unit for axis in axes for box in boxes(axis) for unit, _ in box.units}
-
-
-def _powers(carried: Carried) -> Powers:
-    """The factors, wherever they stand."""
-    result: Powers = {}
-    for (factor, _), power in carried.items():
-        result[factor] = result.get(factor, 0) + power
-    return {factor: power for factor, power in result.items() if power}
-
-
-def _clusters(*sides: Carried) -> list[Carried]:
-    """Factors of all sides that share units, directly or by others, apart from the rest; the powers are the last's."""
-    clusters: list[tuple[set[Unknown], Carried]] = []
-    for side in sides:
-        for where, power in side.items():
-            space, members = set(where[1]), {where: power}
-            for entry in [entry for entry in clusters if entry[0] & space]:
-                space |= entry[0]
-                members = entry[1] | members
-                clusters.remove(entry)
-            clusters.append((space, members))
-    return [members for _, members in clusters]

@@ -104,7 +104,7 @@ def _outer(flow: Flow, parameters: list[Value], names: dict[Unknown, str]) -> di
                     before.setdefault(unit, {}).update(dict.fromkeys(these[:place]))
     outer = {}
     for unit in names:
-        blocks = [block for block in before.get(unit, {}) if block in company[unit] and block.size > 1]
+        blocks = [one for one in before.get(unit, {}) if one in company[unit] and one.size > 1 and one is not unit]
         if blocks and blocks[-1] not in outer:
             outer[unit] = blocks[-1]
     return outer
