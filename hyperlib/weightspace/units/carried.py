@@ -5,10 +5,10 @@ Source: our choice.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from hyperlib.weightspace.units.axes import Axis, Unknown, aligned, boxes
+from hyperlib.weightspace.units.axes import Axis, Unknown, aligned, boxes, product
 from hyperlib.weightspace.units.flow import BROADCAST, PART, RESHAPED, Value
 
 Home = tuple[Unknown, ...]  # units as they stand in a tensor
@@ -58,6 +58,17 @@ def blocks_beside(
 def units_here(axes: Iterable[Axis]) -> set[Unknown]:
     """The units of these axes, as they stand there."""
     return {unit for axis in axes for box in boxes(axis) for unit, _ in box.units}
+
+
+def boxes_of(axes: Sequence[Axis]) -> list[set[Unknown]]:
+    """The units of every box of a tensor: what stands side by side along an axis is never in one box."""
+    found = {frozenset(unit for unit, _ in box.units) for box in boxes(product(*axes))}
+    return [set(units) for units in found if units]
+
+
+def within(carried: Carried, box: set[Unknown], among: set[Unknown]) -> Carried:
+    """The factors that a box has, as far as they have units among these."""
+    return {where: p for where, p in carried.items() if set(where[1]) & among and set(where[1]) & among <= box}
 
 
 def powers_of(carried: Carried) -> Powers:

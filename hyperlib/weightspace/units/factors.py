@@ -18,10 +18,12 @@ from hyperlib.weightspace.units.carried import (
     Home,
     Powers,
     blocks_beside,
+    boxes_of,
     clusters_of,
     places_in,
     powers_of,
     units_here,
+    within,
 )
 from hyperlib.weightspace.units.flow import (
     BROADCAST,
@@ -102,14 +104,17 @@ class Factors:
         self._carry(value)
 
     def _part_alike(self, value: Value) -> None:
-        """Parts of a parameter that stand for the very same units cannot be told apart further on: no factors."""
-        homes: dict[frozenset[Unknown], list[tuple[int, int]]] = {}
-        for place, axis in enumerate(value.axes):
-            for number, box in enumerate(boxes(axis)):
-                homes.setdefault(frozenset(unit for unit, _ in box.units), []).append((place, number))
-        for twice in (where for where in homes.values() if len(where) > 1):
-            for place, number in twice:
-                self.parts[value][place].pop(number, None)
+        """Parts of a parameter that stand for units of one another cannot be told apart further on: no factors."""
+        homes = {
+            (place, number): {unit for unit, _ in box.units}
+            for place, axis in enumerate(value.axes)
+            for number, box in enumerate(boxes(axis))
+        }
+        for where, home in homes.items():
+            for other, also in homes.items():
+                if other != where and home and home <= also:
+                    for place, number in (where, other):
+                        self.parts[value][place].pop(number, None)
 
     def _carry(self, value: Value) -> None:
         """What a parameter is multiplied by, from its parts."""
@@ -155,7 +160,7 @@ class Factors:
         if any(operand in self.silent for operand in one.operands):
             self.silent.add(one.result)
         else:
-            for cluster in clusters_of(gone):
+            for cluster in self._boxed([gone], one.summed[0] if one.summed else ()):
                 if not {unit for _, home in cluster for unit in home} <= loose:
                     met = set().union(*(blocks.get(factor, set()) for factor, _ in cluster))
                     if len(met) > 1:  # every block meets every other
@@ -168,6 +173,12 @@ class Factors:
         self.known[one.result] = {}
         for cluster in clusters_of({where: p for where, p in kept.items() if p and where not in lost}):
             self.known[one.result] |= self._begun(cluster, own)
+
+    def _boxed(self, sides: list[Carried], axes: tuple[Axis, ...]) -> Iterator[Carried]:
+        """Factors that meet each other, box by box of these axes."""
+        among = units_here(axes)
+        for box in boxes_of(axes):
+            yield from clusters_of(*(within(side, box, among) for side in sides))
 
     def _sorted(self, operand: Value, axes: tuple[Axis, ...]) -> Iterator[tuple[tuple[Factor, Home], int, bool]]:
         """An operand's factors, with whether they belong to axes that are summed over."""
@@ -216,13 +227,18 @@ class Factors:
             {(f, tuple(into.get(u, u) for u in home)): p for (f, home), p in self.of(operand).items()}
             for operand, into in zip(heard, maps, strict=True)
         ]
-        for cluster in clusters_of(*sides):
+        agreed: list[tuple[set[Unknown], Carried]] = []
+        for cluster in self._boxed(sides, one.result.axes):
             space = {unit for _, home in cluster for unit in home}
             parts = [{where: p for where, p in side.items() if set(where[1]) <= space} for side in sides]
             told = [part for part, zeros in zip(parts, loose, strict=True) if part or not space <= zeros]
             for part in told[1:]:
                 self._equal(powers_of(told[0]), powers_of(part))
             self.known[one.result] |= told[0]
+            agreed.append((space, told[0]))
+        for space, told in agreed:  # what one box was told must not stand in another that was told something else
+            if {where: p for where, p in self.known[one.result].items() if set(where[1]) <= space} != told:
+                self.marks.append((powers_of(told), UNLIKE, UNLIKE))
         self.loose[one.result] |= set.intersection(*loose)
 
     def _pointwise(self, one: Pointwise) -> None:
