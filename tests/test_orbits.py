@@ -163,5 +163,5 @@ def test_networks_of_one_layer_agree_at_once_and_a_result_says_how_it_was_found(
     weights = net.initialise(range(6), "normal")
     found = align(net, weights[0], weights)
 
-    assert found.agreed.all() and found.starts[0] == 1 and (found.starts[1:] == 2).all()  # a single assignment is exact
+    assert found.agreed.all() and found.starts[0] == 1 and (found.starts[1:] == 3).all()  # a single assignment is exact
     assert (align(net, weights[0], weights, restarts=4).starts == 4).all()

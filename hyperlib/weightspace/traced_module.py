@@ -8,6 +8,7 @@ Source: our choice.
 
 from __future__ import annotations
 
+import threading
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -26,6 +27,8 @@ from hyperlib.weightspace.base import BaseArchitecture
 from hyperlib.weightspace.layout import Layout
 from hyperlib.weightspace.units.structure import UnitStructure
 from hyperlib.weightspace.values import generator, usual_precision
+
+_ONE_AT_A_TIME = threading.RLock()
 
 
 class TracedModule(BaseArchitecture):
@@ -117,28 +120,37 @@ class TracedModule(BaseArchitecture):
         Raises ValueError where the weights are of another layout, and where the network was loaded without its code.
         """
         self.layout.check(weights, self.name)
-        module, weights = self._runnable(), usual_precision(weights)
+        self._runnable()  # or say that it is not
+        weights = usual_precision(weights)
         if weights.ndim not in (1, 2):
             raise ValueError(f"Give weights [params] or [models, params], not {list(weights.shape)}.")
         given = tree_map(lambda leaf: _as(leaf, weights) if isinstance(leaf, Tensor) else leaf, arguments(images))
-        where = weights.device, weights.dtype
-        if where not in self._copies:
-            self._copies[where] = deepcopy(module).to(*where)
-        module = self._copies[where]
 
         def one(row: Tensor) -> Tensor:
-            return _side_by_side(outputs_of(functional_call(module, self._state(row), *given)))
+            return _side_by_side(outputs_of(functional_call(running, self._state(row), *given)))
 
-        with plainly():
+        with _ONE_AT_A_TIME, plainly():  # a call puts its weights into the module, and settings belong to the process
+            running = self._copied(weights)
             if weights.ndim == 1:
                 return one(weights)
             if len(weights) > 1 and not self._one_by_one:
                 try:
                     return vmap(one, randomness="error")(weights)
-                except (RuntimeError, NotImplementedError, ValueError):  # an operation without a batched form
-                    self._one_by_one = True
+                except (RuntimeError, NotImplementedError, ValueError):
+                    pass  # an operation without a batched form, or inputs that do not fit: then the loop says so
             rows = [one(row) for row in weights]
+            self._one_by_one = len(rows) > 1
             return torch.stack(rows) if rows else one(weights.new_zeros(self.layout.size))[None][:0]
+
+    def _copied(self, weights: Tensor) -> nn.Module:
+        """The module where these weights are and as precise; the one that came stays as it is."""
+        where = weights.device, weights.dtype
+        if where not in self._copies:
+            self._copies[where] = deepcopy(self._runnable()).to(*where)
+        return self._copies[where]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_copies": {}}
 
     def _state(self, row: Float[Tensor, " params"]) -> dict[str, Tensor]:
         """The state dict of one model; what is not learned as a copy without gradient: modules may write to it."""

@@ -24,7 +24,7 @@ LARGEST = 2**28  # weights, since reading marks each of them once
 _MANY = 2**20
 _Name = Annotated[str, msgspec.Meta(max_length=1000)]
 _Number = Annotated[int, msgspec.Meta(ge=0, lt=2**40)]
-_Sizes = Annotated[tuple[_Number, ...], msgspec.Meta(max_length=64)]
+_Sizes = Annotated[tuple[_Number, ...], msgspec.Meta(max_length=24)]  # axes; PyTorch views at most 64
 _Slots = Annotated[tuple["_Slot", ...], msgspec.Meta(max_length=_MANY)]
 
 
@@ -121,7 +121,8 @@ def traced_from_record(data: dict[str, Any]) -> TracedModule:
         place = slots[-1].stop
     if place > LARGEST:
         raise ValueError(f"The network {record.name} has more than {LARGEST} numbers.")
-    pieces = tuple(_read(piece, slots, record) for piece in record.pieces)
+    sizes = {signal.name: signal.sizes for signal in record.signals}
+    pieces = tuple(_read(piece, slots, record, sizes) for piece in record.pieces)
     if sum(prod(piece.sizes) for piece in pieces) != place:
         raise ValueError(f"The pieces of {record.name} do not cover its weights once.")
     seen = torch.zeros(1, place, dtype=torch.uint8)
@@ -143,14 +144,13 @@ def traced_from_record(data: dict[str, Any]) -> TracedModule:
     )
 
 
-def _read(piece: _Piece, slots: list[Slot], record: _Record) -> Piece:
+def _read(piece: _Piece, slots: list[Slot], record: _Record, sizes: dict[str, tuple[int, ...]]) -> Piece:
     """One piece, if it lies inside of its slot and its axes are what the record says of groups and signals."""
     count = len(piece.sizes)
     lengths = {len(part) for part in (piece.strides, piece.groups, piece.outer, piece.reads)}
     good = piece.slot < len(slots) and lengths == {count}
     last = piece.start + sum((size - 1) * step for size, step in zip(piece.sizes, piece.strides, strict=False))
     good = good and all(piece.sizes) and last < slots[piece.slot].size
-    sizes = {signal.name: signal.sizes for signal in record.signals}
     for size, group, outer in zip(piece.sizes, piece.groups, piece.outer, strict=False):
         good = good and (not group or record.groups.get(group) == size)
         good = good and (outer < count) and (bool(group in record.within) == (outer >= 0) if group else outer < 0)
@@ -173,7 +173,8 @@ def _check(record: _Record, structure: UnitStructure) -> None:
     groups, signals = structure.groups, structure.signals
     good = used == set(groups) and set(structure.blocks) == used and set(structure.within) <= used
     good = good and all(count == 1 for name, count in structure.blocks.items() if name not in structure.within)
-    good = good and all(not outer or outer in groups for outer in structure.within.values())
+    outside = set(structure.within.values()) - {""}
+    good = good and outside <= used and not outside & set(structure.within)  # blocks stand in no blocks
     good = good and all(count >= 1 for count in (*structure.blocks.values(), *groups.values()))
     good = good and len(signals) == len(record.signals)
     for signal in signals.values():

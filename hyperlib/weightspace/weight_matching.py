@@ -27,7 +27,7 @@ from torch import Tensor
 
 from hyperlib.weightspace.canonical import canonical_orders, canonical_unit_signs
 from hyperlib.weightspace.randomness import key, orders
-from hyperlib.weightspace.relaxation import Relaxation
+from hyperlib.weightspace.relaxation import Relaxation, rows_of
 from hyperlib.weightspace.symmetry import along, unchecked_factors, unchecked_index
 from hyperlib.weightspace.units.structure import Piece, UnitStructure
 
@@ -123,14 +123,14 @@ class WeightMatching:
         By bounds every group stands in its best conceivable order: the gain of a pair is largest when the units that
         both are connected with stand in the order of their weights (the rearrangement inequality), whatever their true
         order is. CANONICAL puts units where their like in the reference stands when both networks are in canonical
-        form, which is the very place for a copy of the reference. RELAXED begins where a climb over averages of orders
-        ends (see `relaxation`), from the middle of all orders; higher numbers climb from nearer to random ones. All are
-        our addition.
+        form, which is the very place for a copy of the reference, and for others no better than any order: no descent
+        follows. RELAXED begins where a climb over averages of orders ends (see `relaxation`), from the middle of all
+        orders; higher numbers climb from nearer to random ones. All are our addition.
         """
         begin = self._canonical if start == CANONICAL else self._start if start < RELAXED else self._relaxed
         state = begin(weights.double(), start)
         active, groups = torch.arange(len(weights)), list(self.structure.groups)
-        for sweep in range(_SWEEPS if groups else 0):
+        for sweep in range(_SWEEPS if groups and start != CANONICAL else 0):
             part = state.take(active)
             improved = torch.zeros(len(active), dtype=torch.bool)
             for number in orders(key([self.seed], start, sweep), len(groups))[0].tolist():
@@ -214,7 +214,7 @@ class WeightMatching:
                 for axis, other in enumerate(table.piece.groups):
                     if axis != table.axis and other in self.structure.groups:
                         block = block.sort(dim=1 + axis).values
-                sides.append(_rows(block, table.piece, table.axis))
+                sides.append(rows_of(block, table.piece, table.axis))
             bounds += (sides[1] @ sides[0].mT).mT
         return bounds
 
@@ -223,7 +223,7 @@ class WeightMatching:
             for axis, units in enumerate(piece.groups):
                 if units == group and piece.slot.learned:
                     odd = {power.signal for power in piece.powers if power.axes[-1] == axis and power.power % 2}
-                    rows = _rows(piece.of(self.target[None]), piece, axis)[0]
+                    rows = rows_of(piece.of(self.target[None]), piece, axis)[0]
                     yield _Table(piece, axis, frozenset(odd & set(self.signals[group])), rows)
 
     # -- one group after the other ----------------------------------------------------------------------------------
@@ -264,7 +264,7 @@ class WeightMatching:
         for table in self.tables[group]:
             if table.inside and self.inside[group]:  # counted with the best order inside
                 continue
-            pairs = (_rows(table.piece.of(current), table.piece, table.axis) @ table.rows.mT).mT
+            pairs = (rows_of(table.piece.of(current), table.piece, table.axis) @ table.rows.mT).mT
             carried = combinations[:, [name in table.signals for name in names]].prod(1)
             gains += carried[:, None, None, None, None] * pairs
         return gains
@@ -277,7 +277,7 @@ class WeightMatching:
         now = current.new_zeros(len(current))
         for table in self.tables[group]:
             if table.alone:
-                rows = _rows(table.piece.of(current), table.piece, table.axis)
+                rows = rows_of(table.piece.of(current), table.piece, table.axis)
                 pairs = table.rows[:, None] @ rows[:, None].mT
                 carried = combinations[:, [name in table.signals for name in names]].prod(1)
                 gains += carried[:, None, None, None, None, None] * pairs
@@ -315,15 +315,6 @@ class WeightMatching:
             for signal in self.signals[name]:
                 own = state.signs[signal].view_as(blocks)
                 state.signs[signal] = own.gather(1, blocks).flatten(1)
-
-
-def _rows(block: Tensor, piece: Piece, axis: int) -> Float[Tensor, "models blocks width others"]:
-    """One row per unit of the axis, with everything that this unit writes or reads there; one block for most groups."""
-    outer = piece.outer[axis]
-    if outer < 0:
-        return block.movedim(1 + axis, 1).flatten(2)[:, None] if block.ndim > 2 else block[:, None, :, None]
-    block = block.movedim((1 + outer, 1 + axis), (1, 2))
-    return block.flatten(3) if block.ndim > 3 else block[..., None]
 
 
 def _assignments(gains: Float[Tensor, "*cases width width"]) -> Int[Tensor, "*cases width"]:

@@ -59,7 +59,8 @@ def gather(
         weights[row] = _vector(architecture, one, name)
     files = [path.name if isinstance(path, Path) else "" for path in found]
     known = _table(table, files, len(found))
-    known["activation"] = known.get("activation", pd.Series([architecture.activation] * len(found)))
+    if "activation" not in known or not architecture.activation:  # a module's own cannot be exchanged
+        known["activation"] = architecture.activation
     known["diverged"] = ~np.isfinite(weights).all(1)
     weights[known["diverged"]] = np.nan
     return _zoo(architecture, weights, known)
@@ -97,6 +98,8 @@ def _vector(architecture: BaseArchitecture, one: Checkpoint, name: str) -> Float
     try:
         if isinstance(one, Tensor):
             architecture.layout.check(one, architecture.name)
+            if not one.is_floating_point() or one.layout != torch.strided or one.is_meta:
+                raise ValueError("a weight vector is a dense tensor of floating-point numbers")
             values = one.detach().flatten()
         else:
             values = architecture.layout.flatten(read_checkpoint(one) if isinstance(one, Path) else one)
@@ -118,6 +121,7 @@ def read_checkpoint(path: Path) -> Mapping[str, Any]:
             raise _Refused("it is compressed, which torch.save never does")
         if sum(member.file_size for member in packed) > path.stat().st_size:
             raise _Refused("its parts overlap")
+        _refuse_bytes(path)
         return torch.load(path, map_location="cpu", weights_only=True)
     except _Refused:
         raise
@@ -128,6 +132,14 @@ def read_checkpoint(path: Path) -> Mapping[str, Any]:
         ) from None
     except Exception as error:  # whatever a file that is none of ours can raise
         raise ValueError(f"it cannot be read without running code from it, or is damaged ({_reason(error)})") from None
+
+
+def _refuse_bytes(path: Path) -> None:
+    """A checkpoint's pickle names tensors. One that asks for an array of bytes can ask for any number of them."""
+    with zipfile.ZipFile(path) as archive:
+        pickles = [member for member in archive.namelist() if member.endswith("data.pkl")]
+        if any(b"bytearray" in archive.read(member) for member in pickles):
+            raise _Refused("it asks for an array of bytes, which no state dict needs")
 
 
 class _Refused(ValueError):
@@ -171,7 +183,10 @@ def _zoo(architecture: BaseArchitecture, weights: Float[np.ndarray, "checkpoints
         if name not in table:
             table.insert(0, name, list(values))
         try:
-            table[name] = table[name].astype(np.int64)
+            whole = table[name].astype(np.int64)
+            if not (whole == table[name]).all():
+                raise ValueError
+            table[name] = whole
         except (ValueError, TypeError):
             raise ValueError(f"The column {name!r} says a whole number for every checkpoint.") from None
     order = np.lexsort((table["epoch"], table["model"]))

@@ -5,11 +5,12 @@ Source: our choice.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from hyperlib.weightspace.units.axes import Axis, Unknown, aligned, boxes, product
-from hyperlib.weightspace.units.flow import BROADCAST, PART, RESHAPED, Value
+from hyperlib.weightspace.units.axes import Axis, Unknown, aligned, boxes, found, product
+from hyperlib.weightspace.units.flow import BROADCAST, PART, RESHAPED, Product, Value
 
 Home = tuple[Unknown, ...]  # units as they stand in a tensor
 
@@ -62,8 +63,8 @@ def units_here(axes: Iterable[Axis]) -> set[Unknown]:
 
 def boxes_of(axes: Sequence[Axis]) -> list[set[Unknown]]:
     """The units of every box of a tensor: what stands side by side along an axis is never in one box."""
-    found = {frozenset(unit for unit, _ in box.units) for box in boxes(product(*axes))}
-    return [set(units) for units in found if units]
+    sets = {frozenset(unit for unit, _ in box.units) for box in boxes(product(*axes))}
+    return [set(units) for units in sets if units]
 
 
 def within(carried: Carried, box: set[Unknown], among: set[Unknown]) -> Carried:
@@ -91,3 +92,24 @@ def clusters_of(*sides: Carried) -> list[Carried]:
                 clusters.remove(entry)
             clusters.append((space, members))
     return [members for _, members in clusters]
+
+
+def stands(axes: Iterable[Axis]) -> Counter[Unknown]:
+    """In how many boxes of these axes every unit stands."""
+    return Counter(unit for axis in axes for box in boxes(axis) for unit, _ in box.units)
+
+
+def twins(places: Iterable[tuple[Factor, Home]]) -> bool:
+    """Whether different units as they stand are the same."""
+    there = {unit for _, home in places for unit in home}
+    return len({found(unit) for unit in there}) < len(there)
+
+
+def along_both(one: Product) -> set[Unknown]:
+    """Units that a weight has along an axis that is summed over and along one that is not."""
+    return {
+        unit
+        for operand, axes in zip(one.operands, one.summed, strict=True)
+        if operand.slot is not None
+        for unit in units_here(axes) & units_here(axis for axis in operand.axes if all(axis is not o for o in axes))
+    }

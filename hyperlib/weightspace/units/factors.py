@@ -17,11 +17,14 @@ from hyperlib.weightspace.units.carried import (
     Factor,
     Home,
     Powers,
+    along_both,
     blocks_beside,
     boxes_of,
     clusters_of,
     places_in,
     powers_of,
+    stands,
+    twins,
     units_here,
     within,
 )
@@ -58,7 +61,8 @@ class Factors:
             self._begin(value, value.slot.layer in layers)
             layers.add(value.slot.layer)
         for value in flow.values:
-            self.loose[value] = {unit for axis in value.padding for box in boxes(axis) for unit, _ in box.units}
+            padded, there = stands(value.padding), stands(value.axes)  # the same units may stand beside, unpadded
+            self.loose[value] = {unit for unit, count in padded.items() if count == there[unit]}
         for operation in flow.operations:
             self._read(operation)
         for powers, signs, scaling in self.marks:
@@ -101,6 +105,11 @@ class Factors:
                     own[number] = self._new(space, slot.layer or slot.name, int(follows or place > 0))
             self.parts[value].append(own)
         self._part_alike(value)
+        for axis, own in zip(value.axes, self.parts[value], strict=True):
+            often = {unit for unit, count in stands([axis]).items() if count > 1}
+            for number, factor in own.items():
+                if often & {unit for unit, _ in boxes(axis)[number].units}:
+                    self.marks.append(({factor: 1}, UNLIKE, UNLIKE))
         self._carry(value)
 
     def _part_alike(self, value: Value) -> None:
@@ -145,25 +154,31 @@ class Factors:
         kept: Carried = {}
         gone: Carried = {}
         loose: set[Unknown] = set()
+        double, whose = along_both(one), [set() for _ in one.operands]
         for number, (operand, power, axes) in enumerate(zip(one.operands, one.powers, one.summed, strict=True)):
             into = places_in(operand, one.result, one.how if isinstance(one.how, str) else one.how[number])
             over = aligned(axes, one.summed[0]) if axes else {}
             loose |= {into.get(unit, over.get(unit, unit)) for unit in self.loose.get(operand, set())}
             for (factor, home), count, summed in self._sorted(operand, axes):
+                if double & set(home):
+                    self.marks.append(({factor: 1}, UNLIKE, UNLIKE))
+                    continue
                 target, pairs = (gone, over) if summed else (kept, into)
                 where = factor, tuple(pairs.get(unit, unit) for unit in home)
                 if summed and (beside := blocks_beside(operand, home, axes, one.how, number)):
                     blocks.setdefault(factor, set()).add(beside)
                 target[where] = target.get(where, 0) + power * count
+                whose[number].add(where)
                 own |= {factor} if operand in self.parts else set()
-        self.loose[one.result] |= loose & there
+        self.loose[one.result] |= (loose & there) - double
         if any(operand in self.silent for operand in one.operands):
             self.silent.add(one.result)
         else:
             for cluster in self._boxed([gone], one.summed[0] if one.summed else ()):
                 if not {unit for _, home in cluster for unit in home} <= loose:
                     met = set().union(*(blocks.get(factor, set()) for factor, _ in cluster))
-                    if len(met) > 1:  # every block meets every other
+                    alike = any(twins(cluster.keys() & theirs) for theirs in whose)
+                    if len(met) > 1 or alike:  # blocks meet each other
                         self.marks.append((dict.fromkeys((factor for factor, _ in cluster), 1), UNLIKE, UNLIKE))
                     else:
                         self._equal(self._crossed(powers_of(cluster), one), {})

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import count
 from itertools import product as combinations
 from math import prod
@@ -32,12 +33,10 @@ def solved(flow: Flow, slots: Sequence[Slot], *, together: bool = False) -> Unit
     groups = {name: unit.size for unit, name in names.items()}
     within = {names[unit]: names.get(block, "") for unit, block in outer.items()}
     blocks = {name: outer[unit].size if unit in outer else 1 for unit, name in names.items()}
-    described = {
-        signal.name: _described(signal, factor, flow, factors, names, outer) for factor, signal in signals.items()
-    }
+    carried = _carried(flow, factors, signals)
     used = {power.signal for piece in pieces for power in piece.powers}
     size = slots[-1].stop if slots else 0
-    kept = {name: signal for name, signal in described.items() if name in used}
+    kept = {s.name: replace(s, carried=tuple(carried.get(s.name, ()))) for s in signals.values() if s.name in used}
     return UnitStructure(size, tuple(pieces), groups, _refused(flow, parameters), kept, within, blocks)
 
 
@@ -92,9 +91,11 @@ def _outer(flow: Flow, parameters: list[Value], names: dict[Unknown, str]) -> di
     """Units that stand in blocks wherever they stand, with the units that number the blocks."""
     company: dict[Unknown, set[Unknown]] = {}
     for value in [*flow.values, *parameters]:
-        there = {unit for axis in value.axes for unit in units(axis)}
-        for unit in there & names.keys():
-            company[unit] = company[unit] & there if unit in company else set(there)
+        own = [[{found(unit) for unit, _ in box.units} for box in boxes(axis)] for axis in value.axes]
+        for chosen in combinations(*own):  # with whom a unit stands wherever it stands
+            there = set().union(*chosen)
+            for unit in there & names.keys():
+                company[unit] = company[unit] & there if unit in company else set(there)
     before: dict[Unknown, dict[Unknown, None]] = {}
     for value in parameters:
         for axis in value.axes:
@@ -158,28 +159,17 @@ def _group(factor: Factor, names: dict[Unknown, str], outer: dict[Unknown, Unkno
     return names.get(unit, "") if blocks == ([outer[unit]] if unit in outer else []) else ""
 
 
-def _described(
-    signal: Signal,
-    factor: Factor,
-    flow: Flow,
-    factors: Factors,
-    names: dict[Unknown, str],
-    outer: dict[Unknown, Unknown],
-) -> Signal:
-    """The signal with the places of the layers that carry it."""
-    carried = []
-    for value in flow.values:
-        if value.tag is None:
-            continue
-        homes = [home for part, home in factors.of(value) if part is factor]
-        for box in boxes(value.axes[value.channels]):
-            strides = dict(box.units)
-            for home in homes:
-                if strides.keys() >= set(home):
-                    carried.append((value.tag, box.start, min(strides[unit] for unit in home)))
-    return Signal(
-        signal.name, signal.group, signal.sizes, signal.against_signs, signal.against_scaling, tuple(carried)
-    )
+def _carried(flow: Flow, factors: Factors, signals: dict[Factor, Signal]) -> dict[str, list[tuple[int, int, int]]]:
+    """For every signal the layers that carry it: place, first channel, and stride of its units."""
+    carried: dict[str, list[tuple[int, int, int]]] = {}
+    for value in (one for one in flow.values if one.tag is not None):
+        parts = [(box.start, dict(box.units)) for box in boxes(value.axes[value.channels])]
+        for factor, home in factors.of(value):
+            for start, strides in parts:
+                if factor in signals and strides.keys() >= set(home):
+                    stride = min(strides[unit] for unit in home)
+                    carried.setdefault(signals[factor].name, []).append((value.tag, start, stride))
+    return carried
 
 
 def _pieces(
