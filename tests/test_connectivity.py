@@ -12,6 +12,7 @@ from toys import network, some_images
 from hyperlib.tasks import connectivity
 from hyperlib.tasks.connectivity import along_curve, along_line, bezier, recalibrated, soup
 from hyperlib.weightspace.architecture import Architecture
+from hyperlib.weightspace.bridge.from_module import from_module
 from hyperlib.weightspace.layers import Flatten, Linear
 from hyperlib.zoos.design import grid
 from hyperlib.zoos.evaluation import evaluate
@@ -198,3 +199,15 @@ def test_wrong_input_is_refused(trained, images):
     ):
         with pytest.raises(ValueError, match=message):
             action()
+
+
+def test_a_traced_network_is_measured_anew_as_the_list_of_layers_that_it_is(generator):
+    net = network("residual_net")
+    weights = net.initialise(range(2), "kaiming_normal")
+    images = torch.randn(40, *net.image, generator=generator)
+    traced = from_module(net.module(weights[0]), images[:2])
+
+    assert_close(recalibrated(traced, weights, images), recalibrated(net, weights, images), rtol=1e-4, atol=1e-5)
+    labels = torch.zeros(len(images), dtype=torch.int64)
+    paths = [along_line(one, weights[:1], weights[1:], images, labels, points=3) for one in (traced, net)]
+    assert_close(paths[0].loss, paths[1].loss, rtol=1e-4, atol=1e-5)

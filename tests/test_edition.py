@@ -13,7 +13,7 @@ from hyperlib.press.staleness import python_of
 from hyperlib.store.fingerprint import reached
 
 ROOT = Path(__file__).resolve().parents[1]
-MOVABLE = {"02a_weight_space", "02b_symmetries", "04a_hyper_representations", "05a_generating"}
+MOVABLE = {"02a_weight_space", "02b_symmetries", "04a_hyper_representations", "05a_generating", "06c_foreign_networks"}
 CHAPTER_5 = ("05a_generating", "05b_using_generated")
 CHAPTER_4 = {"04a_hyper_representations", "04b_model_properties", "04c_other_properties"}
 CHAPTERS = {chapter.name.rpartition("/")[2]: chapter for chapter in Edition(ROOT, "quick").chapters()}
@@ -31,7 +31,7 @@ def pages_on(file: str) -> set[str]:
 @pytest.mark.parametrize(
     ("file", "pages"),
     [
-        ("hyperlib/tasks/connectivity.py", {"02b_symmetries", *CHAPTER_5}),
+        ("hyperlib/tasks/connectivity.py", {"02b_symmetries", *CHAPTER_5, "06c_foreign_networks"}),
         ("hyperlib/tasks/spectral_training.py", {"02a_weight_space"}),
         ("hyperlib/tasks/ceiling.py", {"04b_model_properties"}),
         ("hyperlib/thesis/targets.py", {"cost_and_speed"}),

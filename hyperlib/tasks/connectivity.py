@@ -97,13 +97,14 @@ def recalibrated(
     momentum None; a last batch that is not full is left out unless it is the only one. Batch size and images are our
     choice (the group's later code passes 100 batches). Networks without norms come back as they are.
     """
+    listed = isinstance(architecture, Architecture)
+    if listed and not any(isinstance(layer, Norm) for layer in architecture.layers):
+        return weights
     weights = usual_precision(weights.detach())
     images = images.to(weights.dtype) if images.is_floating_point() else images
     batches = [batch for batch in images.split(batch_size) if len(batch) == min(batch_size, len(images))]
-    if not isinstance(architecture, Architecture):
+    if not listed:
         return torch.stack([_measured_module(architecture, row, batches) for row in weights])
-    if not any(isinstance(layer, Norm) for layer in architecture.layers):
-        return weights
     at_once = max(1, BUDGET // (len(batches[0]) * architecture.activations_per_input))
     return torch.cat([_measured(architecture, some, batches) for some in weights.split(at_once)])
 
