@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import permutations as all_orders
 from math import factorial
 
@@ -16,7 +16,17 @@ from hyperlib.weightspace.architecture import Architecture
 from hyperlib.weightspace.architectures import ARCHITECTURES
 from hyperlib.weightspace.architectures import architecture as by_name
 from hyperlib.weightspace.canonical import canonical_index
-from hyperlib.weightspace.layers import Activation, Add, Conv, Flatten, GlobalAveragePool, Layer, Linear, PadChannels
+from hyperlib.weightspace.layers import (
+    Activation,
+    Add,
+    Conv,
+    Flatten,
+    GlobalAveragePool,
+    Identity,
+    Layer,
+    Linear,
+    PadChannels,
+)
 from hyperlib.weightspace.symmetry import (
     compose,
     inverse,
@@ -216,6 +226,13 @@ class Upwards(Layer):
         return x + x.roll(1, 2)
 
 
+class Mixing(Identity):
+    """A kind that derives from one of the library's and does something else."""
+
+    def run(self, x, own, now):
+        return x.roll(1, 2)
+
+
 def test_a_layer_that_mixes_units_is_named(generator):
     layers = (
         *(Conv("conv1", width=4, kernel=3), Upwards(), Activation(), Conv("conv2", width=5, kernel=1), Activation()),
@@ -226,6 +243,8 @@ def test_a_layer_that_mixes_units_is_named(generator):
     table = verify_symmetry(net, some_images(net, generator)).query("symmetry == 'permutation'").set_index("units")
 
     assert not table.loc["conv1", "offered"] and "Upwards" in table.loc["conv1", "reason"]
+    derived = replace(net, layers=(net.layers[0], Mixing("other"), *net.layers[2:]))  # an Identity that is none
+    assert list(derived.structure.groups) == ["conv2"] and "Mixing other" in derived.structure.refused["conv1"]
     assert table.loc["conv2", "holds"] and table.loc["conv2", "reason"] == ""
     with pytest.raises(ValueError, match="units 'conv1' of mixing cannot move: nothing is known of what Upwards does"):
         permutation_index(net, {"conv1": torch.arange(4)[None]})

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from functools import lru_cache
 from math import factorial, prod
 
 import torch
@@ -256,8 +255,13 @@ def _one_count(counts: set[int], models: int | None, what: str) -> int:
     return counts.pop()
 
 
-@lru_cache(maxsize=256)
+_SAID: set[str] = set()
+
+
 def say_tied(architecture: BaseArchitecture) -> None:
     """Say once which hidden units keep their places, and why."""
     for group, reason in architecture.structure.refused.items():
-        warnings.warn(f"The units {group!r} of {architecture.name} keep their places: {reason}.", stacklevel=3)
+        words = f"The units {group!r} of {architecture.name} keep their places: {reason}."
+        if words not in _SAID:
+            _SAID.add(words)
+            warnings.warn(words, stacklevel=3)

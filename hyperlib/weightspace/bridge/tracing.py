@@ -54,7 +54,7 @@ def traced(module: nn.Module, inputs: Any) -> Trace:
         return outputs
 
     try:
-        with torch.no_grad(), plainly():
+        with torch.no_grad(), plainly(), torch.random.fork_rng(devices=[]):
             graph = _graph_of(run, (*state.values(), *tensors))
     except Exception as error:  # whatever a stranger's module raises
         raise ValueError(

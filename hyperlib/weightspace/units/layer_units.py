@@ -26,6 +26,7 @@ from hyperlib.weightspace.units.structure import UnitStructure
 
 ODD = ("tanh", "sine")  # f(-x) = -f(x)
 HOMOGENEOUS = ("relu", "leaky_relu")  # f(a x) = a f(x) for a > 0
+_KINDS = (Conv, Linear, Norm, LayerNorm, PReLU, Activation, MaxPool, Flatten, Add, PadChannels)
 MAXIMUM = "the maximum over a window is not odd"
 
 
@@ -58,6 +59,11 @@ class _Walk:
         layer, flow = step.layer, self.flow
         channels, *places = x.axes
         behind = [unknown(_cells(step.outputs), PLACES)] if len(step.outputs) == 3 else []
+        if type(layer) not in _KINDS:  # a kind that derives from one of these may do something else
+            if vars(type(layer)).get("by_channel"):
+                return flow.multiply([x], (channels, *behind))
+            kind = f"{type(layer).__name__} {layer.name}".strip()
+            return flow.wall([x], [_two(step.outputs)], f"nothing is known of what {kind} does to units")[0]
         match layer:
             case Conv() | Linear():
                 return self._weighted(step, x, behind)
@@ -87,10 +93,7 @@ class _Walk:
                 after = unknown(step.outputs[0] - step.inputs[0] - layer.before)
                 wide = self._grouped(step, row(before, channels, after))
                 return flow.multiply([x], (wide, *behind), padding=(before, after))
-        if layer.by_channel:
-            return flow.multiply([x], (channels, *behind))
-        kind = f"{type(layer).__name__} {layer.name}".strip()
-        return flow.wall([x], [_two(step.outputs)], f"nothing is known of what {kind} does to units")[0]
+        raise AssertionError(f"{type(layer).__name__} has no case")
 
     def _weighted(self, step: Step, x: Value, behind: list[Axis]) -> Value:
         """A linear layer, or a convolution, whose groups of channels read groups of channels."""
