@@ -35,8 +35,10 @@ from torch import Tensor, nn
 from hyperlib import Architecture, permutation_index, random_permutations, small_cnn, tetris_mlp
 from hyperlib.representations.augment import Augment, orbit
 from hyperlib.representations.autoencoder import Sizes, TokenAutoencoder, autoencoder, initialise, projection_head
+from hyperlib.representations.batches import Population
 from hyperlib.representations.blocks import Source, TransformerBlock
-from hyperlib.representations.training import Plan, Population, Trainer
+from hyperlib.representations.training import Plan, Trainer
+from hyperlib.representations.whole_views import WholeViews
 from hyperlib.weightspace.tokens import Tokenizer
 
 RELEASED_BATCH = 500
@@ -125,7 +127,8 @@ def trainer(size: Size, population: Tensor, *, half: bool) -> Trainer:
     networks = Population(population, torch.arange(len(population))[:, None])
     network, head, source = ours(size)
     cpu = torch.device("cpu")
-    return Trainer(size.network, network, head, source, plan, augment, networks, None, device=cpu, half=half)
+    views = WholeViews(size.network, network, head, source, plan, augment, networks, None, device=cpu, half=half)
+    return Trainer(views)
 
 
 # -- the released form -------------------------------------------------------------------------------------------------

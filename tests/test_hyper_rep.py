@@ -34,11 +34,12 @@ from sklearn.preprocessing import StandardScaler
 from toys import network
 
 from hyperlib.representations.augment import Augment
+from hyperlib.representations.batches import Population
 from hyperlib.representations.blocks import NeuronTokens
 from hyperlib.representations.cores import one_core
 from hyperlib.representations.hyper_rep import HyperRep
 from hyperlib.representations.losses import CONTRASTS, reconstruction
-from hyperlib.representations.training import HISTORY, Plan, Population
+from hyperlib.representations.training import HISTORY, Plan
 from hyperlib.tasks.probing import run_probes
 from hyperlib.weightspace.tokens import Tokenizer
 from hyperlib.zoos import checkpoint as checkpoint_files

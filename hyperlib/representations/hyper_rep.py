@@ -30,6 +30,7 @@ from hyperlib.representations.divergence import Judge, judge_of
 from hyperlib.representations.estimator import Representation, Values
 from hyperlib.representations.hyper_rep_file import load_hyper_rep, save_hyper_rep
 from hyperlib.representations.training import Plan, Progress, Trainer, run
+from hyperlib.representations.whole_views import WholeViews
 from hyperlib.weightspace.base import BaseArchitecture, require_architecture
 from hyperlib.weightspace.tokens import Scale, Tokenizer
 from hyperlib.weightspace.values import device_called, is_whole
@@ -174,10 +175,11 @@ class HyperRep(Representation):
             known = [samples, *([] if seen is None else [validation])]
             asked = (plan.divergence, plan.asked, self.scale_, device)
             judge = judge_of(known, queries, *asked) if plan.behaviour else None
-            trainer = Trainer(
+            views = WholeViews(
                 self.architecture, self.network_, self.head_, self._source, plan, self.augment or Augment(), train,
                 seen, judge, device=device, half=self.half,
             )  # fmt: skip
+            trainer = Trainer(views)
             if checkpoint is None:
                 run(trainer, None, progress)
             else:

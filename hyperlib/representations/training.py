@@ -1,4 +1,4 @@
-"""How a hyper-representation is trained: batches of models, two views each, one loss, and a state that survives a kill.
+"""How a representation is trained, whatever it learns: a plan, steps, validations, and a state that survives a kill.
 
 Everything random about a step (which checkpoints, their views, dropout) comes from a generator keyed by the seed and
 the number of the step. So a training that is resumed needs no generator's state, and gives to the bit what one without
@@ -8,6 +8,7 @@ interruption gives.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Real
@@ -17,20 +18,15 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from hyperlib.representations.augment import Augment
-from hyperlib.representations.autoencoder import Autoencoder
-from hyperlib.representations.batches import Population
 from hyperlib.representations.blocks import Source
 from hyperlib.representations.cores import half_precision
-from hyperlib.representations.divergence import READINGS, Judge
-from hyperlib.representations.losses import CONTRASTS, mixed, reconstruction
-from hyperlib.weightspace.base import BaseArchitecture
+from hyperlib.representations.divergence import READINGS
+from hyperlib.representations.losses import CONTRASTS, mixed
 from hyperlib.weightspace.randomness import key
 from hyperlib.weightspace.values import is_whole
 from hyperlib.zoos.checkpoint import StateFile
 
 STREAMS = {"start": 0, "batch": 1, "views": 2, "dropout": 3, "validation": 4, "queries": 5}
-VALIDATED = 512  # checkpoints at most
 WARM_UP = 0.1  # share of the steps in which the rate rises
 CLIP = 1.0  # length of a gradient at most
 Progress = bool | Callable[[int, int], None]
@@ -110,31 +106,66 @@ class Plan:
         return max(1, -(-self.steps // self.validations))
 
 
-class Trainer:
-    """One training on its way: the networks, the optimiser, what was measured, and the step it is at."""
+class Objective(ABC):
+    """What a training makes smaller: the losses of its networks, on training data of a step and on validation data.
+
+    network and head: what is trained; the contrast looks through the head. source: where their dropout draws from.
+    half: whether matrix products are in bfloat16.
+    """
 
     def __init__(
-        self,
-        architecture: BaseArchitecture,
-        network: Autoencoder,
-        head: nn.Module,
-        source: Source,
-        plan: Plan,
-        augment: Augment,
-        train: Population,
-        validation: Population | None,
-        judge: Judge | None = None,
-        *,
-        device: torch.device,
-        half: bool,
+        self, network: nn.Module, head: nn.Module, source: Source, plan: Plan, *, device: torch.device, half: bool
     ) -> None:
-        self.architecture, self.plan, self.augment, self.device, self.half = architecture, plan, augment, device, half
         self.network, self.head, self.source = network.to(device), head.to(device), source
-        self.train, self.validation, self.judge = train, validation, judge
+        self.plan, self.device, self.half = plan, device, half
         self.units = torch.ones(2)  # of the errors of weights and of answers
+
+    @abstractmethod
+    def learn(self, step: int) -> list[Tensor]:
+        """The `LOSSES` on what this step sees; a part without weight is NaN and not computed."""
+
+    @abstractmethod
+    def look(self) -> list[Tensor] | None:
+        """The `LOSSES` on validation data, on views that stay the same; None where there are no such data."""
+
+    @property
+    def none(self) -> Tensor:
+        """A part that is not computed."""
+        return torch.full((), math.nan, device=self.device)
+
+    def halved(self) -> torch.autocast:
+        """A context in which matrix products have the precision of this training."""
+        return half_precision(self.device, self.half)
+
+    def contrast(self, views: tuple[Tensor, Tensor], models: Tensor) -> Tensor:
+        """The contrast of two views of some rows, as the head sees them (batch norm sees one view at a time)."""
+        return CONTRASTS[self.plan.contrast](*map(self.head, views), self.plan.temperature, models)
+
+    def together(self, contrast: Tensor, rebuilt: Tensor, answers: Tensor, first: bool) -> list[Tensor]:
+        """The loss, and its parts; `first`: whether this step's errors are the units of all others."""
+        plan, both = self.plan, rebuilt
+        if plan.behaviour:
+            if plan.divergence == "kl":
+                both = rebuilt + plan.behaviour * answers
+            else:  # as released
+                self.units = _units(rebuilt, answers) if first else self.units
+                weights, behaviour = self.units.tolist()
+                both = (rebuilt / weights + plan.behaviour * answers / behaviour) / (1 + plan.behaviour)
+        parts = (contrast if plan.mix > 0 else None, both if plan.mix < 1 else None)
+        return [mixed(*parts, plan.mix), contrast, rebuilt, answers]
+
+
+class Trainer:
+    """One training on its way: what it makes smaller, the optimiser, what was measured, and the step it is at."""
+
+    def __init__(self, objective: Objective) -> None:
+        self.objective, self.plan, self.device = objective, objective.plan, objective.device
+        self.network, self.head = objective.network, objective.head
         self.step, self.history, self.best, self.best_state = 0, [], math.inf, None
-        parameters = [*network.parameters(), *head.parameters()]
-        self.optimiser = torch.optim.AdamW(parameters, lr=plan.rate, weight_decay=plan.weight_decay, fused=True)
+        parameters = [*self.network.parameters(), *self.head.parameters()]
+        self.optimiser = torch.optim.AdamW(
+            parameters, lr=self.plan.rate, weight_decay=self.plan.weight_decay, fused=True
+        )
         self.sums = torch.zeros(len(LOSSES), dtype=torch.float64)  # losses since the last validation
         self.counted = 0
 
@@ -150,10 +181,8 @@ class Trainer:
             group["lr"] = plan.rate_at(self.step)
         self.network.train()
         self.head.train()
-        self.source.generator = plan.generator("dropout", self.step, self.device)
-        rows = self.train.batch(plan.batch_size, plan.per_model, plan.generator("batch", self.step))
-        streams = plan.generator("views", self.step), plan.generator("queries", self.step)
-        losses = self._losses(self.train, rows, *streams, first=self.step == 0)
+        self.objective.source.generator = plan.generator("dropout", self.step, self.device)
+        losses = self.objective.learn(self.step)
         self.optimiser.zero_grad(set_to_none=True)
         losses[0].backward()
         nn.utils.clip_grad_norm_([p for g in self.optimiser.param_groups for p in g["params"]], CLIP)
@@ -164,33 +193,6 @@ class Trainer:
         if self.step % plan.every == 0 or self.step == plan.steps:
             self._record()
 
-    def _losses(
-        self, of: Population, rows: Tensor, views_by: torch.Generator, queries_by: torch.Generator, first: bool = False
-    ) -> list[Tensor]:
-        """The `LOSSES` of two views of some rows; a part without weight is NaN and not computed."""
-        plan, views = self.plan, self.augment.views(self.architecture, of.weights[rows], views_by)
-        inputs, targets = (part.flatten(0, 1).to(self.device) for part in (views.inputs, views.targets))
-        contrast = rebuilt = answers = torch.full((), math.nan, device=self.device)
-        with half_precision(self.device, self.half):
-            encoded = self.network.encode(inputs)
-            if plan.mix > 0:
-                views_seen = (self.head(view) for view in encoded.embedding.chunk(2))  # batch norm sees one view
-                contrast = CONTRASTS[plan.contrast](*views_seen, plan.temperature, of.models[rows])
-            if plan.mix < 1:
-                output = self.network.decode(encoded.latents)
-                rebuilt = reconstruction(output, targets)
-        both = rebuilt
-        if self.judge is not None:
-            answers = self.judge(output, targets, queries_by)
-            if plan.divergence == "kl":
-                both = rebuilt + plan.behaviour * answers
-            else:  # as released
-                self.units = _units(rebuilt, answers) if first else self.units
-                weights, behaviour = self.units.tolist()
-                both = (rebuilt / weights + plan.behaviour * answers / behaviour) / (1 + plan.behaviour)
-        parts = (contrast if plan.mix > 0 else None, both if plan.mix < 1 else None)
-        return [mixed(*parts, plan.mix), contrast, rebuilt, answers]
-
     @torch.no_grad()
     def _record(self) -> None:
         """Mean training losses since the last row, and losses of validation models on views that stay the same."""
@@ -198,11 +200,10 @@ class Trainer:
         row |= dict(zip(LOSSES, (self.sums / self.counted).tolist(), strict=True))
         self.sums.zero_()
         self.counted = 0
-        if self.validation is not None:
-            self.network.eval()
-            self.head.eval()
-            drawn, *streams = (self.plan.generator("validation", number) for number in range(3))
-            losses = self._losses(self.validation, self.validation.batch(VALIDATED, None, drawn), *streams)
+        self.network.eval()
+        self.head.eval()
+        losses = self.objective.look()
+        if losses is not None:
             row |= {f"val_{name}": float(loss) for name, loss in zip(LOSSES, losses, strict=True)}
             if row["val_loss"] < self.best:
                 self.best = row["val_loss"]
@@ -222,7 +223,7 @@ class Trainer:
             self._load_modules(self.best_state)
         self.network.eval()
         self.head.eval()
-        self.source.generator = None
+        self.objective.source.generator = None
         return pd.DataFrame(self.history, columns=list(HISTORY)).astype(dict.fromkeys(HISTORY, float) | {"step": int})
 
     # -- state ------------------------------------------------------------------------------------------------------
@@ -236,7 +237,7 @@ class Trainer:
                 state[f"adam.{number}.{name}"] = value
         state["history"] = torch.tensor([[row[name] for name in HISTORY] for row in self.history], dtype=torch.float64)
         state["sums"] = torch.cat([self.sums, torch.tensor([self.counted, self.best], dtype=torch.float64)])
-        state |= {"step": torch.tensor(self.step), "units": self.units}
+        state |= {"step": torch.tensor(self.step), "units": self.objective.units}
         return {name: value.detach().cpu().contiguous() for name, value in state.items()}
 
     def restore(self, state: dict[str, Tensor]) -> None:
@@ -253,7 +254,7 @@ class Trainer:
         for row in self.history:
             row["step"] = int(row["step"])
         *_, counted, self.best = state["sums"].tolist()
-        self.sums, self.counted, self.units = state["sums"][:-2].clone(), int(counted), state["units"].clone()
+        self.sums, self.counted, self.objective.units = state["sums"][:-2].clone(), int(counted), state["units"].clone()
         self.step = int(state["step"])
 
     def _modules(self) -> dict[str, Tensor]:
