@@ -37,7 +37,8 @@ from hyperlib.representations.augment import Augment, orbit
 from hyperlib.representations.autoencoder import Sizes, TokenAutoencoder, autoencoder, initialise, projection_head
 from hyperlib.representations.batches import Population
 from hyperlib.representations.blocks import Source, TransformerBlock
-from hyperlib.representations.training import Plan, Trainer
+from hyperlib.representations.plan import Plan
+from hyperlib.representations.training import Trainer
 from hyperlib.representations.whole_views import WholeViews
 from hyperlib.weightspace.tokens import Tokenizer
 

@@ -39,7 +39,8 @@ from hyperlib.representations.blocks import NeuronTokens
 from hyperlib.representations.cores import one_core
 from hyperlib.representations.hyper_rep import HyperRep
 from hyperlib.representations.losses import CONTRASTS, reconstruction
-from hyperlib.representations.training import HISTORY, Plan
+from hyperlib.representations.plan import Plan
+from hyperlib.representations.training import HISTORY
 from hyperlib.tasks.probing import run_probes
 from hyperlib.weightspace.tokens import Tokenizer
 from hyperlib.zoos import checkpoint as checkpoint_files

@@ -169,19 +169,25 @@ def autoencoder(layout: Layout, sizes: Sizes, source: Source) -> Autoencoder:
     return (DenseAutoencoder if sizes.encoding == "dense" else TokenAutoencoder)(layout, sizes, source)
 
 
-def initialise(network: nn.Module, generator: torch.Generator, positions: float) -> None:
+def initialise(
+    network: nn.Module, generator: torch.Generator, positions: float, linear: float | None = None
+) -> None:
     """Draw all initial weights, in the order of the modules, by one generator.
 
-    Linear maps as PyTorch does, uniform within one over the root of their inputs; whatever is a parameter of its own
-    (position embeddings, the summary token) normal with the deviation `positions`; norms start as the identity.
+    Linear maps as PyTorch does, uniform within one over the root of their inputs, or with the deviation `linear` and
+    without bias; whatever is a parameter of its own (position embeddings, the summary token) normal with the deviation
+    `positions`; norms start as the identity.
     """
     for part in network.modules():
-        if isinstance(part, nn.Linear):
+        if isinstance(part, nn.Linear) and linear is not None:
+            nn.init.normal_(part.weight, 0, linear, generator=generator)
+            nn.init.zeros_(part.bias)
+        elif isinstance(part, nn.Linear):
             bound = part.in_features**-0.5
             for values in (part.weight, part.bias):
                 nn.init.uniform_(values, -bound, bound, generator=generator)
-        for name, values in part.named_parameters(recurse=False):
-            if name in ("places", "places_back", "summary"):
+        elif not isinstance(part, nn.LayerNorm | nn.BatchNorm1d):
+            for values in part.parameters(recurse=False):
                 nn.init.normal_(values, 0, positions, generator=generator)
 
 

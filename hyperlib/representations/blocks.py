@@ -11,11 +11,12 @@ would refuse (our choice).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from hyperlib.weightspace.tokens import Block, Tokenizer
@@ -24,6 +25,7 @@ ALIGNED = 16  # float32 numbers, 64 bytes
 LEVELS = 2**16  # of a random number that decides over dropping
 STATISTICS = 3  # of a unit's weights, or its bias: mean, deviation, logarithm of the root mean square
 TINY = 1e-6
+Nonlinearity = Callable[[Tensor], Tensor]
 
 
 @dataclass
@@ -82,9 +84,14 @@ class Attention(nn.Module):
         self.read, self.write = Linear(width, 3 * width), Linear(width, width)
 
     def forward(
-        self, tokens: Float[Tensor, "batch tokens width"], readers: int | None = None
+        self,
+        tokens: Float[Tensor, "batch tokens width"],
+        readers: int | None = None,
+        there: Bool[Tensor, "batch tokens"] | None = None,
     ) -> Float[Tensor, "batch readers width"]:
-        """`readers`: only the first so many tokens read, of all; every token does without."""
+        """`readers`: only the first so many tokens read; every token does without. `there`: which tokens can be read
+        (all without), at least one of each sequence.
+        """
         three = self.read(tokens).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         size = three.shape[-1]
         if not self.training:  # aligned, as in `Linear`
@@ -94,33 +101,49 @@ class Attention(nn.Module):
         queries, keys, values = three
         queries = queries[:, :, :readers]
         with torch.autocast("cpu", enabled=False):
-            mixed = F.scaled_dot_product_attention(queries, keys, values, scale=size**-0.5)
+            mask = None if there is None else there[:, None, None, :]
+            mixed = F.scaled_dot_product_attention(queries, keys, values, attn_mask=mask, scale=size**-0.5)
         return self.write(mixed[..., :size].transpose(1, 2).flatten(2))
 
 
 class TransformerBlock(nn.Module):
-    """Attention, then two linear maps with a ReLU between; each adds to the tokens what it makes of their norm."""
+    """Attention, then two linear maps and a nonlinearity between; each adds what it makes of the norm of tokens."""
 
-    def __init__(self, width: int, heads: int, hidden: int, dropout: float, source: Source) -> None:
+    def __init__(
+        self, width: int, heads: int, hidden: int, dropout: float, source: Source, nonlinearity: Nonlinearity = F.relu
+    ) -> None:
         super().__init__()
+        self.nonlinearity = nonlinearity
         self.before_attention, self.attention = nn.LayerNorm(width), Attention(width, heads)
         self.before_forward = nn.LayerNorm(width)
         self.up, self.down = Linear(width, hidden), Linear(hidden, width)
         self.dropout = Dropout(dropout, source)
 
     def forward(
-        self, tokens: Float[Tensor, "batch tokens width"], readers: int | None = None
+        self,
+        tokens: Float[Tensor, "batch tokens width"],
+        readers: int | None = None,
+        there: Bool[Tensor, "batch tokens"] | None = None,
     ) -> Float[Tensor, "batch readers width"]:
-        """`readers`: only the first so many tokens go on, having read all; every token does without."""
-        read = self.attention(self.before_attention(tokens), readers)
+        """`readers`: only the first so many tokens go on, having read all that are `there`; all do without."""
+        read = self.attention(self.before_attention(tokens), readers, there)
         tokens = tokens[:, :readers] + self.dropout(read)
-        hidden = self.dropout(F.relu(self.up(self.before_forward(tokens))))
+        hidden = self.dropout(self.nonlinearity(self.up(self.before_forward(tokens))))
         return tokens + self.dropout(self.down(hidden))
 
 
-def transformer(width: int, depth: int, heads: int, hidden: int, dropout: float, source: Source) -> nn.Sequential:
+def transformer(
+    width: int,
+    depth: int,
+    heads: int,
+    hidden: int,
+    dropout: float,
+    source: Source,
+    nonlinearity: Nonlinearity = F.relu,
+) -> nn.Sequential:
     """`depth` blocks. There is no last normalisation, which would take the lengths of tokens away from the read-out."""
-    return nn.Sequential(*(TransformerBlock(width, heads, hidden, dropout, source) for _ in range(depth)))
+    blocks = (TransformerBlock(width, heads, hidden, dropout, source, nonlinearity) for _ in range(depth))
+    return nn.Sequential(*blocks)
 
 
 # -- weights as tokens of `width` numbers ------------------------------------------------------------------------------

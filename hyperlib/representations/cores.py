@@ -52,3 +52,15 @@ def half_precision(device: torch.device, on: bool) -> torch.autocast:
     gradient is summed in bfloat16 or in float32 would depend on what trains beside it.
     """
     return torch.autocast(device.type, torch.bfloat16, enabled=on, cache_enabled=False)
+
+
+def halves(precision: str, device: str) -> bool:
+    """Whether a precision means bfloat16 there: "auto" does on a GPU, and on a CPU that has instructions for it.
+
+    Raises ValueError for anything but "auto", "float32" and "bfloat16".
+    """
+    if precision not in ("auto", "float32", "bfloat16"):
+        raise ValueError(f"precision is 'auto', 'float32' or 'bfloat16', not {precision!r}.")
+    if precision != "auto":
+        return precision == "bfloat16"
+    return torch.device(device).type != "cpu" or torch.cpu._is_avx512_bf16_supported()  # there is no public question

@@ -85,14 +85,7 @@ class Representation(TransformerMixin, BaseEstimator):
 
     def _check(self, samples: Samples) -> None:
         """TypeError for anything but samples, ValueError for weights that are not finite."""
-        if not isinstance(samples, Samples):
-            raise TypeError(
-                f"{type(self).__name__} works on Samples, not on {type(samples).__name__}; "
-                "a zoo gives them with `zoo.samples()`."
-            )
-        if not torch.isfinite(samples.weights).all():
-            row = int((~torch.isfinite(samples.weights)).any(-1).nonzero()[0, 0])
-            raise ValueError(f"Sample {row} has weights that are not finite; leave diverged models out.")
+        check_samples(samples, type(self).__name__)
 
     def _check_layout(self, samples: Samples) -> None:
         """ValueError unless the weights lie as in the samples of `fit`."""
@@ -102,3 +95,14 @@ class Representation(TransformerMixin, BaseEstimator):
                 f"{type(self).__name__} was fitted on {fitted.name} with {fitted.num_weights} weights, but "
                 f"these samples are of {given.name} with {given.num_weights}; fit it again on such samples."
             )
+
+
+def check_samples(samples: Samples, whose: str) -> None:
+    """TypeError for anything but samples, ValueError for weights that are not finite, in what `whose` is given."""
+    if not isinstance(samples, Samples):
+        raise TypeError(
+            f"{whose} works on Samples, not on {type(samples).__name__}; a zoo gives them with `zoo.samples()`."
+        )
+    if not torch.isfinite(samples.weights).all():
+        row = int((~torch.isfinite(samples.weights)).any(-1).nonzero()[0, 0])
+        raise ValueError(f"Sample {row} has weights that are not finite; leave diverged models out.")

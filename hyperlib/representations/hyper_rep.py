@@ -12,7 +12,7 @@ Source: Schürholt et al. (2021); the layer-wise loss of Schürholt et al. (2022
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -25,16 +25,17 @@ from hyperlib.representations.augment import Augment
 from hyperlib.representations.autoencoder import Autoencoder, Sizes, autoencoder, initialise, projection_head
 from hyperlib.representations.batches import Population, rows_by_group
 from hyperlib.representations.blocks import Source
-from hyperlib.representations.cores import half_precision, one_core
+from hyperlib.representations.cores import half_precision, halves, one_core
 from hyperlib.representations.divergence import Judge, judge_of
 from hyperlib.representations.estimator import Representation, Values
 from hyperlib.representations.hyper_rep_file import load_hyper_rep, save_hyper_rep
-from hyperlib.representations.training import Plan, Progress, Trainer, run
+from hyperlib.representations.plan import Plan, check_triple
+from hyperlib.representations.training import Progress, Trainer, run
 from hyperlib.representations.whole_views import WholeViews
 from hyperlib.weightspace.base import BaseArchitecture, require_architecture
 from hyperlib.weightspace.tokens import Scale, Tokenizer
-from hyperlib.weightspace.values import device_called, is_whole
-from hyperlib.zoos.checkpoint import StateFile, checksum, job_folder
+from hyperlib.weightspace.values import device_called
+from hyperlib.zoos.checkpoint import checksum
 from hyperlib.zoos.zoo import Samples
 
 ROWS = 128  # networks per forward pass; always so many, so that a row's result does not depend on the others
@@ -179,16 +180,7 @@ class HyperRep(Representation):
                 self.architecture, self.network_, self.head_, self._source, plan, self.augment or Augment(), train,
                 seen, judge, device=device, half=self.half,
             )  # fmt: skip
-            trainer = Trainer(views)
-            if checkpoint is None:
-                run(trainer, None, progress)
-            else:
-                with job_folder(Path(checkpoint)) as folder:
-                    signature = self._signature(train, seen, judge)
-                    run(trainer, StateFile(folder / "training.safetensors", signature), progress)
-        self.history_ = trainer.finish()
-        if not all(torch.isfinite(values).all() for values in self.network_.state_dict().values()):
-            raise ValueError("The training diverged: its weights are not finite. Lower rate, or set normalise=True.")
+            self.history_ = run(Trainer(views), checkpoint, lambda: self._signature(train, seen, judge), progress)
         self.architecture_ = samples.architecture
         return self
 
@@ -214,12 +206,7 @@ class HyperRep(Representation):
         )  # fmt: skip
 
     def _plan(self) -> Plan:
-        if self.precision not in ("auto", "float32", "bfloat16"):
-            raise ValueError(f"precision is 'auto', 'float32' or 'bfloat16', not {self.precision!r}.")
-        head = self.projection
-        triple = isinstance(head, Sequence) and len(head) == 3
-        if not triple or not all(is_whole(n, least) for n, least in zip(head, (0, 1, 1), strict=True)):
-            raise ValueError(f"projection is (layers, hidden, outputs), three whole numbers, not {head!r}.")
+        check_triple("projection", self.projection, (0, 1, 1), "(layers, hidden, outputs)")
         return Plan(
             self.steps, self.batch_size, self.per_model, self.rate, self.weight_decay, self.mix, self.contrast,
             self.temperature, self.validations, self.patience, self.seed, self.behaviour, self.divergence, self.asked,
@@ -227,11 +214,8 @@ class HyperRep(Representation):
 
     @property
     def half(self) -> bool:
-        """Whether matrix products are in bfloat16: on a GPU, and on a CPU that has instructions for it."""
-        if self.precision != "auto":
-            return self.precision == "bfloat16"
-        on_cpu = torch.device(self.device).type == "cpu"
-        return not on_cpu or torch.cpu._is_avx512_bf16_supported()  # there is no public question
+        """Whether matrix products are in bfloat16; see `cores.halves`."""
+        return halves(self.precision, self.device)
 
     def _signature(self, train: Population, seen: Population | None, judge: Judge | None) -> str:
         """All that decides the training, in words."""

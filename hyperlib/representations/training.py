@@ -1,158 +1,26 @@
-"""How a representation is trained, whatever it learns: a plan, steps, validations, and a state that survives a kill.
+"""How a representation is trained, whatever it learns: steps, validations, and a state that survives a kill.
 
-Everything random about a step (which checkpoints, their views, dropout) comes from a generator keyed by the seed and
-the number of the step. So a training that is resumed needs no generator's state, and gives to the bit what one without
-interruption gives.
+Everything random about a step comes from a generator keyed by the seed and the number of the step (see `plan`), so a
+training that is resumed gives to the bit what one without interruption gives.
 """
 
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
-from numbers import Real
+from pathlib import Path
 
 import pandas as pd
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from hyperlib.representations.blocks import Source
-from hyperlib.representations.cores import half_precision
-from hyperlib.representations.divergence import READINGS
-from hyperlib.representations.losses import CONTRASTS, mixed
-from hyperlib.weightspace.randomness import key
-from hyperlib.weightspace.values import is_whole
-from hyperlib.zoos.checkpoint import StateFile
+from hyperlib.representations.objective import LOSSES, Objective
+from hyperlib.zoos.checkpoint import StateFile, job_folder
 
-STREAMS = {"start": 0, "batch": 1, "views": 2, "dropout": 3, "validation": 4, "queries": 5}
-WARM_UP = 0.1  # share of the steps in which the rate rises
 CLIP = 1.0  # length of a gradient at most
 Progress = bool | Callable[[int, int], None]
-LOSSES = ("loss", "contrast", "reconstruction", "behaviour")
 HISTORY = ("step", *LOSSES, *(f"val_{name}" for name in LOSSES))
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How long and how hard to train; see `HyperRep` for what each means."""
-
-    steps: int
-    batch_size: int
-    per_model: int | None
-    rate: float
-    weight_decay: float
-    mix: float
-    contrast: str
-    temperature: float
-    validations: int
-    patience: int | None
-    seed: int
-    behaviour: float = 0.0
-    divergence: str = "kl"
-    asked: tuple[int, int] = (48, 32)
-
-    def __post_init__(self) -> None:
-        if not is_whole(self.seed):
-            raise ValueError(f"seed is a whole number of at most 64 bits, not {self.seed!r}.")
-        for name, least in (("steps", 0), ("batch_size", 1), ("validations", 1)):
-            value = getattr(self, name)
-            if not is_whole(value, least):
-                raise ValueError(f"{name} is a whole number from {least} on, not {value!r}.")
-        for name in ("per_model", "patience"):
-            value = getattr(self, name)
-            if value is not None and not is_whole(value, 1):
-                raise ValueError(f"{name} is a whole number from 1 on, or None, not {value!r}.")
-        for name in ("seed", "steps", "batch_size", "validations", "per_model", "patience"):
-            value = getattr(self, name)
-            object.__setattr__(self, name, value if value is None else int(value))  # NumPy's could overflow
-        if not 0 < self.rate < math.inf or not 0 <= self.weight_decay < math.inf:
-            raise ValueError(f"rate is above 0, weight_decay not below, not {self.rate!r} and {self.weight_decay!r}.")
-        if not 0 < self.temperature < math.inf:
-            raise ValueError(f"temperature is a number above 0, not {self.temperature!r}.")
-        if not 0 <= self.mix <= 1:
-            raise ValueError(f"mix is the contrast's share of the loss, between 0 and 1, not {self.mix!r}.")
-        if self.contrast not in CONTRASTS:
-            raise ValueError(f"There is no contrast {self.contrast!r}; choose from {', '.join(CONTRASTS)}.")
-        number = isinstance(self.behaviour, Real) and not isinstance(self.behaviour, bool)
-        if not number or not 0 <= self.behaviour < math.inf or (self.behaviour and self.mix == 1):
-            raise ValueError(
-                f"behaviour is the weight of a loss of rebuilt networks, from 0 on, not {self.behaviour!r}; with mix=1 "
-                "nothing is rebuilt, and it must be 0."
-            )
-        if self.divergence not in READINGS:
-            raise ValueError(f"There is no divergence {self.divergence!r}; choose from {', '.join(READINGS)}.")
-        asked = self.asked
-        if not isinstance(asked, tuple | list) or len(asked) != 2 or not all(is_whole(n, 1) for n in asked):
-            raise ValueError(f"asked is (networks, queries) of a step, whole numbers from 1 on, not {asked!r}.")
-        if self.mix and self.batch_size < 2:
-            raise ValueError("A contrast needs a batch_size of 2 at least, for batch norm and for negatives.")
-
-    def generator(self, stream: str, number: int = 0, device: torch.device | str = "cpu") -> torch.Generator:
-        """A generator of its own for each purpose and step."""
-        return torch.Generator(device).manual_seed(int(key([self.seed], STREAMS[stream], number)) % 2**63)
-
-    def rate_at(self, step: int) -> float:
-        """Rises linearly, then falls to zero along a cosine."""
-        warm = max(1, round(WARM_UP * self.steps))
-        if step < warm:
-            return self.rate * (step + 1) / warm
-        return self.rate * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, self.steps - warm)))
-
-    @property
-    def every(self) -> int:
-        """Steps between two validations."""
-        return max(1, -(-self.steps // self.validations))
-
-
-class Objective(ABC):
-    """What a training makes smaller: the losses of its networks, on training data of a step and on validation data.
-
-    network and head: what is trained; the contrast looks through the head. source: where their dropout draws from.
-    half: whether matrix products are in bfloat16.
-    """
-
-    def __init__(
-        self, network: nn.Module, head: nn.Module, source: Source, plan: Plan, *, device: torch.device, half: bool
-    ) -> None:
-        self.network, self.head, self.source = network.to(device), head.to(device), source
-        self.plan, self.device, self.half = plan, device, half
-        self.units = torch.ones(2)  # of the errors of weights and of answers
-
-    @abstractmethod
-    def learn(self, step: int) -> list[Tensor]:
-        """The `LOSSES` on what this step sees; a part without weight is NaN and not computed."""
-
-    @abstractmethod
-    def look(self) -> list[Tensor] | None:
-        """The `LOSSES` on validation data, on views that stay the same; None where there are no such data."""
-
-    @property
-    def none(self) -> Tensor:
-        """A part that is not computed."""
-        return torch.full((), math.nan, device=self.device)
-
-    def halved(self) -> torch.autocast:
-        """A context in which matrix products have the precision of this training."""
-        return half_precision(self.device, self.half)
-
-    def contrast(self, views: tuple[Tensor, Tensor], models: Tensor) -> Tensor:
-        """The contrast of two views of some rows, as the head sees them (batch norm sees one view at a time)."""
-        return CONTRASTS[self.plan.contrast](*map(self.head, views), self.plan.temperature, models)
-
-    def together(self, contrast: Tensor, rebuilt: Tensor, answers: Tensor, first: bool) -> list[Tensor]:
-        """The loss, and its parts; `first`: whether this step's errors are the units of all others."""
-        plan, both = self.plan, rebuilt
-        if plan.behaviour:
-            if plan.divergence == "kl":
-                both = rebuilt + plan.behaviour * answers
-            else:  # as released
-                self.units = _units(rebuilt, answers) if first else self.units
-                weights, behaviour = self.units.tolist()
-                both = (rebuilt / weights + plan.behaviour * answers / behaviour) / (1 + plan.behaviour)
-        parts = (contrast if plan.mix > 0 else None, both if plan.mix < 1 else None)
-        return [mixed(*parts, plan.mix), contrast, rebuilt, answers]
 
 
 class Trainer:
@@ -269,16 +137,24 @@ class Trainer:
             module.load_state_dict(own)
 
 
-def _units(rebuilt: Tensor, answers: Tensor) -> Tensor:
-    """The errors of weights and of answers at the first step, in which both are counted; ValueError where one is 0."""
-    units = torch.stack([rebuilt, answers]).detach().float().cpu()
-    if not (torch.isfinite(units) & (units > 0)).all():
-        raise ValueError(f"Errors of the first step, {units.tolist()}, are no units for others; set divergence='kl'.")
-    return units
+def run(trainer: Trainer, kept: Path | str | None, signature: Callable[[], str], progress: Progress) -> pd.DataFrame:
+    """Train to the end and give the history; with a folder `kept`, from the state there, which is saved now and then.
+
+    signature: all that decides the training, in words; a state of another training is refused with a ValueError.
+    """
+    if kept is None:
+        _train(trainer, None, progress)
+    else:
+        with job_folder(Path(kept)) as folder:
+            _train(trainer, StateFile(folder / "training.safetensors", signature()), progress)
+    history = trainer.finish()
+    if not all(torch.isfinite(values).all() for values in trainer.network.state_dict().values()):
+        raise ValueError("The training diverged: its weights are not finite. Lower rate, or standardise the weights.")
+    return history
 
 
-def run(trainer: Trainer, kept: StateFile | None, progress: Progress) -> None:
-    """Train to the end, saving the state now and then (never in the middle of a step)."""
+def _train(trainer: Trainer, kept: StateFile | None, progress: Progress) -> None:
+    """Step by step; the state is never saved in the middle of one."""
     if kept is not None and (state := kept.load()) is not None:
         trainer.restore(state)
     total = trainer.plan.steps

@@ -14,7 +14,8 @@ from hyperlib.representations.batches import Population
 from hyperlib.representations.blocks import Source
 from hyperlib.representations.divergence import Judge
 from hyperlib.representations.losses import reconstruction
-from hyperlib.representations.training import Objective, Plan
+from hyperlib.representations.objective import Objective
+from hyperlib.representations.plan import Plan
 from hyperlib.weightspace.base import BaseArchitecture
 
 VALIDATED = 512  # checkpoints at most

@@ -1,0 +1,400 @@
+"""SANE: one representation for networks of any architecture, which reads them token by token.
+
+A network is a sequence of tokens of one width, and what is learned of sequences holds for longer ones. So a `Sane` is
+fitted on one zoo or on several of different architectures, and embeds, without another fit, networks that it never saw.
+Weights are standardised per layer by a scale that is measured, not learned, so another zoo brings its own.
+
+Where the paper and its released code differ, both readings have a name: `augment` (one view aligned, or both), `padding`
+(in the mean of the loss or not), `norms` (running statistics as tokens or not), `tables` of positions.
+
+Source: Schürholt et al. (2024). Waves for positions and batches of several zoos are our choice; our defaults are small
+networks that train in a minute of one core.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
+
+from hyperlib.representations.augment import Augment
+from hyperlib.representations.autoencoder import initialise
+from hyperlib.representations.batches import Population, rows_by_group
+from hyperlib.representations.blocks import Source
+from hyperlib.representations.cores import half_precision, halves, one_core
+from hyperlib.representations.divergence import judge_of
+from hyperlib.representations.estimator import Values, check_samples
+from hyperlib.representations.plan import Plan, check_triple
+from hyperlib.representations.sane_network import SaneNetwork, SaneSizes, window_head
+from hyperlib.representations.training import Progress, Trainer, run
+from hyperlib.representations.window_views import PADDINGS, Sequenced, WindowViews, WindowZoo
+from hyperlib.representations.windows import check_window, through
+from hyperlib.weightspace.base import BaseArchitecture
+from hyperlib.weightspace.tokens import Scale, Tokenizer
+from hyperlib.weightspace.values import device_called
+from hyperlib.zoos.zoo import Samples
+
+NORMS = ("left_out", "tokens")
+POSITIONS = 0.02  # deviation of learned tables at the start
+AT_ONCE = 2**21  # numbers in the widest part of a block, of all windows that go through at once; our choice
+ALIGNED = Augment(fixed_views=1)  # the paper's views, for zoos that were aligned: one as it is, one permuted
+Zoos = Samples | Mapping[str, Samples]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A zoo that was learned from: its name, its architecture, and the scale of its layers."""
+
+    name: str
+    architecture: BaseArchitecture
+    scale: Scale
+
+
+class Sane(BaseEstimator):
+    """An auto-encoder of windows of tokens, which knows no architecture.
+
+    token: width of a token in weights; longer rows are cut. window: tokens of a window; halo: of those, the context on
+    each side that embedding and decoding throw away. latent: numbers of each token. width, depth, heads, hidden,
+    nonlinearity: of the transformers on both sides (hidden: of their feed-forward part, twice the width by default).
+    places: positions as "waves" (any length) or as learned "tables", of the sizes `tables` = (tokens, layers, units).
+    norms: whether tokens of running statistics are "left_out", as in the paper, or are "tokens" like others, as in the
+    released code. spread: deviations "within" networks, as published, or in "total" (see `Tokenizer.scale`).
+
+    augment: views, `Augment(fixed_views=1)` by default: one as given, one permuted, the paper's for aligned zoos
+    (`fixed_views=2` is what the released code does). mix, contrast, temperature: of the loss; projection: (layers,
+    hidden, outputs) of the head, which reads the latents of a window side by side. padding: "left_out" of the mean of
+    errors, or "counted", as released. start: deviation of all initial weights, for linear maps without bias; None for
+    PyTorch's. All else as in `HyperRep`: behaviour (all windows of some networks of one zoo per step), precision,
+    per_model, steps, batch_size (windows, evenly of all zoos), rate, patience, seed.
+
+    Learned: `zoos_` (a `Fitted` each), `history_`, `network_`. `fit` raises ValueError for settings out of range.
+    """
+
+    def __init__(
+        self,
+        *,
+        token: int = 64,
+        window: int = 32,
+        halo: int = 0,
+        latent: int = 16,
+        width: int = 64,
+        depth: int = 2,
+        heads: int = 2,
+        hidden: int | None = None,
+        nonlinearity: str = "gelu",
+        places: Literal["waves", "tables"] = "waves",
+        tables: tuple[int, int, int] = (100, 10, 40),
+        norms: Literal["left_out", "tokens"] = "left_out",
+        spread: Literal["within", "total"] = "within",
+        augment: Augment = ALIGNED,
+        contrast: str = "nt_xent",
+        mix: float = 0.05,
+        projection: tuple[int, int, int] = (2, 64, 30),
+        temperature: float = 0.1,
+        padding: Literal["left_out", "counted"] = "left_out",
+        dropout: float = 0.0,
+        start: float | None = None,
+        behaviour: float = 0.0,
+        divergence: str = "kl",
+        asked: tuple[int, int] = (16, 32),
+        per_model: int | None = None,
+        steps: int = 1000,
+        batch_size: int = 64,
+        rate: float = 2e-3,
+        weight_decay: float = 1e-2,
+        validations: int = 20,
+        patience: int | None = None,
+        precision: str = "auto",
+        device: str = "cpu",
+        seed: int = 0,
+    ) -> None:
+        self.token = token
+        self.window = window
+        self.halo = halo
+        self.latent = latent
+        self.width = width
+        self.depth = depth
+        self.heads = heads
+        self.hidden = hidden
+        self.nonlinearity = nonlinearity
+        self.places = places
+        self.tables = tables
+        self.norms = norms
+        self.spread = spread
+        self.augment = augment
+        self.contrast = contrast
+        self.mix = mix
+        self.projection = projection
+        self.temperature = temperature
+        self.padding = padding
+        self.dropout = dropout
+        self.start = start
+        self.behaviour = behaviour
+        self.divergence = divergence
+        self.asked = asked
+        self.per_model = per_model
+        self.steps = steps
+        self.batch_size = batch_size
+        self.rate = rate
+        self.weight_decay = weight_decay
+        self.validations = validations
+        self.patience = patience
+        self.precision = precision
+        self.device = device
+        self.seed = seed
+
+    # -- learning ---------------------------------------------------------------------------------------------------
+
+    def fit(
+        self,
+        zoos: Zoos,
+        y: Values | None = None,
+        *,
+        groups: Values | Mapping[str, Values] | None = None,
+        validation: Zoos | None = None,
+        queries: Tensor | Mapping[str, Tensor] | None = None,
+        checkpoint: Path | str | None = None,
+        progress: Progress = False,
+    ) -> Sane:
+        """Train on the checkpoints of one zoo, or of several by name; `groups`, `validation` and `queries` likewise.
+
+        All arguments mean what they do in `HyperRep.fit`; `y` is not looked at.
+
+        Raises TypeError for anything but samples, and ValueError for none, for weights that are not finite, for
+        validation samples of an architecture that was not in training, for settings out of range, another training's
+        checkpoint folder, and a training that diverged.
+        """
+        train, known = named(zoos), {} if validation is None else named(validation)
+        if not train:
+            raise ValueError("There is no zoo to fit; give samples, or a name and samples for each zoo.")
+        unknown = [name for name in known if name not in train]
+        for name, samples in {**train, **known}.items():
+            check_samples(samples, f"the zoo {name!r}")
+        if unknown or any(known[name].architecture.layout != train[name].architecture.layout for name in known):
+            raise ValueError("Validation samples have the names and the architectures of zoos that are fitted.")
+        if any(not len(samples) for samples in train.values()):
+            raise ValueError("A zoo to fit has no samples; was every model left out?")
+        plan, device = self._plan(), device_called(self.device)
+        if plan.patience is not None and not any(map(len, known.values())):
+            raise ValueError("patience needs validation samples to look at; give fit(..., validation=...).")
+        if plan.steps and plan.batch_size < 2 * len(train):
+            raise ValueError(f"A batch_size of {plan.batch_size} is below 2 windows of each of {len(train)} zoos.")
+        with one_core(device):
+            scales = {name: self.scale(samples) for name, samples in train.items()}
+            self.zoos_ = [Fitted(name, part.architecture, scales[name]) for name, part in train.items()]
+            self.build()
+            own = {name: _by_name(groups, name, len(train)) for name in train}
+            asked = {name: _by_name(queries, name, len(train)) for name in train}
+            seen = {name: part for name, part in known.items() if len(part)}
+            of = {name: None if part.table.get("model") is None else part.table["model"] for name, part in seen.items()}
+
+            def prepared(name: str, part: Samples, groups: Values | None) -> WindowZoo:
+                weights = scales[name].standardise(_plain(part.weights))
+                population = Population(weights, rows_by_group(groups, len(part)))
+                judge = None
+                if plan.behaviour:
+                    both = [train[name], *([seen[name]] if name in seen else [])]
+                    judge = judge_of(both, asked[name], plan.divergence, plan.asked, scales[name], device)
+                sequence = self._sequence(part.architecture).filled(self.window)
+                return WindowZoo(part.architecture, population, sequence, judge)
+
+            views = WindowViews(
+                self.network_, self.head_, self._source, plan, self.augment,
+                [prepared(name, part, own[name]) for name, part in train.items()],
+                [prepared(name, part, of[name]) for name, part in seen.items()],
+                window=self.window, padding=self.padding, device=device, half=self.half,
+            )  # fmt: skip
+            self.history_ = run(Trainer(views), checkpoint, lambda: self._signature(views), progress)
+        return self
+
+    def build(self) -> None:
+        """Networks with their random start, as `fit` and `load` begin. Raises ValueError for settings out of range."""
+        sizes, plan = self._sizes(), self._plan()
+        self._source = Source()
+        self.network_ = SaneNetwork(sizes, self._source)
+        self.head_ = window_head(self.window, sizes.latent, *map(int, self.projection))
+        if next(self.head_.parameters()).device.type != "meta":
+            generator = plan.generator("start")
+            for part in (self.network_, self.head_):
+                initialise(part, generator, POSITIONS, self.start)
+
+    def _sizes(self) -> SaneSizes:
+        check_window(self.window, self.halo)
+        for name, value, choices in (("norms", self.norms, NORMS), ("padding", self.padding, PADDINGS)):
+            if value not in choices:
+                raise ValueError(f"There is no {name}={value!r}; choose from {', '.join(choices)}.")
+        if self.spread not in ("within", "total"):
+            raise ValueError(f"There is no spread {self.spread!r}; choose 'within' or 'total'.")
+        if not isinstance(self.augment, Augment):
+            raise TypeError(f"augment is an Augment, which says how views are made, not {self.augment!r}.")
+        if self.start is not None and not 0 < self.start < float("inf"):
+            raise ValueError(f"start is a deviation above 0, or None, not {self.start!r}.")
+        return SaneSizes(
+            self.token, self.latent, self.width, self.depth, self.heads,
+            2 * self.width if self.hidden is None else self.hidden, self.dropout, self.places, self.tables,
+            self.nonlinearity,
+        )  # fmt: skip
+
+    def _plan(self) -> Plan:
+        check_triple("projection", self.projection, (1, 1, 1), "(layers, hidden, outputs)")
+        return Plan(
+            self.steps, self.batch_size, self.per_model, self.rate, self.weight_decay, self.mix, self.contrast,
+            self.temperature, self.validations, self.patience, self.seed, self.behaviour, self.divergence, self.asked,
+        )  # fmt: skip
+
+    @property
+    def half(self) -> bool:
+        """Whether matrix products are in bfloat16; see `cores.halves`."""
+        return halves(self.precision, self.device)
+
+    def _signature(self, views: WindowViews) -> str:
+        """All that decides the training, in words."""
+        data = [
+            [zoo.architecture.layout, zoo.population.weights.sum(0).tolist(), zoo.population.rows.tolist()]
+            for zoo in (*views.train, *views.validation)
+        ]
+        return f"{self.get_params(deep=False)} {self.half} {data} {torch.__version__}"
+
+    # -- what it gives ----------------------------------------------------------------------------------------------
+
+    def scale(self, samples: Samples) -> Scale:
+        """Mean and deviation of each layer of these networks, in which they are read; errors as `Tokenizer.scale`."""
+        check_samples(samples, type(self).__name__)
+        return self.tokenizer(samples.architecture).scale(_plain(samples.weights), spread=self.spread)
+
+    def scale_of(self, samples: Samples) -> Scale:
+        """The scale of the fitted zoo of this layout, or else, for a layout that was not fitted, of these samples.
+
+        Raises NotFittedError before `fit`, and ValueError where zoos of one layout were fitted with different scales.
+        """
+        check_is_fitted(self, "zoos_")
+        own = [zoo for zoo in self.zoos_ if zoo.architecture.layout == samples.architecture.layout]
+        if len(own) > 1:
+            raise ValueError(
+                f"{', '.join(zoo.name for zoo in own)} have the same layout and a scale each; say scale=..., for "
+                "instance sane.scale(training_samples), or read through a SaneReader."
+            )
+        return own[0].scale if own else self.scale(samples)
+
+    def tokenizer(self, architecture: BaseArchitecture) -> Tokenizer:
+        """How this representation cuts the weights of an architecture."""
+        return Tokenizer(architecture.layout, self.token)
+
+    def kept(self, architecture: BaseArchitecture) -> Tensor:
+        """The tokens that are read, as places among those of the tokenizer."""
+        tokenizer = self.tokenizer(architecture)
+        everything = torch.arange(tokenizer.shape[0])
+        return everything[tokenizer.learned] if self.norms == "left_out" else everything
+
+    def embed_tokens(
+        self, samples: Samples, *, scale: Scale | None = None
+    ) -> Float[np.ndarray, "samples tokens latent"]:
+        """The latents of every token that is read (see `kept`), in haloed windows.
+
+        scale: in which networks are read, `scale_of(samples)` without. Raises as `scale_of`, and TypeError and
+        ValueError for anything but finite samples.
+        """
+        parts = list(self._encoded(samples, scale))
+        if not parts:
+            return np.empty((0, len(self.kept(samples.architecture)), self.latent), np.float32)
+        return torch.cat(parts).numpy()
+
+    def embed(self, samples: Samples, *, scale: Scale | None = None) -> Float[np.ndarray, "samples latent"]:
+        """One vector per network, of one length for all architectures: the mean of its tokens. As `embed_tokens`."""
+        means = [part.mean(1) for part in self._encoded(samples, scale)]
+        return torch.cat(means).numpy() if means else np.empty((0, self.latent), np.float32)
+
+    @torch.no_grad()
+    def _encoded(self, samples: Samples, scale: Scale | None) -> Iterator[Float[Tensor, "some tokens latent"]]:
+        """Token latents of some networks at a time, as many as fit into `AT_ONCE`, at least one."""
+        check_is_fitted(self, "zoos_")
+        check_samples(samples, type(self).__name__)
+        if not len(samples):
+            return
+        scale = scale or self.scale_of(samples)
+        tokenizer, kept = self.tokenizer(samples.architecture), self.kept(samples.architecture)
+        places = self._places(tokenizer, kept)
+        for weights in samples.weights.split(max(1, AT_ONCE // (tokenizer.shape[0] * self.token))):
+            tokens = tokenizer.encode(scale.standardise(_plain(weights)))[:, kept]
+            yield self._through(self.network_.encode, tokens, places)
+
+    @torch.no_grad()
+    def decode(
+        self, latents: Float[np.ndarray, "samples tokens latent"] | Tensor, architecture: BaseArchitecture, scale: Scale
+    ) -> Float[Tensor, "samples params"]:
+        """Weight vectors of one architecture from the latents of its tokens, in the units that the scale says.
+
+        Running statistics that are left out of the tokens get their mean in the scale; condition them on images
+        afterwards. Raises NotFittedError before `fit`, and ValueError for latents of another shape or not finite.
+        """
+        check_is_fitted(self, "zoos_")
+        latents = latents.float() if isinstance(latents, Tensor) else torch.from_numpy(np.array(latents, np.float32))
+        tokenizer, kept = self.tokenizer(architecture), self.kept(architecture)
+        if latents.ndim != 3 or latents.shape[1:] != (len(kept), self.latent) or not torch.isfinite(latents).all():
+            raise ValueError(
+                f"Latents of {architecture.name} are finite [samples, {len(kept)}, {self.latent}], not "
+                f"{list(latents.shape)}."
+            )
+        places, weights = self._places(tokenizer, kept), torch.empty(len(latents), architecture.layout.size)
+        for first in range(0, len(latents), step := max(1, AT_ONCE // (tokenizer.shape[0] * self.token))):
+            some = latents[first : first + step]
+            tokens = torch.zeros(len(some), *tokenizer.shape)
+            tokens[:, kept] = self._through(self.network_.decode, some, places)
+            weights[first : first + step] = scale.restore(tokenizer.decode(tokens))
+        return weights
+
+    def reconstruct(self, samples: Samples, *, scale: Scale | None = None) -> Samples:
+        """The same checkpoints after encoding and decoding; the table is theirs, accuracies included."""
+        scale = scale or self.scale_of(samples)
+        weights = self.decode(self.embed_tokens(samples, scale=scale), samples.architecture, scale)
+        return Samples(weights, samples.table, samples.architecture)
+
+    def _places(self, tokenizer: Tokenizer, kept: Tensor) -> Float[Tensor, "tokens features"]:
+        return self.network_.place.features(tokenizer.positions[kept])
+
+    def _sequence(self, architecture: BaseArchitecture) -> Sequenced:
+        """How training reads vectors of this architecture."""
+        tokenizer, kept = self.tokenizer(architecture), self.kept(architecture)
+        cells = tokenizer.encode(torch.arange(1, architecture.layout.size + 1))[kept]
+        return Sequenced(cells, self._places(tokenizer, kept), len(kept))
+
+    def _through(self, network: object, values: Tensor, places: Tensor) -> Tensor:
+        device = device_called(self.device)
+        length = min(self.window, len(places))
+        widest = max(2 * self.width if self.hidden is None else self.hidden, 3 * self.width)
+        at_once = max(1, AT_ONCE // (length * widest))
+        with one_core(device), half_precision(device, self.half):
+            found = through(
+                network, values.to(device), places.to(device), window=self.window, halo=self.halo, at_once=at_once,
+                fill=True,
+            )  # fmt: skip
+        return found.float().cpu()
+
+
+def named(zoos: Zoos) -> dict[str, Samples]:
+    """Zoos by name; one alone has the name of its architecture."""
+    if isinstance(zoos, Mapping):
+        return dict(zoos)
+    check_samples(zoos, "Sane")
+    return {zoos.architecture.name: zoos}
+
+
+def _by_name(values: object, name: str, zoos: int) -> object:
+    """What belongs to one zoo: under its name, or as it is where there is one zoo alone."""
+    if values is None or isinstance(values, Mapping):
+        return None if values is None else values.get(name)
+    if zoos > 1:
+        raise ValueError("With several zoos, groups and queries are given by the name of each.")
+    return values
+
+
+def _plain(weights: Tensor) -> Float[Tensor, "samples params"]:
+    return weights.detach().float().cpu()
