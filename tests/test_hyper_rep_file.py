@@ -23,7 +23,7 @@ from safetensors.torch import save_file
 from sklearn.base import clone
 from toys import network
 
-from hyperlib.representations import hyper_rep, hyper_rep_file
+from hyperlib.representations import hyper_rep, safe_file
 from hyperlib.representations.augment import Augment
 from hyperlib.representations.hyper_rep import HyperRep
 from hyperlib.weightspace.architecture_record import to_record
@@ -211,7 +211,7 @@ def test_a_full_disk_leaves_nothing_behind(error, fitted, tmp_path, monkeypatch)
         path.write_bytes(b"half")
         raise error
 
-    monkeypatch.setattr(hyper_rep_file, "save_file", full)
+    monkeypatch.setattr(safe_file, "save_file", full)
     with pytest.raises(OSError, match="cannot be written to .*; free some space there"):
         fitted.save(tmp_path / "rep")
     assert list(tmp_path.iterdir()) == []
@@ -309,7 +309,7 @@ def rewrite(path: Path, change: Callable[[Metadata, Tensors], None]) -> None:
         metadata, tensors = file.metadata(), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     change(metadata, tensors)
     if "checksum" in metadata:
-        metadata["checksum"] = hyper_rep_file._checksum(metadata, tensors)
+        metadata["checksum"] = safe_file.sealed(metadata, tensors)
     save_file(tensors, path, metadata)
 
 

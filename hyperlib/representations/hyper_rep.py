@@ -206,6 +206,7 @@ class HyperRep(Representation):
         )  # fmt: skip
 
     def _plan(self) -> Plan:
+        halves(self.precision, "cpu")  # or ValueError
         check_triple("projection", self.projection, (0, 1, 1), "(layers, hidden, outputs)")
         return Plan(
             self.steps, self.batch_size, self.per_model, self.rate, self.weight_decay, self.mix, self.contrast,

@@ -4,8 +4,8 @@ A network is a sequence of tokens of one width, and what is learned of sequences
 fitted on one zoo or on several of different architectures, and embeds, without another fit, networks that it never saw.
 Weights are standardised per layer by a scale that is measured, not learned, so another zoo brings its own.
 
-Where the paper and its released code differ, both readings have a name: `augment` (one view aligned, or both), `padding`
-(in the mean of the loss or not), `norms` (running statistics as tokens or not), `tables` of positions.
+Where the paper and its released code differ, both readings have a name: `augment` (one view aligned, or both),
+`padding` (in the mean of the loss or not), `norms` (running statistics as tokens or not).
 
 Source: Schürholt et al. (2024). Waves for positions and batches of several zoos are our choice; our defaults are small
 networks that train in a minute of one core.
@@ -33,6 +33,7 @@ from hyperlib.representations.cores import half_precision, halves, one_core
 from hyperlib.representations.divergence import judge_of
 from hyperlib.representations.estimator import Values, check_samples
 from hyperlib.representations.plan import Plan, check_triple
+from hyperlib.representations.sane_file import load_sane, save_sane
 from hyperlib.representations.sane_network import SaneNetwork, SaneSizes, window_head
 from hyperlib.representations.training import Progress, Trainer, run
 from hyperlib.representations.window_views import PADDINGS, Sequenced, WindowViews, WindowZoo
@@ -244,6 +245,7 @@ class Sane(BaseEstimator):
         )  # fmt: skip
 
     def _plan(self) -> Plan:
+        halves(self.precision, "cpu")  # or ValueError
         check_triple("projection", self.projection, (1, 1, 1), "(layers, hidden, outputs)")
         return Plan(
             self.steps, self.batch_size, self.per_model, self.rate, self.weight_decay, self.mix, self.contrast,
@@ -356,6 +358,16 @@ class Sane(BaseEstimator):
         scale = scale or self.scale_of(samples)
         weights = self.decode(self.embed_tokens(samples, scale=scale), samples.architecture, scale)
         return Samples(weights, samples.table, samples.architecture)
+
+    def save(self, path: Path | str) -> Path:
+        """Write everything to one new file (safetensors); see `sane_file`."""
+        check_is_fitted(self, "zoos_")
+        return save_sane(self, Path(path))
+
+    @classmethod
+    def load(cls, path: Path | str, *, device: str = "cpu") -> Sane:
+        """Read what `save` wrote; FileNotFoundError where nothing is, ValueError for damaged or foreign files."""
+        return load_sane(cls, Fitted, Path(path), device)
 
     def _places(self, tokenizer: Tokenizer, kept: Tensor) -> Float[Tensor, "tokens features"]:
         return self.network_.place.features(tokenizer.positions[kept])
