@@ -14,7 +14,6 @@ networks that train in a minute of one core.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -27,36 +26,24 @@ from torch import Tensor
 
 from hyperlib.representations.augment import Augment
 from hyperlib.representations.autoencoder import initialise
-from hyperlib.representations.batches import Population, rows_by_group
 from hyperlib.representations.blocks import Source
 from hyperlib.representations.cores import half_precision, halves, one_core
-from hyperlib.representations.divergence import judge_of
 from hyperlib.representations.estimator import Values, check_samples
 from hyperlib.representations.plan import Plan, check_triple
 from hyperlib.representations.sane_file import load_sane, save_sane
 from hyperlib.representations.sane_network import SaneNetwork, SaneSizes, window_head
 from hyperlib.representations.training import Progress, Trainer, run
-from hyperlib.representations.window_views import PADDINGS, Sequenced, WindowViews, WindowZoo
-from hyperlib.representations.windows import check_window, through
+from hyperlib.representations.window_views import WindowViews
+from hyperlib.representations.window_zoos import Fitted, Preparation, Sequenced, Zoos, by_name, check_zoos
+from hyperlib.representations.windows import through
 from hyperlib.weightspace.base import BaseArchitecture
 from hyperlib.weightspace.tokens import Scale, Tokenizer
 from hyperlib.weightspace.values import device_called
 from hyperlib.zoos.zoo import Samples
 
-NORMS = ("left_out", "tokens")
 POSITIONS = 0.02  # deviation of learned tables at the start
 AT_ONCE = 2**21  # numbers in the widest part of a block, of all windows that go through at once; our choice
 ALIGNED = Augment(fixed_views=1)  # the paper's views, for zoos that were aligned: one as it is, one permuted
-Zoos = Samples | Mapping[str, Samples]
-
-
-@dataclass(frozen=True)
-class Fitted:
-    """A zoo that was learned from: its name, its architecture, and the scale of its layers."""
-
-    name: str
-    architecture: BaseArchitecture
-    scale: Scale
 
 
 class Sane(BaseEstimator):
@@ -173,45 +160,17 @@ class Sane(BaseEstimator):
         validation samples of an architecture that was not in training, for settings out of range, another training's
         checkpoint folder, and a training that diverged.
         """
-        train, known = named(zoos), {} if validation is None else named(validation)
-        if not train:
-            raise ValueError("There is no zoo to fit; give samples, or a name and samples for each zoo.")
-        unknown = [name for name in known if name not in train]
-        for name, samples in {**train, **known}.items():
-            check_samples(samples, f"the zoo {name!r}")
-        if unknown or any(known[name].architecture.layout != train[name].architecture.layout for name in known):
-            raise ValueError("Validation samples have the names and the architectures of zoos that are fitted.")
-        if any(not len(samples) for samples in train.values()):
-            raise ValueError("A zoo to fit has no samples; was every model left out?")
+        train, known = by_name(zoos), {} if validation is None else by_name(validation)
         plan, device = self._plan(), device_called(self.device)
-        if plan.patience is not None and not any(map(len, known.values())):
-            raise ValueError("patience needs validation samples to look at; give fit(..., validation=...).")
-        if plan.steps and plan.batch_size < 2 * len(train):
-            raise ValueError(f"A batch_size of {plan.batch_size} is below 2 windows of each of {len(train)} zoos.")
+        check_zoos(train, known, plan)
         with one_core(device):
-            scales = {name: self.scale(samples) for name, samples in train.items()}
-            self.zoos_ = [Fitted(name, part.architecture, scales[name]) for name, part in train.items()]
+            self.zoos_ = [Fitted(name, part.architecture, self.scale(part)) for name, part in train.items()]
             self.build()
-            own = {name: _by_name(groups, name, len(train)) for name in train}
-            asked = {name: _by_name(queries, name, len(train)) for name in train}
-            seen = {name: part for name, part in known.items() if len(part)}
-            of = {name: None if part.table.get("model") is None else part.table["model"] for name, part in seen.items()}
-
-            def prepared(name: str, part: Samples, groups: Values | None) -> WindowZoo:
-                weights = scales[name].standardise(_plain(part.weights))
-                population = Population(weights, rows_by_group(groups, len(part)))
-                judge = None
-                if plan.behaviour:
-                    both = [train[name], *([seen[name]] if name in seen else [])]
-                    judge = judge_of(both, asked[name], plan.divergence, plan.asked, scales[name], device)
-                sequence = self._sequence(part.architecture).filled(self.window)
-                return WindowZoo(part.architecture, population, sequence, judge)
-
+            scales = {zoo.name: zoo.scale for zoo in self.zoos_}
+            learned, seen = Preparation(scales, self._sequence, plan, device).zoos(train, known, groups, queries)
             views = WindowViews(
-                self.network_, self.head_, self._source, plan, self.augment,
-                [prepared(name, part, own[name]) for name, part in train.items()],
-                [prepared(name, part, of[name]) for name, part in seen.items()],
-                window=self.window, padding=self.padding, device=device, half=self.half,
+                self.network_, self.head_, self._source, plan, self.augment, learned, seen, window=self.window,
+                padding=self.padding, device=device, half=self.half,
             )  # fmt: skip
             self.history_ = run(Trainer(views), checkpoint, lambda: self._signature(views), progress)
         return self
@@ -228,20 +187,12 @@ class Sane(BaseEstimator):
                 initialise(part, generator, POSITIONS, self.start)
 
     def _sizes(self) -> SaneSizes:
-        check_window(self.window, self.halo)
-        for name, value, choices in (("norms", self.norms, NORMS), ("padding", self.padding, PADDINGS)):
-            if value not in choices:
-                raise ValueError(f"There is no {name}={value!r}; choose from {', '.join(choices)}.")
-        if self.spread not in ("within", "total"):
-            raise ValueError(f"There is no spread {self.spread!r}; choose 'within' or 'total'.")
         if not isinstance(self.augment, Augment):
             raise TypeError(f"augment is an Augment, which says how views are made, not {self.augment!r}.")
-        if self.start is not None and not 0 < self.start < float("inf"):
-            raise ValueError(f"start is a deviation above 0, or None, not {self.start!r}.")
         return SaneSizes(
             self.token, self.latent, self.width, self.depth, self.heads,
             2 * self.width if self.hidden is None else self.hidden, self.dropout, self.places, self.tables,
-            self.nonlinearity,
+            self.nonlinearity, self.start, self.window, self.halo, self.norms, self.spread, self.padding,
         )  # fmt: skip
 
     def _plan(self) -> Plan:
@@ -376,7 +327,7 @@ class Sane(BaseEstimator):
         """How training reads vectors of this architecture."""
         tokenizer, kept = self.tokenizer(architecture), self.kept(architecture)
         cells = tokenizer.encode(torch.arange(1, architecture.layout.size + 1))[kept]
-        return Sequenced(cells, self._places(tokenizer, kept), len(kept))
+        return Sequenced(cells, self._places(tokenizer, kept), len(kept)).filled(self.window)
 
     def _through(self, network: object, values: Tensor, places: Tensor) -> Tensor:
         device = device_called(self.device)
@@ -389,23 +340,6 @@ class Sane(BaseEstimator):
                 fill=True,
             )  # fmt: skip
         return found.float().cpu()
-
-
-def named(zoos: Zoos) -> dict[str, Samples]:
-    """Zoos by name; one alone has the name of its architecture."""
-    if isinstance(zoos, Mapping):
-        return dict(zoos)
-    check_samples(zoos, "Sane")
-    return {zoos.architecture.name: zoos}
-
-
-def _by_name(values: object, name: str, zoos: int) -> object:
-    """What belongs to one zoo: under its name, or as it is where there is one zoo alone."""
-    if values is None or isinstance(values, Mapping):
-        return None if values is None else values.get(name)
-    if zoos > 1:
-        raise ValueError("With several zoos, groups and queries are given by the name of each.")
-    return values
 
 
 def _plain(weights: Tensor) -> Float[Tensor, "samples params"]:

@@ -18,17 +18,20 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from hyperlib.representations.blocks import Linear, Source, transformer
+from hyperlib.representations.windows import check_window
 from hyperlib.weightspace.values import is_whole
 
-PLACES = ("waves", "tables")
 WAVES, LONGEST = 16, 100_000.0  # wave lengths per number, from 2 to this
-Places = Literal["waves", "tables"]
 NONLINEARITIES = {"relu": F.relu, "gelu": F.gelu}
+CHOICES = {
+    **{"places": ("waves", "tables"), "nonlinearity": tuple(NONLINEARITIES), "norms": ("left_out", "tokens")},
+    **{"spread": ("within", "total"), "padding": ("left_out", "counted")},
+}
 
 
 @dataclass(frozen=True)
 class SaneSizes:
-    """What the network is built from; see `Sane` for what each means."""
+    """What the network is built from, and how sequences come to it; see `Sane` for what each means."""
 
     token: int
     latent: int
@@ -37,9 +40,15 @@ class SaneSizes:
     heads: int
     hidden: int
     dropout: float
-    places: Places
+    places: Literal["waves", "tables"]
     tables: tuple[int, int, int]
     nonlinearity: str
+    start: float | None
+    window: int
+    halo: int
+    norms: Literal["left_out", "tokens"]
+    spread: Literal["within", "total"]
+    padding: Literal["left_out", "counted"]
 
     def __post_init__(self) -> None:
         for name in ("token", "latent", "width", "depth", "heads", "hidden"):
@@ -51,15 +60,17 @@ class SaneSizes:
             raise ValueError(f"{self.heads} heads share the width evenly; {self.width} is no multiple of it.")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout is a share from 0 to below 1, not {self.dropout!r}.")
-        if self.places not in PLACES:
-            raise ValueError(f"There are no places {self.places!r}; choose from {', '.join(PLACES)}.")
-        if self.places == "tables" and self.width % 2:
-            raise ValueError(f"Tables give each half of the width, and {self.width} is odd.")
         tables = self.tables
         if not isinstance(tables, tuple | list) or len(tables) != 3 or not all(is_whole(n, 1) for n in tables):
             raise ValueError(f"tables is (tokens, layers, units), three whole numbers from 1 on, not {tables!r}.")
-        if self.nonlinearity not in NONLINEARITIES:
-            raise ValueError(f"There is no nonlinearity {self.nonlinearity!r}; choose {', '.join(NONLINEARITIES)}.")
+        for name, choices in CHOICES.items():
+            if getattr(self, name) not in choices:
+                raise ValueError(f"There is no {name}={getattr(self, name)!r}; choose from {', '.join(choices)}.")
+        if self.places == "tables" and self.width % 2:
+            raise ValueError(f"Tables give each half of the width, and {self.width} is odd.")
+        if self.start is not None and not 0 < self.start < math.inf:
+            raise ValueError(f"start is a deviation above 0, or None, not {self.start!r}.")
+        check_window(self.window, self.halo)
 
 
 class Waves(nn.Module):

@@ -16,56 +16,14 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from hyperlib.representations.augment import Augment
-from hyperlib.representations.batches import Population
 from hyperlib.representations.blocks import Source
-from hyperlib.representations.divergence import Judge
 from hyperlib.representations.objective import Objective
 from hyperlib.representations.plan import Plan
 from hyperlib.representations.sane_network import SaneNetwork
+from hyperlib.representations.window_zoos import Sequenced, WindowZoo
 from hyperlib.representations.windows import through
-from hyperlib.weightspace.base import BaseArchitecture
 
 VALIDATED = 256  # checkpoints at most
-PADDINGS = ("left_out", "counted")
-
-
-@dataclass(frozen=True)
-class Sequenced:
-    """How weight vectors of one architecture are read as sequences.
-
-    `cells` says for each cell of each token which place of the vector it holds, counted from 1; 0 is padding. `places`
-    is what the network reads of positions. A sequence shorter than a window is filled up with tokens of padding.
-    """
-
-    cells: Int[Tensor, "tokens width"]
-    places: Float[Tensor, "tokens features"]
-    tokens: int  # without those that fill up
-
-    def filled(self, window: int) -> Sequenced:
-        """As long as a window at least."""
-        missing = max(0, window - self.tokens)
-        cells, places = (nn.functional.pad(part, (0, 0, 0, missing)) for part in (self.cells, self.places))
-        return Sequenced(cells, places, self.tokens)
-
-    def whole(self, weights: Float[Tensor, "networks params"]) -> Float[Tensor, "networks tokens width"]:
-        """All tokens of weight vectors; gradients pass."""
-        return nn.functional.pad(weights, (1, 0))[:, self.cells]
-
-    def back(self, tokens: Float[Tensor, "networks tokens width"], rest: Tensor) -> Float[Tensor, "networks params"]:
-        """Weight vectors of tokens; `rest [params]` says what stands where no token writes."""
-        held = self.cells > 0
-        vectors = rest.to(tokens.device, tokens.dtype).expand(len(tokens), -1)
-        return vectors.index_copy(1, self.cells[held] - 1, tokens[:, held])
-
-
-@dataclass(frozen=True)
-class WindowZoo:
-    """One zoo to learn from, or to validate on: standardised weights, and how they are read."""
-
-    architecture: BaseArchitecture
-    population: Population
-    sequence: Sequenced  # filled
-    judge: Judge | None = None
 
 
 @dataclass(frozen=True)
