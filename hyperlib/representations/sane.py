@@ -275,7 +275,7 @@ class Sane(BaseEstimator):
         scale = scale or self.scale_of(samples)
         tokenizer, kept = self.tokenizer(samples.architecture), self.kept(samples.architecture)
         places = self._places(tokenizer, kept)
-        for weights in samples.weights.split(max(1, AT_ONCE // (tokenizer.shape[0] * self.token))):
+        for weights in samples.weights.split(self._at_once(tokenizer)):
             tokens = tokenizer.encode(scale.standardise(_plain(weights)))[:, kept]
             yield self._through(self.network_.encode, tokens, places)
 
@@ -296,13 +296,12 @@ class Sane(BaseEstimator):
                 f"Latents of {architecture.name} are finite [samples, {len(kept)}, {self.latent}], not "
                 f"{list(latents.shape)}."
             )
-        places, weights = self._places(tokenizer, kept), torch.empty(len(latents), architecture.layout.size)
-        for first in range(0, len(latents), step := max(1, AT_ONCE // (tokenizer.shape[0] * self.token))):
-            some = latents[first : first + step]
+        places, found = self._places(tokenizer, kept), [torch.empty(0, architecture.layout.size)]
+        for some in latents.split(self._at_once(tokenizer)):
             tokens = torch.zeros(len(some), *tokenizer.shape)
             tokens[:, kept] = self._through(self.network_.decode, some, places)
-            weights[first : first + step] = scale.restore(tokenizer.decode(tokens))
-        return weights
+            found.append(scale.restore(tokenizer.decode(tokens)))
+        return torch.cat(found)
 
     def reconstruct(self, samples: Samples, *, scale: Scale | None = None) -> Samples:
         """The same checkpoints after encoding and decoding; the table is theirs, accuracies included."""
@@ -319,6 +318,10 @@ class Sane(BaseEstimator):
     def load(cls, path: Path | str, *, device: str = "cpu") -> Sane:
         """Read what `save` wrote; FileNotFoundError where nothing is, ValueError for damaged or foreign files."""
         return load_sane(cls, Fitted, Path(path), device)
+
+    def _at_once(self, tokenizer: Tokenizer) -> int:
+        """So many networks are tokens at a time."""
+        return max(1, AT_ONCE // (tokenizer.shape[0] * self.token))
 
     def _places(self, tokenizer: Tokenizer, kept: Tensor) -> Float[Tensor, "tokens features"]:
         return self.network_.place.features(tokenizer.positions[kept])

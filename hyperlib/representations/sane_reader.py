@@ -46,13 +46,13 @@ class SaneReader(Representation):
         self.tokens_, self.latents_ = len(kept), len(kept) * self.sane.latent
 
     def _vectors(self, samples: Samples) -> Float[np.ndarray, "samples embedding"]:
-        tokens = self.sane.embed_tokens(samples, scale=self.scale_)
         if self.read == "mean":
-            return tokens.mean(1)
+            return self.sane.embed(samples, scale=self.scale_)
+        tokens = self.sane.embed_tokens(samples, scale=self.scale_)
         if self.read == "tokens":
             return tokens.reshape(len(tokens), -1)
         found = []
-        for layer in np.split(tokens, np.cumsum(self.sizes_)[:-1], axis=1):
+        for layer in np.split(tokens, self.sizes_.cumsum(0)[:-1].tolist(), axis=1):
             spread = layer.std(1)
             alone = [np.sqrt((spread**2).mean(-1, keepdims=True))]
             found += [layer.mean(1), spread] if self.read == "layers" else alone
