@@ -14,6 +14,7 @@ networks that train in a minute of one core.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -46,6 +47,7 @@ AT_ONCE = 2**21  # numbers in the widest part of a block, of all windows that go
 ALIGNED = Augment(fixed_views=1)  # the paper's views, for zoos that were aligned: one as it is, one permuted
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class Sane(BaseEstimator):
     """An auto-encoder of windows of tokens, which knows no architecture.
 
@@ -66,78 +68,40 @@ class Sane(BaseEstimator):
     Learned: `zoos_` (a `Fitted` each), `history_`, `network_`. `fit` raises ValueError for settings out of range.
     """
 
-    def __init__(
-        self,
-        *,
-        token: int = 64,
-        window: int = 32,
-        halo: int = 0,
-        latent: int = 16,
-        width: int = 64,
-        depth: int = 2,
-        heads: int = 2,
-        hidden: int | None = None,
-        nonlinearity: str = "gelu",
-        places: Literal["waves", "tables"] = "waves",
-        tables: tuple[int, int, int] = (100, 10, 40),
-        norms: Literal["left_out", "tokens"] = "left_out",
-        spread: Literal["within", "total"] = "within",
-        augment: Augment = ALIGNED,
-        contrast: str = "nt_xent",
-        mix: float = 0.05,
-        projection: tuple[int, int, int] = (2, 64, 30),
-        temperature: float = 0.1,
-        padding: Literal["left_out", "counted"] = "left_out",
-        dropout: float = 0.0,
-        start: float | None = None,
-        behaviour: float = 0.0,
-        divergence: str = "kl",
-        asked: tuple[int, int] = (16, 32),
-        per_model: int | None = None,
-        steps: int = 1000,
-        batch_size: int = 64,
-        rate: float = 2e-3,
-        weight_decay: float = 1e-2,
-        validations: int = 20,
-        patience: int | None = None,
-        precision: str = "auto",
-        device: str = "cpu",
-        seed: int = 0,
-    ) -> None:
-        self.token = token
-        self.window = window
-        self.halo = halo
-        self.latent = latent
-        self.width = width
-        self.depth = depth
-        self.heads = heads
-        self.hidden = hidden
-        self.nonlinearity = nonlinearity
-        self.places = places
-        self.tables = tables
-        self.norms = norms
-        self.spread = spread
-        self.augment = augment
-        self.contrast = contrast
-        self.mix = mix
-        self.projection = projection
-        self.temperature = temperature
-        self.padding = padding
-        self.dropout = dropout
-        self.start = start
-        self.behaviour = behaviour
-        self.divergence = divergence
-        self.asked = asked
-        self.per_model = per_model
-        self.steps = steps
-        self.batch_size = batch_size
-        self.rate = rate
-        self.weight_decay = weight_decay
-        self.validations = validations
-        self.patience = patience
-        self.precision = precision
-        self.device = device
-        self.seed = seed
+    token: int = 64
+    window: int = 32
+    halo: int = 0
+    latent: int = 16
+    width: int = 64
+    depth: int = 2
+    heads: int = 2
+    hidden: int | None = None
+    nonlinearity: str = "gelu"
+    places: Literal["waves", "tables"] = "waves"
+    tables: tuple[int, int, int] = (100, 10, 40)
+    norms: Literal["left_out", "tokens"] = "left_out"
+    spread: Literal["within", "total"] = "within"
+    augment: Augment = ALIGNED
+    contrast: str = "nt_xent"
+    mix: float = 0.05
+    projection: tuple[int, int, int] = (2, 64, 30)
+    temperature: float = 0.1
+    padding: Literal["left_out", "counted"] = "left_out"
+    dropout: float = 0.0
+    start: float | None = None
+    behaviour: float = 0.0
+    divergence: str = "kl"
+    asked: tuple[int, int] = (16, 32)
+    per_model: int | None = None
+    steps: int = 1000
+    batch_size: int = 64
+    rate: float = 2e-3
+    weight_decay: float = 1e-2
+    validations: int = 20
+    patience: int | None = None
+    precision: str = "auto"
+    device: str = "cpu"
+    seed: int = 0
 
     # -- learning ---------------------------------------------------------------------------------------------------
 
