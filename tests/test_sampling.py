@@ -16,11 +16,12 @@ from sklearn.exceptions import NotFittedError
 from sklearn.neighbors import KernelDensity
 
 from hyperlib.tasks.latent_samplers import GAN, SAMPLERS, Flow
-from hyperlib.tasks.sampling import BANDWIDTHS, KDE, READINGS, Gaussian, Neighbourhood, Sampler, Uniform, best
+from hyperlib.tasks.sampling import BANDWIDTHS, KDE, READINGS, Gaussian, Neighbourhood, Prior, Sampler, Uniform, best
 
 ALL = [
     Uniform(),
     Uniform(range="latents"),
+    Prior(),
     *(KDE(reading) for reading in READINGS),
     KDE("joint", "silverman"),
     Gaussian(),
@@ -129,7 +130,7 @@ def test_threads_are_left_as_they_were(sampler, threads, latents, fitted):
     torch.set_num_threads(before)
 
 
-RELATIVE = [Uniform("latents"), *(KDE(reading, 0.2, relative=True) for reading in READINGS), *ALL[5:]]
+RELATIVE = [Uniform("latents"), *(KDE(reading, 0.2, relative=True) for reading in READINGS), *ALL[6:]]
 
 
 @pytest.mark.parametrize("sampler", RELATIVE, ids=lambda sampler: repr(sampler)[:40])
@@ -251,6 +252,37 @@ def test_settings_that_mean_nothing_are_refused(sampler, message, latents):
 
 
 # -- normal distribution and neighbourhood ---------------------------------------------------------------------
+
+
+def test_a_block_of_dimensions_is_drawn_together(latents):
+    """A token's latents come from one training vector, if there is hardly any noise; single dimensions do not."""
+    rows = torch.as_tensor(latents).double()
+    together = drawn(KDE("independent", 1e-9, block=3).fit(latents), 200).double()
+    known = rows.unflatten(1, (2, 3)).transpose(0, 1)  # [blocks, rows, 3]
+    nearest = torch.cdist(together.unflatten(1, (2, 3)).transpose(0, 1), known).min(2)
+    assert nearest.values.max() < 1e-6
+    assert not torch.equal(nearest.indices[0], nearest.indices[1])
+    alone = drawn(KDE("independent", 1e-9).fit(latents), 200).double()
+    apart = torch.cdist(alone.unflatten(1, (2, 3)).transpose(0, 1), known).min(2)
+    assert apart.values.median() > 1e-3
+
+    released = drawn(KDE("released", 0.2, block=3).fit(latents), 50).double()
+    moved = released[:, None] - rows  # of one row the move is the same in both blocks
+    same = (moved[..., :3] - moved[..., 3:]).abs().amax(-1).amin(1)
+    assert same.max() < 1e-5
+    whole = KDE("independent", 0.2, block=6).fit(latents)
+    torch.testing.assert_close(drawn(whole, 20), drawn(KDE("joint", 0.2).fit(latents), 20))
+    for wrong in (4, 0, 1.5):
+        with pytest.raises(ValueError, match="6 latents are not evenly in blocks"):
+            KDE(block=wrong).fit(latents)
+
+
+def test_the_prior_does_not_look_at_latents(latents):
+    samples = drawn(Prior().fit(latents), 5000)
+    assert torch.equal(samples, drawn(Prior().fit(100 + 3 * torch.as_tensor(latents)), 5000))
+    assert samples.std() == pytest.approx(10, rel=0.02) and abs(float(samples.mean())) < 0.2
+    with pytest.raises(ValueError, match="deviation is a number above 0, not 0"):
+        Prior(0).fit(latents)
 
 
 def test_gaussian_samples_have_mean_and_covariance_of_the_latents(latents):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -19,24 +20,33 @@ from torch import Tensor
 
 from hyperlib.images.images import Images
 from hyperlib.representations.behaviour import rows_by_activation
-from hyperlib.representations.hyper_rep import HyperRep
 from hyperlib.tasks.reconstruction import labels
 from hyperlib.tasks.sampling import KDE, Sampler
 from hyperlib.weightspace.values import is_whole
 from hyperlib.zoos.zoo import Samples
 
 
-def generate(rep: HyperRep, sampler: Sampler, samples: Samples, n: int, generator: torch.Generator) -> Samples:
+class Codec(Protocol):
+    """A representation that goes back to weights: `HyperRep`, or a `SaneReader`."""
+
+    def latents(self, samples: Samples) -> Float[np.ndarray, "samples latents"]:
+        """What the decoder needs of each network."""
+
+    def decode(self, latents: Float[Tensor, "networks latents"]) -> Float[Tensor, "networks params"]:
+        """Weight vectors of latents."""
+
+
+def generate(rep: Codec, sampler: Sampler, samples: Samples, n: int, generator: torch.Generator) -> Samples:
     """`n` networks of latents that the sampler draws, once it has learned those of `samples`.
 
     The table has the columns `model`, `epoch` (0) and `activation`. Raises ValueError for samples of several
     activations, and whatever representation and sampler raise.
     """
-    return _written(rep, sampler.fit(rep.latents(samples)).sample(n, generator), samples)
+    return written(rep, sampler.fit(rep.latents(samples)).sample(n, generator), samples)
 
 
 def by_bandwidth(
-    rep: HyperRep,
+    rep: Codec,
     samples: Samples,
     images: Images,
     reading: str = "independent",
@@ -60,7 +70,7 @@ def by_bandwidth(
     return found
 
 
-def walk(rep: HyperRep, samples: Samples, first: int, second: int, places: int = 11) -> Samples:
+def walk(rep: Codec, samples: Samples, first: int, second: int, places: int = 11) -> Samples:
     """Networks decoded on the straight line between the latents of two samples, both ends included.
 
     The table's `place` goes from 0 to 1. Raises ValueError for fewer than two places and for rows that are not there.
@@ -71,11 +81,11 @@ def walk(rep: HyperRep, samples: Samples, first: int, second: int, places: int =
         raise ValueError(f"There are {len(samples)} samples to walk between, counted from 0, not {first} and {second}.")
     ends = torch.from_numpy(rep.latents(samples.take([first, second])))
     along = torch.linspace(0, 1, places)
-    found = _written(rep, torch.lerp(ends[:1], ends[1:], along[:, None]), samples)
+    found = written(rep, torch.lerp(ends[:1], ends[1:], along[:, None]), samples)
     return Samples(found.weights, found.table.assign(place=along.numpy()), found.architecture)
 
 
-def disturbed(rep: HyperRep, samples: Samples, share: float, generator: torch.Generator) -> Samples:
+def disturbed(rep: Codec, samples: Samples, share: float, generator: torch.Generator) -> Samples:
     """The samples, decoded from latents plus Gaussian noise of `share` of each latent's deviation over them.
 
     Raises ValueError for a share below 0 and for fewer than two samples.
@@ -84,7 +94,7 @@ def disturbed(rep: HyperRep, samples: Samples, share: float, generator: torch.Ge
         raise ValueError(f"Noise is a share of the deviation over 2 samples or more, from 0 on, not {share!r}.")
     latents = torch.from_numpy(rep.latents(samples))
     noise = torch.randn(latents.shape, generator=generator)
-    return _written(rep, latents + share * latents.std(0) * noise, samples)
+    return written(rep, latents + share * latents.std(0) * noise, samples)
 
 
 def accuracies(samples: Samples, images: Images) -> Float[np.ndarray, " samples"]:
@@ -105,8 +115,8 @@ def weights_by_layer(samples: Samples, count: int = 2000, seed: int = 0) -> pd.D
     return pd.concat(parts, ignore_index=True)
 
 
-def _written(rep: HyperRep, latents: Float[Tensor, "networks latents"] | Sequence, like: Samples) -> Samples:
-    """Decoded networks, with the activation of those that they are like."""
+def written(rep: Codec, latents: Float[Tensor, "networks latents"] | Sequence, like: Samples) -> Samples:
+    """Decoded networks, with the activation of those that they are like, which is one, or ValueError."""
     if len(kinds := list(rows_by_activation(like))) != 1:
         raise ValueError(f"New networks have one activation; these samples have {', '.join(kinds)}.")
     table = pd.DataFrame({"model": range(len(latents)), "epoch": 0, "activation": kinds[0]})

@@ -5,8 +5,8 @@ one that keeps each dimension's values but not how dimensions hang together draw
 whole vectors draws copies. So the published kernel density estimate (KDE) has three readings here: its text means
 independent dimensions, its released code draws training vectors shifted by a hair, and a joint estimate lies between.
 
-Source: Schürholt et al. (2022), and its released code; `KDE` says where these differ. `Gaussian`, joint kernels and the
-rules for bandwidths other than the published number are our choice.
+Source: Schürholt et al. (2022, 2024), and their released code; `KDE` says where these differ. `Gaussian`, joint kernels
+and the rules for bandwidths other than the published number are our choice.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from hyperlib.weightspace.values import as_tensor, is_whole
 CPU = torch.device("cpu")
 READINGS = ("joint", "independent", "released")
 BANDWIDTHS = {"released": 0.002, "sane": 0.2}  # as published for latents, and later for token-wise ones
+PRIOR = 10.0  # deviation of latents drawn without a prompt, in the released code of SANE
 DIMENSIONS, NEIGHBOURS, MIN_DIST = 3, 15, 0.01  # of the published neighbourhood sampler
 
 Latents = Shaped[np.ndarray, "samples latent"] | Shaped[Tensor, "samples latent"]
@@ -110,15 +111,37 @@ class Uniform(Sampler):
         return _in_box(self.low_, self.high_, n, generator)
 
 
+class Prior(Sampler):
+    """Normal in every dimension around 0, whatever was seen (SANE's sampling without prompts).
+
+    deviation: 10 as released, whatever the latents' own is. `fit` raises ValueError for one that is not above 0.
+    """
+
+    needs = 1
+
+    def __init__(self, deviation: float = PRIOR) -> None:
+        self.deviation = deviation
+
+    def _learn(self, rows: Rows) -> None:
+        if not is_positive(self.deviation):
+            raise ValueError(f"A deviation is a number above 0, not {self.deviation!r}.")
+
+    def _draw(self, n: int, generator: torch.Generator) -> Drawn:
+        return self.deviation * _normal(n, self.width_, generator)
+
+
 class KDE(Sampler):
     """Gaussian kernels on the latents seen (S_KDE): a training value, and noise as wide as the bandwidth.
 
     reading: who shares what.
-    - "independent": a KDE for each dimension, as the thesis says: every dimension draws a training vector and noise of
-      its own. How dimensions hang together is lost.
-    - "released": what the released code does. It gives every dimension's KDE the same random state, so all draw the
-      same training vector and the same noise: a sample is one training vector, moved by one number in all dimensions.
+    - "independent": a KDE for each block of dimensions, as the thesis says of single ones: every block draws a training
+      vector and noise of its own. How blocks hang together is lost.
+    - "released": what the released code does. It gives every block's KDE the same random state, so all draw the same
+      training vector and the same noise: of single dimensions, one training vector moved by one number in all.
     - "joint": kernels in all dimensions at once: a training vector, and noise of its own in each dimension.
+
+    block: dimensions that are drawn together, side by side; 1 for single ones, the latents of a token for SANE's
+    kernels per token.
 
     bandwidth: the deviation of the noise, a number in the latents' own units or the name of a published one, "released"
     (0.002) or "sane" (0.2); with `relative` a number counts in each dimension's standard deviations. "scott" and
@@ -126,19 +149,25 @@ class KDE(Sampler):
     reading, for all: there, with many dimensions, they come near 1, and the noise is as wide as the latents.
 
     Learned: `rows_`, the latents, and `noise_ [latent]`, the deviation of the noise. `fit` raises ValueError for
-    another reading, and for a bandwidth that is neither such a name nor a number above 0.
+    another reading, for a bandwidth that is neither such a name nor a number above 0, and for a block that does not
+    divide the latents evenly.
     """
 
-    def __init__(self, reading: str = "joint", bandwidth: str | float = "released", relative: bool = False) -> None:
+    def __init__(
+        self, reading: str = "joint", bandwidth: str | float = "released", relative: bool = False, block: int = 1
+    ) -> None:
         self.reading = reading
         self.bandwidth = bandwidth
         self.relative = relative
+        self.block = block
 
     def _learn(self, rows: Rows) -> None:
         _require_one_of("reading", self.reading, READINGS)
+        if not is_whole(self.block, 1) or rows.shape[1] % self.block:
+            raise ValueError(f"{rows.shape[1]} latents are not evenly in blocks of {self.block!r}.")
         self.rows_, deviation = rows, rows.std(0)
         if self.bandwidth in ("scott", "silverman"):
-            self.noise_ = deviation * self._rule(len(rows), rows.shape[1] if self.reading == "joint" else 1)
+            self.noise_ = deviation * self._rule(len(rows), rows.shape[1] if self.reading == "joint" else self.block)
         else:
             self.noise_ = self._number() * (deviation if self.relative else torch.ones_like(deviation))
 
@@ -156,9 +185,12 @@ class KDE(Sampler):
 
     def _draw(self, n: int, generator: torch.Generator) -> Drawn:
         rows, latent = self.rows_.shape
-        centre = torch.randint(rows, (n, latent if self.reading == "independent" else 1), generator=generator)
-        noise = _normal(n, 1 if self.reading == "released" else latent, generator)
-        return self.rows_.gather(0, centre.expand(n, latent)) + self.noise_ * noise
+        blocks = latent // self.block
+        centre = torch.randint(rows, (n, blocks if self.reading == "independent" else 1), generator=generator)
+        centre = centre.expand(n, blocks).repeat_interleave(self.block, 1)
+        noise = _normal(n, self.block, generator).repeat(1, blocks) if self.reading == "released" else None
+        noise = _normal(n, latent, generator) if noise is None else noise
+        return self.rows_.gather(0, centre) + self.noise_ * noise
 
 
 class Gaussian(Sampler):
