@@ -50,5 +50,11 @@ def aligned_parts(
     return tuple(laid(part) for part in parts)
 
 
+def comparable_parts(study: Study, name: str, *, split: int = 0) -> tuple[Samples, Samples, Samples]:
+    """Evenly spaced checkpoints of the parts: aligned where all networks have one activation, else as they are."""
+    one = study.recipe(name).design["activation"].nunique() == 1
+    return aligned_parts(study, name, split=split) if one else study.parts(name, split=split)
+
+
 def _finite(part: Zoo) -> np.ndarray:
     return torch.isfinite(part.weights).flatten(1).all(1).numpy()
