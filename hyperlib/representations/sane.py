@@ -42,7 +42,6 @@ from hyperlib.weightspace.tokens import Scale, Tokenizer
 from hyperlib.weightspace.values import device_called
 from hyperlib.zoos.zoo import Samples
 
-POSITIONS = 0.02  # deviation of learned tables at the start
 AT_ONCE = 2**21  # numbers in the widest part of a block, of all windows that go through at once; our choice
 ALIGNED = Augment(fixed_views=1)  # the paper's views, for zoos that were aligned: one as it is, one permuted
 
@@ -54,16 +53,17 @@ class Sane(BaseEstimator):
     token: width of a token in weights; longer rows are cut. window: tokens of a window; halo: of those, the context on
     each side that embedding and decoding throw away. latent: numbers of each token. width, depth, heads, hidden,
     nonlinearity: of the transformers on both sides (hidden: of their feed-forward part, twice the width by default).
-    places: positions as "waves" (any length) or as learned "tables", of the sizes `tables` = (tokens, layers, units).
+    places: positions as "waves" (any length) or as learned "tables", of the sizes `tables` = (tokens, layers, units);
+    positions: deviation of their embeddings at the start.
     norms: whether tokens of running statistics are "left_out", as in the paper, or are "tokens" like others, as in the
     released code. spread: deviations "within" networks, as published, or in "total" (see `Tokenizer.scale`).
 
     augment: views, `Augment(fixed_views=1)` by default: one as given, one permuted, the paper's for aligned zoos
     (`fixed_views=2` is what the released code does). mix, contrast, temperature: of the loss; projection: (layers,
-    hidden, outputs) of the head, which reads the latents of a window side by side. padding: "left_out" of the mean of
-    errors, or "counted", as released. start: deviation of all initial weights, for linear maps without bias; None for
-    PyTorch's. All else as in `HyperRep`: behaviour (all windows of some networks of one zoo per step), precision,
-    per_model, steps, batch_size (windows, evenly of all zoos), rate, patience, seed.
+    hidden, outputs) of the head, which reads the latents of a "window" side by side, or their "mean". padding:
+    "left_out" of the mean of errors, or "counted", as released. start: deviation of all initial weights, for linear
+    maps without bias; None for PyTorch's. All else as in `HyperRep`: behaviour (all windows of some networks of one zoo
+    per step), precision, per_model, steps, batch_size (windows, evenly of all zoos), rate, patience, seed.
 
     Learned: `zoos_` (a `Fitted` each), `history_`, `network_`. `fit` raises ValueError for settings out of range.
     """
@@ -79,6 +79,7 @@ class Sane(BaseEstimator):
     nonlinearity: str = "gelu"
     places: Literal["waves", "tables"] = "waves"
     tables: tuple[int, int, int] = (100, 10, 40)
+    positions: float = 0.02
     norms: Literal["left_out", "tokens"] = "left_out"
     spread: Literal["within", "total"] = "within"
     augment: Augment = ALIGNED
@@ -86,6 +87,7 @@ class Sane(BaseEstimator):
     mix: float = 0.05
     projection: tuple[int, int, int] = (2, 64, 30)
     temperature: float = 0.1
+    head: Literal["window", "mean"] = "window"
     padding: Literal["left_out", "counted"] = "left_out"
     dropout: float = 0.0
     start: float | None = None
@@ -144,11 +146,11 @@ class Sane(BaseEstimator):
         sizes, plan = self._sizes(), self._plan()
         self._source = Source()
         self.network_ = SaneNetwork(sizes, self._source)
-        self.head_ = window_head(self.window, sizes.latent, *map(int, self.projection))
+        self.head_ = window_head(sizes, *map(int, self.projection))
         if next(self.head_.parameters()).device.type != "meta":
             generator = plan.generator("start")
             for part in (self.network_, self.head_):
-                initialise(part, generator, POSITIONS, self.start)
+                initialise(part, generator, sizes.positions, self.start)
 
     def _sizes(self) -> SaneSizes:
         if not isinstance(self.augment, Augment):
@@ -156,7 +158,8 @@ class Sane(BaseEstimator):
         return SaneSizes(
             self.token, self.latent, self.width, self.depth, self.heads,
             2 * self.width if self.hidden is None else self.hidden, self.dropout, self.places, self.tables,
-            self.nonlinearity, self.start, self.window, self.halo, self.norms, self.spread, self.padding,
+            self.nonlinearity, self.start, self.window, self.halo, self.norms, self.spread, self.padding, self.head,
+            self.positions,
         )  # fmt: skip
 
     def _plan(self) -> Plan:

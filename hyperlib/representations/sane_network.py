@@ -25,7 +25,7 @@ WAVES, LONGEST = 16, 100_000.0  # wave lengths per number, from 2 to this
 NONLINEARITIES = {"relu": F.relu, "gelu": F.gelu}
 CHOICES = {
     **{"places": ("waves", "tables"), "nonlinearity": tuple(NONLINEARITIES), "norms": ("left_out", "tokens")},
-    **{"spread": ("within", "total"), "padding": ("left_out", "counted")},
+    **{"spread": ("within", "total"), "padding": ("left_out", "counted"), "head": ("window", "mean")},
 }
 
 
@@ -49,6 +49,8 @@ class SaneSizes:
     norms: Literal["left_out", "tokens"]
     spread: Literal["within", "total"]
     padding: Literal["left_out", "counted"]
+    head: Literal["window", "mean"]
+    positions: float
 
     def __post_init__(self) -> None:
         for name in ("token", "latent", "width", "depth", "heads", "hidden"):
@@ -70,6 +72,8 @@ class SaneSizes:
             raise ValueError(f"Tables give each half of the width, and {self.width} is odd.")
         if self.start is not None and not 0 < self.start < math.inf:
             raise ValueError(f"start is a deviation above 0, or None, not {self.start!r}.")
+        if not 0 <= self.positions < math.inf:
+            raise ValueError(f"positions is a deviation from 0 on, not {self.positions!r}.")
         check_window(self.window, self.halo)
 
 
@@ -78,17 +82,17 @@ class Waves(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.linear = Linear(6 * WAVES, width)
+        self.weight = nn.Parameter(torch.zeros(width, 6 * WAVES))
 
     def features(self, positions: Int[Tensor, "tokens 3"]) -> Float[Tensor, "tokens features"]:
         """What the map reads; made once per network, not per window."""
         ends = math.log(math.pi), math.log(2 * math.pi / LONGEST)
         rates = torch.linspace(*ends, WAVES, dtype=torch.float64).exp()
         angles = (positions[:, :, None].double() * rates).flatten(1)
-        return torch.cat([angles.sin(), angles.cos()], 1).float()
+        return torch.cat([angles.sin(), angles.cos()], 1).float() / angles.shape[1] ** 0.5  # of length 1
 
     def forward(self, features: Tensor) -> Float[Tensor, "*batch width"]:
-        return self.linear(features)
+        return F.linear(features, self.weight)
 
 
 class Tables(nn.Module):
@@ -154,13 +158,21 @@ def _each(blocks: nn.Sequential, tokens: Tensor, there: Tensor | None) -> Tensor
     return tokens
 
 
-def window_head(window: int, latent: int, layers: int, hidden: int, outputs: int) -> nn.Sequential:
-    """What the contrast looks through: the latents of a window side by side, `layers` times linear, layer norm, ReLU.
+class Mean(nn.Module):
+    """The mean over the tokens of a window."""
 
-    Source: the released code of Schürholt et al. (2024), where the last of the layers is as wide as the output.
+    def forward(self, latents: Float[Tensor, "windows tokens latent"]) -> Float[Tensor, "windows latent"]:
+        return latents.mean(1)
+
+
+def window_head(sizes: SaneSizes, layers: int, hidden: int, outputs: int) -> nn.Sequential:
+    """What the contrast looks through: the latents of a window, then `layers` times linear, layer norm, ReLU.
+
+    Latents stand side by side, or their mean alone, see `Sane`. Source: the released code of Schürholt et al. (2024),
+    where the last of the layers is as wide as the output; the mean is our choice.
     """
-    parts: list[nn.Module] = [nn.Flatten(1)]
-    inputs = window * latent
+    parts: list[nn.Module] = [nn.Flatten(1) if sizes.head == "window" else Mean()]
+    inputs = sizes.latent * (sizes.window if sizes.head == "window" else 1)
     for size in [*[hidden] * (layers - 1), outputs][-layers:] if layers else []:
         parts += [Linear(inputs, size), nn.LayerNorm(size), nn.ReLU()]
         inputs = size

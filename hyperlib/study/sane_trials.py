@@ -34,30 +34,39 @@ from hyperlib.weightspace.values import device_called
 from hyperlib.zoos.zoo import Samples
 
 ARTEFACT, TARGETS, READS = "sane-trials", ("test_accuracy", "epoch"), ("mean", "layers")
-SETS = {"digits": ("digits_seed",), "mnist": ("mnist_seed",), "both": ("tetris_seed", "digits_seed", "mnist_seed")}
-CHANGES: dict[str, dict[str, Any]] = {
-    "ours": {},
+SETS = {"digits": ("digits_seed",), "mnist": ("mnist_seed",), "three": ("tetris_seed", "digits_seed", "mnist_seed")}
+_MEAN: dict[str, Any] = {"head": "mean", "mix": 0.3, "per_model": 8}
+CHANGES: dict[str, dict[str, Any]] = {  # of the default settings, then of those with `_MEAN`
+    "default": {},
     "untrained": {"steps": 0},
-    "four times as long": {"longer": 4},
-    **{f"latent {n}": {"latent": n} for n in (8, 32)},
+    "larger positions": {"positions": 1.0},
+    "learned tables": {"places": "tables"},
     **{f"contrast {share:.0%}": {"mix": share} for share in (0.0, 0.3, 1.0)},
     "8 checkpoints of a model": {"per_model": 8},
-    "other epochs as positives": {"contrast": "nt_xent_models", "per_model": 8},
-    **{f"token {n}": {"token": n} for n in (32, 128)},
-    **{f"window {n}": {"window": n} for n in (8, 16, 64)},
-    "learned tables": {"places": "tables"},
-    "one block": {"depth": 1},
-    "four blocks": {"depth": 4},
-    "twice as wide": {"width": 128, "heads": 4},
-    "both views as given": {"augment": Augment(fixed_views=2)},
-    "both views permuted": {"augment": Augment()},
-    "noise of a tenth": {"augment": Augment(fixed_views=1, multiplicative=0.1)},
-    "small start": {"start": 0.02},
-    **{f"rate {rate:g}": {"rate": rate} for rate in (1e-3, 5e-3)},
-    "batches of 256": {"batch_size": 256},
-    "dropout of a tenth": {"dropout": 0.1},
+    **{f"{n} latents": {"latent": n} for n in (8, 64)},
+    "contrast of means": _MEAN,
+    **{f"contrast of means, {n} latents": _MEAN | {"latent": n} for n in (32, 64)},
+    **{
+        f"64 latents of means, {what}": _MEAN | {"latent": 64} | changes
+        for what, changes in {
+            "any checkpoints": {"per_model": None},
+            "other epochs as positives": {"contrast": "nt_xent_models"},
+            "contrast 80%": {"mix": 0.8},
+            "contrast alone": {"mix": 1.0},
+            "window 64": {"window": 64},
+            "token 32": {"token": 32},
+            "twice as wide": {"width": 128, "heads": 4},
+            "one block": {"depth": 1},
+            "both views as given": {"augment": Augment(fixed_views=2)},
+            "both views permuted": {"augment": Augment()},
+            "noise of a tenth": {"augment": Augment(fixed_views=1, multiplicative=0.1)},
+            "rate .005": {"rate": 5e-3},
+            "batches of 128": {"batch_size": 128},
+            "wide head": {"projection": (1, 128, 64)},
+        }.items()
+    },
 }
-LARGE = {"released": RELEASED, "paper": PAPER}  # at their own size, for a GPU
+LARGE = {"released": RELEASED, "text": PAPER}  # at their own size, for a GPU
 Rows = list[dict[str, Any]]
 
 
