@@ -15,7 +15,7 @@ from toys import some_images
 
 from hyperlib.representations.baselines import Hyperparameters, LayerStatistics, RawWeights
 from hyperlib.representations.behaviour import Probing
-from hyperlib.representations.controls import Clock, PooledRows, RandomFeatures
+from hyperlib.representations.controls import Clock, PooledRows, RandomFeatures, RandomTokens
 from hyperlib.representations.estimator import Representation
 from hyperlib.representations.hyper_rep import HyperRep
 from hyperlib.representations.projections import PrincipalComponents, Umap
@@ -31,6 +31,7 @@ ESTIMATORS = [
     PooledRows(),
     RandomFeatures(dimension=9),
     RandomFeatures(dimension=9, of=PooledRows(), seed=1),
+    RandomTokens(dimension=7, token=8),
     LayerStatistics(),
     LayerStatistics(products=True),
     LayerStatistics(reading="quintiles"),
@@ -317,6 +318,21 @@ def test_random_features_hang_on_their_seed_and_never_fall_below_zero(samples):
     assert (one == same).all() and not (one == other).all() and (one >= 0).all() and one.shape[1] == 20
     with pytest.raises(ValueError, match="dimension is a whole number from 1 on, not 0"):
         RandomFeatures(0).fit(samples)
+
+
+def test_random_tokens_do_not_see_the_order_of_units_inside_of_a_layer(samples, generator):
+    """The last layer's tokens are read by units of the layer before, in their order; a first layer's are only moved."""
+    network = samples.architecture
+    one, same, other = (RandomTokens(20, 8, seed=seed).fit(samples).embed(samples) for seed in (0, 0, 1))
+    assert (one == same).all() and not (one == other).all() and (one >= 0).all() and one.shape[1] == 20
+    fitted, slot = RandomTokens(20, 4).fit(samples), network.layout["fc1.weight"]
+    moved = samples.weights.clone()
+    moved[:, slot.start : slot.stop] = moved[:, slot.start : slot.stop].unflatten(1, slot.shape).flip(1).flatten(1)
+    np.testing.assert_allclose(
+        fitted.embed(Samples(moved, samples.table, network)), fitted.embed(samples), rtol=1e-4, atol=1e-5
+    )
+    with pytest.raises(ValueError, match="dimension is a whole number from 1 on, not 0"):
+        RandomTokens(0).fit(samples)
 
 
 def test_a_linear_probe_on_the_clock_predicts_the_mean_of_every_epoch(samples):

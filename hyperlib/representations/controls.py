@@ -116,3 +116,36 @@ class RandomFeatures(Representation):
 
     def _names(self) -> list[str]:
         return [f"random{number}" for number in range(self.dimension)]
+
+
+class RandomTokens(Representation):
+    """What `Sane` reads without its network: the mean over tokens of ReLU units with random weights.
+
+    token: width of a token. dimension, seed: of the units, weights normal with deviation 1/sqrt(token) and biases
+    standard normal. Layers are standardised over the training samples. `fit` raises ValueError for a `dimension` below
+    one, and what `Tokenizer` raises.
+    """
+
+    def __init__(self, dimension: int = 64, token: int = 64, seed: int = 0) -> None:
+        self.dimension = dimension
+        self.token = token
+        self.seed = seed
+
+    def _learn(self, samples: Samples, y: Values | None, groups: Values | None) -> None:
+        if not is_whole(self.dimension, 1):
+            raise ValueError(f"dimension is a whole number from 1 on, not {self.dimension!r}.")
+        tokenizer = Tokenizer(samples.architecture.layout, self.token)
+        self.scale_ = tokenizer.scale(samples.weights.detach().float().cpu())
+        generator = torch.Generator().manual_seed(self.seed)
+        self.weights_ = torch.randn(self.token, self.dimension, generator=generator) / self.token**0.5
+        self.biases_ = torch.randn(self.dimension, generator=generator)
+
+    def _vectors(self, samples: Samples) -> Float[np.ndarray, "samples features"]:
+        tokenizer, found = Tokenizer(samples.architecture.layout, self.token), [torch.empty(0, self.dimension)]
+        for some in samples.weights.detach().float().cpu().split(max(1, 2**20 // tokenizer.shape[0])):
+            tokens = tokenizer.encode(self.scale_.standardise(some))[:, tokenizer.learned]
+            found.append((tokens @ self.weights_ + self.biases_).relu().mean(1))
+        return torch.cat(found).numpy()
+
+    def _names(self) -> list[str]:
+        return [f"random{number}" for number in range(self.dimension)]

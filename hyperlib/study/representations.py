@@ -1,7 +1,7 @@
-"""Hyper-representations by name: trained on the parts of a zoo, several at a time, and kept in the store.
+"""Representations by name: trained on the parts of zoos, several at a time, and kept in the store.
 
-An entry's key holds the recipe, the repeat and the zoo's own entry (and with it all that decided the zoo), so another
-zoo means another representation. Repeat 0 has seed 0 and the zoo's first split, repeat 1 the next seed and the next
+An entry's key holds the recipe, the repeat and the entries of its zoos (and with them all that decided these), so
+another zoo means another representation. Repeat 0 has seed 0 and the first split, repeat 1 the next seed and the next
 split, and so on: two repeats differ in both, as two studies would. Each training has one core; a second one, where
 there is one, takes the next in line.
 """
@@ -15,28 +15,31 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from hyperlib.representations.cores import one_core
 from hyperlib.representations.hyper_rep import HyperRep
+from hyperlib.representations.sane import Sane
 from hyperlib.store.record import heard, record_progress, record_seeds
-from hyperlib.study.aligned import aligned_parts
+from hyperlib.study.aligned import aligned_parts, comparable_parts
 from hyperlib.study.queries import queries_of
 from hyperlib.study.study import CHECKPOINTS, FIRST_SPLIT, Study
 from hyperlib.thesis.book_representations import RepresentationRecipe, representation_recipe
+from hyperlib.thesis.book_sane import SaneRecipe
 from hyperlib.zoos.checkpoint import checksum as tensor_checksum
 from hyperlib.zoos.zoo import Samples
 
-_MAKERS = ["hyperlib.representations.hyper_rep", "hyperlib.representations.hyper_rep_file"]
 _FILE = "representation.safetensors"
 
+Recipe = RepresentationRecipe | SaneRecipe
+Which = str | Recipe
+Parts = tuple[Samples, Samples, Samples]
 
-Which = str | RepresentationRecipe
 
-
-def representation(study: Study, which: Which, repeat: int = 0) -> HyperRep:
-    """The hyper-representation of that name or recipe, trained now on its zoo's training part if the store lacks it.
+def representation(study: Study, which: Which, repeat: int = 0) -> HyperRep | Sane:
+    """The representation of that name or recipe, trained now on the training part of its zoo if the store lacks it.
 
     A killed training goes on where it stopped. `repeat` is the seed of its initial weights, batches and views, and the
     number of the zoo's split. Raises ValueError for a name without a recipe.
@@ -44,11 +47,11 @@ def representation(study: Study, which: Which, repeat: int = 0) -> HyperRep:
     return representations(study, [(which, repeat)])[0]
 
 
-def representations(study: Study, wanted: Iterable[tuple[Which, int]]) -> list[HyperRep]:
+def representations(study: Study, wanted: Iterable[tuple[Which, int]]) -> list[HyperRep | Sane]:
     """Several (which, repeat), in the same order; as many train side by side as torch has threads, one core each."""
     wanted = list(wanted)
     recipes = [representation_recipe(one, study.profile) if isinstance(one, str) else one for one, _ in wanted]
-    for zoo in dict.fromkeys(recipe.zoo for recipe in recipes):  # one after the other: each grows on all cores
+    for zoo in dict.fromkeys(zoo for recipe in recipes for zoo in recipe.zoos):  # one after the other, on all cores
         study.zoo(zoo)
     stop, cores, device = threading.Event(), torch.get_num_threads(), torch.device(study.device)
     with one_core(device), ThreadPoolExecutor(cores if device.type == "cpu" else 1) as pool:
@@ -63,48 +66,69 @@ def representations(study: Study, wanted: Iterable[tuple[Which, int]]) -> list[H
             raise
 
 
-def _made(study: Study, recipe: RepresentationRecipe, repeat: int, stop: threading.Event) -> HyperRep:
+def _made(study: Study, recipe: Recipe, repeat: int, stop: threading.Event) -> HyperRep | Sane:
     what = f"{recipe.name}, repeat {repeat}"
     record_seeds(recipe.name, f"{repeat}")
     estimator = recipe.estimator(repeat, study.device)
     settings = {name: value for name, value in estimator.get_params(deep=False).items() if name not in _NO_SETTINGS}
     settings |= {"augment": None if estimator.augment is None else asdict(estimator.augment)}
-    zoo = study.zoo_entry(recipe.zoo).name
     made_by = f"{study.device}-{'bfloat16' if estimator.half else 'float32'}"
+
+    def given(of_zoo: Callable[[str], Any]) -> Any:
+        """What `fit` takes: by the name of each zoo, or of the only one."""
+        values = {zoo: of_zoo(zoo) for zoo in recipe.zoos}
+        return values if isinstance(recipe, SaneRecipe) else values[recipe.zoos[0]]
 
     def train(folder: Path) -> None:
         if not (folder / _FILE).exists():
-            train, val, _ = parts_of(study, recipe, repeat)
-            groups = train.table["model"].to_numpy()
-            queries = queries_of(study, recipe.zoo, recipe.queries) if estimator.behaviour else None
+            parts = {zoo: parts_of(study, recipe, repeat, zoo) for zoo in recipe.zoos}
+            groups = given(lambda zoo: parts[zoo][0].table["model"].to_numpy())
+            queries = given(lambda zoo: queries_of(study, zoo, recipe.queries)) if estimator.behaviour else None
             kept, tell = folder / "training", _teller(what, stop)
+            train, val = (given(lambda zoo, number=number: parts[zoo][number]) for number in range(2))
             estimator.fit(train, groups=groups, validation=val, queries=queries, checkpoint=kept, progress=tell)
             estimator.save(folder / _FILE)
         shutil.rmtree(folder / "training", ignore_errors=True)
 
-    of = study.recipe(recipe.zoo)
-    split = {"seed": FIRST_SPLIT + repeat, "by": of.split_by, "largest": of.largest}
+    def split(zoo: str) -> dict[str, Any]:
+        of = study.recipe(zoo)
+        return {"seed": FIRST_SPLIT + repeat, "by": of.split_by, "largest": of.largest}
+
     seen: dict[str, object] = {"checkpoints": CHECKPOINTS, "aligned": recipe.aligned}
-    makers = [*_MAKERS, *(["hyperlib.study.aligned"] if recipe.aligned else [])]
+    makers = [*_MAKERS[type(recipe)], *(["hyperlib.study.aligned"] if recipe.aligned else [])]
     if estimator.behaviour:
-        seen["queries"] = tensor_checksum({recipe.queries: queries_of(study, recipe.zoo, recipe.queries)})
+        seen["queries"] = tensor_checksum({zoo: queries_of(study, zoo, recipe.queries) for zoo in recipe.zoos})
         makers.append("hyperlib.study.queries")
-    ingredients = {"settings": settings, "zoo": zoo, "split": split} | seen
+    zoos = {"zoo": given(lambda zoo: study.zoo_entry(zoo).name), "split": given(split)}
+    ingredients = {"settings": settings} | zoos | seen
     name = f"{recipe.name}-{repeat}"
     entry = study.store.make("representations", name, ingredients, train, makers, made_by, study.profile)
-    return HyperRep.load(entry / _FILE, device=study.device)
+    return type(estimator).load(entry / _FILE, device=study.device)
 
 
-def parts_of(study: Study, recipe: RepresentationRecipe, repeat: int = 0) -> tuple[Samples, Samples, Samples]:
-    """The training, validation and test checkpoints of a representation: as it learns from them, and sees new ones."""
-    if recipe.aligned is None:
-        return study.parts(recipe.zoo, split=repeat)
-    return _laid(study, recipe.zoo, recipe.aligned, split=repeat)
+def parts_of(study: Study, recipe: Recipe, repeat: int = 0, zoo: str | None = None) -> Parts:
+    """The training, validation and test checkpoints of a zoo (the only one, without), as a representation sees them.
+
+    Raises ValueError for a recipe of several zoos where none is named.
+    """
+    if zoo is None and len(recipe.zoos) > 1:
+        raise ValueError(f"{recipe.name} learns from {', '.join(recipe.zoos)}; name one of them.")
+    zoo = zoo or recipe.zoos[0]
+    if recipe.aligned is None or recipe.aligned is False:
+        return study.parts(zoo, split=repeat)
+    if recipe.aligned is True:
+        return _comparable(study, zoo, split=repeat)
+    return _laid(study, zoo, recipe.aligned, split=repeat)
 
 
 _laid = lru_cache(maxsize=4)(aligned_parts)  # which takes seconds, and trainings of one zoo share
+_comparable = lru_cache(maxsize=8)(comparable_parts)
 
 
+_MAKERS = {
+    RepresentationRecipe: ["hyperlib.representations.hyper_rep", "hyperlib.representations.hyper_rep_file"],
+    SaneRecipe: ["hyperlib.representations.sane", "hyperlib.representations.sane_file"],
+}
 _NO_SETTINGS = ("architecture", "device")  # the zoo's entry and `made_by` say them
 
 

@@ -28,7 +28,7 @@ from hyperlib.representations.sane_reader import SaneReader
 from hyperlib.study.aligned import comparable_parts
 from hyperlib.study.study import Study
 from hyperlib.tasks.probing import run_probes
-from hyperlib.thesis.book_sane import PAPER, RELEASED
+from hyperlib.thesis.book_sane import RELEASED, TEXT
 from hyperlib.thesis.profiles import PROFILES
 from hyperlib.weightspace.values import device_called
 from hyperlib.zoos.zoo import Samples
@@ -66,7 +66,7 @@ CHANGES: dict[str, dict[str, Any]] = {  # of the default settings, then of those
         }.items()
     },
 }
-LARGE = {"released": RELEASED, "text": PAPER}  # at their own size, for a GPU
+LARGE = {"released": RELEASED, "text": TEXT}  # at their own size, for a GPU
 Rows = list[dict[str, Any]]
 
 

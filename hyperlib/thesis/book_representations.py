@@ -37,6 +37,11 @@ class RepresentationRecipe:
     aligned: tuple[int, ...] | None = None
     queries: str = "images"
 
+    @property
+    def zoos(self) -> tuple[str]:
+        """The zoo alone, as recipes of several have them."""
+        return (self.zoo,)
+
     def estimator(self, seed: int, device: str = "cpu") -> HyperRep:
         """The representation, not yet trained."""
         architecture = zoo_recipe(self.zoo, self.profile).architecture

@@ -12,27 +12,42 @@ from typing import Any
 
 from hyperlib.representations.augment import Augment
 from hyperlib.representations.sane import Sane
+from hyperlib.thesis.profiles import PROFILES, check_profile
 
 Settings = dict[str, Any]
 CNNS = ("digits_seed", "digits_hyp", "mnist_seed", "mnist_hyp", "photo_hyp", "rgb_large", "resnet_seed")
+
 
 
 @dataclass(frozen=True)
 class SaneRecipe:
     """One `Sane` at one profile: its zoos by name, and arguments, as pairs.
 
-    aligned: whether networks of zoos with one activation are laid on one of them (see `study.aligned`).
+    aligned: whether networks of zoos with one activation are laid on one of them (see `study.aligned`), or the epochs
+    at which they are. queries: what networks are asked while it learns from answers (see `study.queries`).
     """
 
     name: str
     zoos: tuple[str, ...]
     profile: str
     settings: tuple[tuple[str, Any], ...]
-    aligned: bool = True
+    aligned: bool | tuple[int, ...] = True
+    queries: str = "images"
 
     def estimator(self, seed: int, device: str = "cpu") -> Sane:
         """The representation, not yet trained."""
         return Sane(seed=seed, device=device, **dict(self.settings))
+
+
+def sane_recipe(name: str, profile: str) -> SaneRecipe:
+    """The recipe of that name at that profile; ValueError for names not in `SANES`, and unknown profiles."""
+    which = PROFILES.index(check_profile(profile))
+    if name not in SANES:
+        raise ValueError(f"There is no Sane {name!r}; there are {', '.join(SANES)}.")
+    zoos, changes, steps, *aligned = SANES[name]
+    settings = changes | {"steps": steps[which]} | ({"validations": 4} if profile == "quick" else {})
+    late = [_LATE[profile] if each is LATE else each for each in aligned]
+    return SaneRecipe(f"sane_{name}", zoos, profile, tuple(settings.items()), *late)
 
 
 # Of the released code for CNNs; the text has windows of 32 and 4 blocks, one view permuted, and no running statistics.
@@ -42,7 +57,43 @@ RELEASED: Settings = {
     **{"augment": Augment(fixed_views=2, multiplicative=0.1), "norms": "tokens", "padding": "counted"},
     **{"batch_size": 32, "rate": 1e-4, "weight_decay": 3e-9, "mix": 0.05},
 }
-PAPER: Settings = RELEASED | {
-    **{"window": 32, "depth": 4, "norms": "left_out", "padding": "counted"},
+TEXT: Settings = RELEASED | {
+    **{"window": 32, "depth": 4, "norms": "left_out"},
     "augment": Augment(fixed_views=1, multiplicative=0.1),
+}
+# Ours reads properties off the mean of tokens, so that is what the contrast sees; chosen in `study.sane_trials`.
+OURS: Settings = {"latent": 64, "head": "mean", "mix": 0.3, "per_model": 8, "rate": 5e-3}
+LATE = "late"  # aligned at the epochs that chapter 5 generates from
+_LATE = {"quick": (2, 4, 6), "laptop": (5, 10, 15, 20, 25), "paper": (5, 10, 15, 20, 25)}
+_STEPS = (12, 600, 20_000)
+_TETRIS = {"window": 16, "batch_size": 128}  # nine tokens
+_ONE = {"tetris_seed": _TETRIS, "digits_seed": {}, "mnist_seed": {}}
+_SMALL: Settings = {"mix": 0.05, "rate": 5e-3}  # of which the ablations change one thing
+_SAMPLED: Settings = {"latent": 32, "mix": 0.05, "rate": 5e-3, "augment": Augment(permute=False, multiplicative=0.05)}
+_VIEWS = {"given": Augment(fixed_views=2), "one_permuted": Augment(fixed_views=1), "permuted": Augment()}
+
+
+def _changed(**changes: Any) -> tuple:
+    return ("digits_seed",), _SMALL | changes, (12, 300, 20_000)
+
+
+SANES: dict[str, tuple] = {  # zoos, settings, steps at quick, laptop, paper, and how networks are laid
+    **{zoo: ((zoo,), OURS | sizes, _STEPS) for zoo, sizes in _ONE.items()},
+    "all": (CNNS, OURS | {"batch_size": 112}, (12, 1000, 20_000)),
+    "untrained": (CNNS, OURS | {"batch_size": 112}, (0, 0, 0)),
+    **{f"{zoo}-published": ((zoo,), _SMALL, _STEPS) for zoo in ("digits_seed", "mnist_seed")},
+    **{
+        f"digits_seed-{laid}-{views}": (*_changed(augment=augment), laid == "aligned")
+        for laid in ("aligned", "unaligned")
+        for views, augment in _VIEWS.items()
+    },
+    **{f"digits_seed-token_{width}": _changed(token=width) for width in (16, 32)},
+    **{
+        f"resnet_seed-norms_{norms}": (("resnet_seed",), _SMALL | {"norms": norms}, (12, 600, 20_000), False)
+        for norms in ("left_out", "tokens")
+    },
+    "mnist_seed-sampled": (("mnist_seed",), _SAMPLED, (20, 1500, 20_000), LATE),
+    "mnist_seed-answers": (("mnist_seed",), _SAMPLED | {"behaviour": 1.0}, (10, 800, 20_000), LATE),
+    "cnn-released": (("mnist_seed",), RELEASED, (0, 1, 1100)),
+    "cnn-text": (("mnist_seed",), TEXT, (0, 1, 1100)),
 }
