@@ -1,7 +1,7 @@
 """What a token-wise representation makes smaller: losses of two views of random windows of networks of several zoos.
 
-Views are made of whole weight vectors (a permutation is one index), then only the cells of one window are gathered,
-straight into place. All that differs between zoos is that index, so a batch holds windows of all of them.
+Views are made of whole weight vectors (a permutation is one index), then only the weights of one window are copied into
+place. All that differs between zoos is which ones, so a batch holds windows of all of them.
 
 Source: Schürholt et al. (2024), algorithm 1. Batches of several architectures, evenly, are our choice.
 """
@@ -44,11 +44,24 @@ def windows_of(
     views = augment.views(zoo.architecture, zoo.population.weights[rows], generator)
     last = max(0, sequence.tokens - window)
     starts = torch.randint(last + 1, (len(rows),), generator=generator)
+    inputs = _cut(views.inputs, sequence, starts, window)
+    targets = inputs if views.targets is views.inputs else _cut(views.targets, sequence, starts, window)
     at = starts[:, None] + torch.arange(window)
-    cells = sequence.cells[at]
-    inputs = _gathered(views.inputs, cells)
-    targets = inputs if views.targets is views.inputs else _gathered(views.targets, cells)
-    return Windows(inputs, targets, sequence.places[at], cells > 0)
+    return Windows(inputs, targets, sequence.places[at], sequence.mask[at])
+
+
+def _cut(
+    views: Float[Tensor, "views rows params"], sequence: Sequenced, starts: Int[Tensor, " rows"], window: int
+) -> Float[Tensor, "both tokens width"]:
+    """One window of each row, views behind each other. Padding, most of short rows, is never gathered."""
+    width = sequence.cells.shape[1]
+    found = views.new_zeros(*views.shape[:2], window * width)
+    for start in starts.unique().tolist():
+        own = (starts == start).nonzero()[:, 0]
+        cells = sequence.cells[start : start + window].flatten()
+        held = cells.nonzero()[:, 0]
+        found[:, own[:, None], held] = views[:, own].index_select(2, cells[held] - 1)
+    return found.view(-1, window, width)
 
 
 def joined(parts: Sequence[Windows]) -> Windows:
@@ -61,14 +74,6 @@ def joined(parts: Sequence[Windows]) -> Windows:
     )
     rest = (torch.cat([getattr(part, name) for part in parts]) for name in ("places", "mask"))
     return Windows(*views, *rest)
-
-
-def _gathered(
-    views: Float[Tensor, "views rows params"], cells: Int[Tensor, "rows tokens width"]
-) -> Float[Tensor, "both tokens width"]:
-    padded = nn.functional.pad(views, (1, 0)).flatten(0, 1)
-    index = cells.flatten(1).repeat(len(views), 1)
-    return padded.gather(1, index).unflatten(1, cells.shape[1:])
 
 
 class WindowViews(Objective):

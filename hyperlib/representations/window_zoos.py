@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from hyperlib.representations.batches import Population, rows_by_group
@@ -36,6 +37,11 @@ class Sequenced:
     places: Float[Tensor, "tokens features"]
     tokens: int  # without those that fill up
 
+    @cached_property
+    def mask(self) -> Bool[Tensor, "tokens width"]:
+        """True for cells that hold a weight."""
+        return self.cells > 0
+
     def filled(self, window: int) -> Sequenced:
         """As long as a window at least."""
         missing = max(0, window - self.tokens)
@@ -48,7 +54,7 @@ class Sequenced:
 
     def back(self, tokens: Float[Tensor, "networks tokens width"], rest: Tensor) -> Float[Tensor, "networks params"]:
         """Weight vectors of tokens; `rest [params]` says what stands where no token writes."""
-        held = self.cells > 0
+        held = self.mask
         vectors = rest.to(tokens.device, tokens.dtype).expand(len(tokens), -1)
         return vectors.index_copy(1, self.cells[held] - 1, tokens[:, held])
 
