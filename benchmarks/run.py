@@ -30,6 +30,7 @@ from tokens import tokens
 from training import training
 from training_step import training_step
 from weight_space import weight_space
+from windows import sane_memory, windows
 
 from hyperlib.files import paths
 from hyperlib.files.writing import write_whole
@@ -56,6 +57,8 @@ TABLES: dict[str, Callable[[Options], pd.DataFrame]] = {
     "controls": controls,
     "answers": answers,
     "foreign": foreign,
+    "windows": windows,
+    "sane_memory": sane_memory,
 }
 WHOLE = "machine"  # written last: where it is, a run was whole
 

@@ -41,8 +41,8 @@ def tokens(options: Options) -> pd.DataFrame:
             for action, ours, plain in _actions(network, augment, batch, few):
                 say(f"  {network.name}: {action}")
                 sides = [
-                    Contestant("ours", batch * repeats, _repeated(ours, repeats), ours),
-                    Contestant("plain", few, _repeated(plain, 1), plain),
+                    Contestant("ours", batch * repeats, repeated(ours, repeats), ours),
+                    Contestant("plain", few, repeated(plain, 1), plain),
                 ]
                 times = measured(sides, options.repetitions)
                 rates = [side.work / times[side.name].processor for side in sides]
@@ -84,7 +84,7 @@ def _actions(
     ]
 
 
-def _repeated(action: Callable[[], object], times: int) -> Callable[[], None]:
+def repeated(action: Callable[[], object], times: int) -> Callable[[], None]:
     """The action so many times, without its result, which would be taken for seconds."""
 
     def run() -> None:

@@ -50,6 +50,8 @@ COLUMNS = {
     "controls": "network networks without_s with_s ratio",
     "answers": "network work baseline_s ours_s ratio",
     "foreign": "work baseline networks ours_s baseline_s ratio",
+    "windows": "network token window stage ours_per_cpu_s one_by_one_per_cpu_s ratio",
+    "sane_memory": "network weights tokens embed_s decode_s besides_gib",
 }
 
 
@@ -166,7 +168,7 @@ def test_both_sides_of_a_training_step_have_views_dropout_and_parameters_alike(s
         training_step.trainer(size, population, half=False),
     )
     plain = {tuple(row.sort().values.tolist()) for row in population}
-    views = ours.augment.views(size.network, population, torch.Generator().manual_seed(0)).inputs
+    views = ours.objective.augment.views(size.network, population, torch.Generator().manual_seed(0)).inputs
     for view in (*released.views(), *views):
         whole = view[(view != 0).sum(-1) == (population != 0).sum(-1).max()]  # nothing erased
         assert all(tuple(row.sort().values.tolist()) in plain for row in whole)

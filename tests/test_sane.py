@@ -195,7 +195,7 @@ def test_answers_can_be_learned_from():
 
 def window_zoo(sane: Sane, samples: Samples) -> WindowZoo:
     population = Population(samples.weights, rows_by_group(samples.table["model"], len(samples)))
-    return WindowZoo(samples.architecture, population, sane._sequence(samples.architecture))
+    return WindowZoo(samples.architecture, population, sane.sequence(samples.architecture))
 
 
 @pytest.mark.parametrize("name", ["tetris_mlp", "digits_cnn", "small_resnet_1ch"])

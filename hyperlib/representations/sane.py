@@ -133,7 +133,7 @@ class Sane(BaseEstimator):
             self.zoos_ = [Fitted(name, part.architecture, self.scale(part)) for name, part in train.items()]
             self.build()
             scales = {zoo.name: zoo.scale for zoo in self.zoos_}
-            learned, seen = Preparation(scales, self._sequence, plan, device).zoos(train, known, groups, queries)
+            learned, seen = Preparation(scales, self.sequence, plan, device).zoos(train, known, groups, queries)
             views = WindowViews(
                 self.network_, self.head_, self._source, plan, self.augment, learned, seen, window=self.window,
                 padding=self.padding, device=device, half=self.half,
@@ -293,7 +293,7 @@ class Sane(BaseEstimator):
     def _places(self, tokenizer: Tokenizer, kept: Tensor) -> Float[Tensor, "tokens features"]:
         return self.network_.place.features(tokenizer.positions[kept])
 
-    def _sequence(self, architecture: BaseArchitecture) -> Sequenced:
+    def sequence(self, architecture: BaseArchitecture) -> Sequenced:
         """How training reads vectors of this architecture."""
         tokenizer, kept = self.tokenizer(architecture), self.kept(architecture)
         cells = tokenizer.encode(torch.arange(1, architecture.layout.size + 1))[kept]

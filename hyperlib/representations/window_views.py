@@ -1,7 +1,7 @@
 """What a token-wise representation makes smaller: losses of two views of random windows of networks of several zoos.
 
-Views are made of whole weight vectors (a permutation is one index), then only the weights of one window are copied into
-place. All that differs between zoos is which ones, so a batch holds windows of all of them.
+Views are made of whole weight vectors (a permutation is one index), then of tokens, then windows are cut. All that
+differs between zoos is which weight stands where, so a batch holds windows of all of them.
 
 Source: Schürholt et al. (2024), algorithm 1. Batches of several architectures, evenly, are our choice.
 """
@@ -44,24 +44,15 @@ def windows_of(
     views = augment.views(zoo.architecture, zoo.population.weights[rows], generator)
     last = max(0, sequence.tokens - window)
     starts = torch.randint(last + 1, (len(rows),), generator=generator)
-    inputs = _cut(views.inputs, sequence, starts, window)
-    targets = inputs if views.targets is views.inputs else _cut(views.targets, sequence, starts, window)
     at = starts[:, None] + torch.arange(window)
+
+    def cut(whole: Float[Tensor, "views rows params"]) -> Float[Tensor, "both tokens width"]:
+        numbers = torch.arange(len(whole) * len(rows))
+        return sequence.whole(whole.flatten(0, 1))[numbers[:, None], at.repeat(len(whole), 1)]
+
+    inputs = cut(views.inputs)
+    targets = inputs if views.targets is views.inputs else cut(views.targets)
     return Windows(inputs, targets, sequence.places[at], sequence.mask[at])
-
-
-def _cut(
-    views: Float[Tensor, "views rows params"], sequence: Sequenced, starts: Int[Tensor, " rows"], window: int
-) -> Float[Tensor, "both tokens width"]:
-    """One window of each row, views behind each other. Padding, most of short rows, is never gathered."""
-    width = sequence.cells.shape[1]
-    found = views.new_zeros(*views.shape[:2], window * width)
-    for start in starts.unique().tolist():
-        own = (starts == start).nonzero()[:, 0]
-        cells = sequence.cells[start : start + window].flatten()
-        held = cells.nonzero()[:, 0]
-        found[:, own[:, None], held] = views[:, own].index_select(2, cells[held] - 1)
-    return found.view(-1, window, width)
 
 
 def joined(parts: Sequence[Windows]) -> Windows:

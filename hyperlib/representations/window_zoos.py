@@ -48,15 +48,23 @@ class Sequenced:
         cells, places = (nn.functional.pad(part, (0, 0, 0, missing)) for part in (self.cells, self.places))
         return Sequenced(cells, places, self.tokens)
 
+    @cached_property
+    def held(self) -> tuple[Int[Tensor, " cells"], Int[Tensor, " cells"]]:
+        """Places of the cells that hold a weight, counted over all tokens, and which weight each of them holds."""
+        cells = self.cells.flatten()
+        places = cells.nonzero()[:, 0]
+        return places, cells[places] - 1
+
     def whole(self, weights: Float[Tensor, "networks params"]) -> Float[Tensor, "networks tokens width"]:
         """All tokens of weight vectors; gradients pass."""
-        return nn.functional.pad(weights, (1, 0))[:, self.cells]
+        (places, of), zeros = self.held, weights.new_zeros(len(weights), self.cells.numel())
+        return zeros.index_copy_(1, places, weights.index_select(1, of)).unflatten(1, self.cells.shape)
 
     def back(self, tokens: Float[Tensor, "networks tokens width"], rest: Tensor) -> Float[Tensor, "networks params"]:
         """Weight vectors of tokens; `rest [params]` says what stands where no token writes."""
-        held = self.mask
+        places, of = self.held
         vectors = rest.to(tokens.device, tokens.dtype).expand(len(tokens), -1)
-        return vectors.index_copy(1, self.cells[held] - 1, tokens[:, held])
+        return vectors.index_copy(1, of, tokens.flatten(1).index_select(1, places))
 
 
 @dataclass(frozen=True)
