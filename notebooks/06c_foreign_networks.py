@@ -216,11 +216,11 @@ show_table(means[["own copy", *ways, "accuracy"]].reset_index(), precision=2, of
 # Checkpoints of one module become a zoo in one call, from a folder, a list of files or of state dicts; nothing in a file is ever executed. A table says what is known of
 # them:
 
-# %%
+# %% table={"name": "tab-foreign-gathered", "caption": "The table of the zoo: what was said of its checkpoints, the activation of the network (none that all units share), and whether weights are not finite."}
 states = foreign.trained(foreign.Transformer, digits, seed=0, epochs=2)
 table = pd.DataFrame({"model": 0, "epoch": range(3)})
 small = hyperlib.gather(network, states, table)  # or a folder's path
-small.table
+show_table(small.table)
 
 # %% [markdown]
 # Then the tools of the chapters before work as they are. Here are transformers that differ in seed and learning rate; a linear probe reads test accuracy off

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import nbformat
@@ -109,6 +110,8 @@ def test_the_head_says_where_the_page_belongs_what_it_cost_and_its_answer(book):
     assert "- **~** one beats two: 1 of 2 (undecided: b), {numref}`tab-numbers`" in text
     assert "- **✓** sums are equal: 3 = 3, {numref}`tab-numbers`" in text
     assert "```{best-figure} fig-line" in text
+    without = frame.head(one, page, replace(one.last_execution(), models={}))
+    assert "profile` quick · " in without and " networks" not in without
 
 
 def test_seeds_of_many_things_are_counted_and_those_of_few_are_named():

@@ -79,7 +79,7 @@ def add(notebook: nbformat.NotebookNode, chapter: Chapter, stale: str | None) ->
 def head(chapter: Chapter, page: About, facts: Facts | None) -> str:
     """What a reader meets below the title, as MyST: where the page belongs, what it cost, and its answer."""
     profile = chapter.edition.profile
-    parts = [page.thesis, f"{{term}}`profile` {profile}" + (f", {size(facts)}" if facts else "")]
+    parts = [page.thesis, f"{{term}}`profile` {profile}" + (f", {size(facts)}" if facts and facts.models else "")]
     parts += [f"{minutes(facts.seconds)} to run"] if facts else []
     parts += ["needs: " + ", ".join(f"{{doc}}`/{name}`" for name in page.needs)] if page.needs else []
     lines = ["```{div} page-head", " · ".join(parts), "```", ""]

@@ -54,6 +54,7 @@ class Contents(_Overview):
         lines += ["| page | thesis | networks | time to run |", "|---|---|---:|---:|"]
         for chapter in chapters:
             facts, page = chapter.last_execution(), pages.get(chapter.name)
-            cost = f"{sum(facts.models.values()):,} | {frame.minutes(facts.seconds)}" if facts else "– | not run"
+            models = f"{sum(facts.models.values()):,}" if facts and facts.models else "–"
+            cost = f"{models} | {frame.minutes(facts.seconds) if facts else 'not run'}"
             lines.append(f"| {{doc}}`/{chapter.name}` | {page.thesis if page else '–'} | {cost} |")
         return lines
