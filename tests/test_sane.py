@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from long_training import walks
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
+from torch import nn
 
 from hyperlib.representations.augment import Augment
 from hyperlib.representations.batches import Population, rows_by_group
@@ -15,6 +17,11 @@ from hyperlib.representations.sane import Sane
 from hyperlib.representations.sane_reader import READS, SaneReader
 from hyperlib.representations.window_views import shares, windows_of
 from hyperlib.representations.window_zoos import WindowZoo
+from hyperlib.tasks.generation import generate
+from hyperlib.tasks.refinement import conditioned
+from hyperlib.tasks.sampling import KDE
+from hyperlib.thesis.book_sane import sane_recipe
+from hyperlib.weightspace.bridge.from_module import from_module
 from hyperlib.weightspace.symmetry import permutation_index, random_permutations
 from hyperlib.zoos import checkpoint
 from hyperlib.zoos.zoo import Samples
@@ -238,6 +245,36 @@ def test_batches_are_shared_evenly_over_time(batch, of):
     assert (all_shares.sum(0) == batch).all()
 
 
+# -- networks that it never saw ----------------------------------------------------------------------------------------
+
+
+def test_a_traced_module_is_read_like_any_other_network(sane):
+    module = nn.Sequential(nn.Conv2d(1, 3, 3), nn.BatchNorm2d(3), nn.ReLU(), nn.Flatten(), nn.Linear(3 * 36, 4))
+    network = from_module(module.eval(), torch.rand(2, 1, 8, 8))
+    table = pd.DataFrame({"model": range(5), "epoch": 0})
+    samples = Samples(network.trial_weights(5).float(), table, network)
+
+    assert sane.embed(samples).shape == (5, 3)
+    rebuilt = sane.reconstruct(samples).weights
+    assert rebuilt.shape == samples.weights.shape and torch.isfinite(rebuilt).all()
+    within = fitted({"traced": samples}, norms="tokens", latent=24, steps=300, mix=0.0, batch_size=16, rate=5e-3)
+    error = (within.reconstruct(samples).weights - samples.weights).square().sum()
+    assert error < 0.2 * samples.weights.square().sum()
+
+
+@pytest.mark.parametrize("name", ["wide_mlp", "small_resnet_1ch"])
+def test_prompts_of_another_width_or_depth_make_networks_of_theirs(sane, name):
+    prompts = walks(name, models=3, epochs=1)
+    prompts.table["activation"] = prompts.architecture.activation
+    reader = SaneReader(sane).fit(prompts)
+    made = generate(reader, KDE("independent", 0.1, block=sane.latent), prompts, 4, torch.Generator().manual_seed(0))
+
+    assert made.architecture.layout == prompts.architecture.layout and len(made) == 4
+    network = prompts.architecture
+    finished = conditioned(torch.rand(40, *network.image))(made)
+    assert torch.isfinite(network.logits(finished.weights, torch.rand(2, *network.image))).all()
+
+
 # -- as an estimator ---------------------------------------------------------------------------------------------------
 
 
@@ -333,3 +370,16 @@ def test_the_paper_sizes_make_the_published_number_of_weights():
     count = sum(values.numel() for values in weights_of(sane).values())
 
     assert count == pytest.approx(202.5e6, rel=2e-3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["cnn-released", "cnn-text"])
+def test_the_published_sizes_take_a_step_and_are_kept(name, tmp_path):
+    samples = walks("small_cnn_1ch", models=3)
+    sane = sane_recipe(name, "paper").estimator(0).set_params(steps=1, validations=1, batch_size=4)
+    sane.fit(samples, groups=samples.table["model"])
+    loaded = Sane.load(sane.save(tmp_path / "sane"))
+
+    assert same(sane, loaded) and np.isfinite(sane.history_["loss"]).all()
+    few = samples.take([0])
+    np.testing.assert_array_equal(sane.embed(few), loaded.embed(few))
