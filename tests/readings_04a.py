@@ -69,7 +69,7 @@ def _(table):
     return 100 * neighbours(table, "W"), 100 * neighbours(table, "sW")
 
 
-@says("for 30 % on that of embeddings")
+@says("for 37 % on that of embeddings")
 def _(table):
     return 100 * neighbours(table, "embedding")
 
@@ -105,7 +105,7 @@ def _(table):
 OF_LOSSES = ("perm_clean_whole", "contrast_only", "reconstruction_only", "positive_only")
 
 
-@says("Permuted views reach .885 on accuracy, a fixed order .862 (means of four rows each)")
+@says("Permuted views reach .884 on accuracy, a fixed order .864 (means of four rows each)")
 def _(table):
     permuted, fixed = grid_means(table, "perm_")
     return permuted["test_accuracy"], fixed["test_accuracy"], 4
@@ -121,7 +121,7 @@ def _(table):
 RESTS = [f"{noise}_{block}" for noise in ("clean", "noise") for block in ("whole", "erase")]
 
 
-@says("Noise gains .018 of accuracy and erasing costs .029")
+@says("Noise gains .016 of accuracy and erasing costs .025")
 def _(table):
     (noisy, clean), (erased, whole) = grid_means(table, "noise"), grid_means(table, "erase")
     return noisy["test_accuracy"] - clean["test_accuracy"], whole["test_accuracy"] - erased["test_accuracy"]
@@ -133,7 +133,7 @@ def _(table):
     return bool(np.allclose((noisy - clean)[TARGETS[1:]], (whole - erased)[TARGETS[1:]], atol=0.003))
 
 
-@says("Reconstruction alone rebuilds .66 of the weights' variance, both losses .17; it reads accuracy .017 less well")
+@says("Reconstruction alone rebuilds .66 of the weights' variance, both losses .17; it reads accuracy .018 less well")
 def _(table):
     alone, both = views(table).loc["reconstruction_only"], views(table).loc["perm_clean_whole"]
     return alone["rebuilt"], both["rebuilt"], both["test_accuracy"] - alone["test_accuracy"]
@@ -149,7 +149,7 @@ def _(table):
     return bool((views(table)[TARGETS].idxmin() == "positive_only").all())
 
 
-@says("The released positive loss leaves reconstruction nearly as it is alone (.64)")
+@says("The released positive loss leaves reconstruction nearly as it is alone (.63)")
 def _(table):
     return views(table).loc["positive_released", "rebuilt"]
 
@@ -168,7 +168,7 @@ def _(table):
 # -- encoders ---------------------------------------------------------------------------------------------------------
 
 
-@says("The two reach .72 and .80 on accuracy, the other encoders .88 to .89")
+@says("The two reach .74 and .80 on accuracy, the other encoders .87 to .90")
 def _(table):
     rows = encoders(table)["test_accuracy"]
     others = rows.drop(["dense", "neuron"])
@@ -188,12 +188,11 @@ def _(table):
     return steps.max()
 
 
-@says("read accuracy and epoch as well as neurons with a summary token after 800")
+@says("read accuracy and epoch to within .013 of neurons with a summary token after 800")
 def _(table):
     rows = encoders(table)
     nearest = rows.loc[["weight", "weight_summary"], TARGETS[:2]] - rows.loc["neuron_summary", TARGETS[:2]]
-    assert nearest.abs().to_numpy().max() < 0.01
-    return rows.loc["neuron_summary", "steps"]
+    return nearest.abs().to_numpy().max(), rows.loc["neuron_summary", "steps"]
 
 
 # -- compression ------------------------------------------------------------------------------------------------------
@@ -233,7 +232,7 @@ def costs(table, target="test_accuracy"):
     return rows["as_is"] - rows.drop("as_is")
 
 
-@says("Small positions matter: large ones cost .038 of accuracy. The other choices move it by at most .016")
+@says("Small positions matter: large ones cost .038 of accuracy. The other choices move it by at most .015")
 def _(table):
     return costs(table)["large_positions"], costs(table).drop("large_positions").abs().max()
 
@@ -245,12 +244,12 @@ def _(table):
     return -costs(table)["with_statistics"]
 
 
-@says("Any checkpoints in a batch, instead of several epochs of a model, cost .016 of accuracy")
+@says("Any checkpoints in a batch, instead of several epochs of a model, cost .015 of accuracy")
 def _(table):
     return costs(table)["one_epoch_per_model"]
 
 
-@says("A summary token in place of pooling loses no accuracy (.895 against .891)")
+@says("A summary token in place of pooling loses no accuracy (.891 against .891)")
 def _(table):
     return choices(table).loc[["summary", "as_is"], "test_accuracy"]
 
@@ -275,7 +274,7 @@ def _(table):
     return (tetris["r2"] + digits["r2"]) / 2
 
 
-@says("95 latents for 100 weights keep 91 % of the labels")
+@says("95 latents for 100 weights keep 90 % of the labels")
 def _(table):
     row = rebuilt(table, "tetris_seed").loc[95]
     return 95, 95 / row["share"], 100 * row["agreement"]
@@ -287,7 +286,7 @@ def _(table):
     return 80, 100 * row["agreement"], row["r2"]
 
 
-@says("1,642 latents for 2,464 weights keep 86 %, 1,350 keep 74 %; strangers of the same epoch agree on 83 %")
+@says("1,642 latents for 2,464 weights keep 86 %, 1,350 keep 75 %; strangers of the same epoch agree on 83 %")
 def _(table):
     rows = rebuilt(table, "mnist_seed")
     return (

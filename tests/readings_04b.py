@@ -67,10 +67,10 @@ WORDS |= {"untrained": "the same encoder, untrained"}
 READ = ["s(W)", "pooled rows", "all statistics", "random features", "W", "untrained", "ours", "thesis"]
 
 
-@says("In seed zoos the epoch alone tells accuracy nearly as well as any linear probe that reads weights, or better.")
+@says("In seed zoos the epoch alone tells accuracy to within .04 of any linear probe that reads weights, or better.")
 def _(table):
     clock = across(table, "clock")[SEEDS]
-    return all((across(table, name)[SEEDS] - clock).max() < 0.04 for name in READ)
+    return max((across(table, name)[SEEDS] - clock).max() for name in READ)
 
 
 @says("beats the best statistics on accuracy in no zoo; answers to learned inputs do in two of seven, and on the gap in three.")
@@ -86,7 +86,7 @@ def _(table):
     return 2, *clock[SEEDS], len(SEEDS), *clock[SETTINGS]
 
 
-@says("the best of ours has .34 on Tetris and the best statistics .33; where settings vary statistics are ahead by .03, .15 and .20")
+@says("the best of ours has .34 on Tetris and the best statistics .33; where settings vary statistics are ahead by .03, .14 and .17")
 def _(table):
     own, other = (best(table, name)["tetris_seed"] for name in ("best of ours", "best statistics"))
     return own, other, *-difference(table, "best of ours", "best statistics")[SETTINGS]
@@ -141,7 +141,7 @@ def _(table):
     return len(TETRIS), *(levels[1] - levels[0]), *(levels[2] - levels[1])
 
 
-@says("behind the clock by .24 of accuracy on digits and by .40 on MNIST. On CNNs our encoder was trained for 800 and 600 steps only.")
+@says("behind the clock by .28 of accuracy on digits and by .39 on MNIST. On CNNs our encoder was trained for 800 and 600 steps only.")
 def _(table):
     behind = (across(table, "clock") - across(table, "ours"))[["digits_seed", "mnist_seed"]]
     return *behind, *(dict(representation_recipe(zoo, "laptop").settings)["steps"] for zoo in ("digits_hyp", "mnist_hyp"))
@@ -217,20 +217,22 @@ def _(table):
     return not any((one.loc[others, "verdict"] == "holds").any() for one in rows)
 
 
-@says("One gain of training our encoder stands, .30 of accuracy on digits hyp. Two others that an interval decides, .03 and .14 on Tetris hyp and MNIST hyp, fall after Holm.")
+@says("One gain of training our encoder stands, .29 of accuracy on digits hyp. Others that an interval decides, .14 of accuracy on MNIST hyp, .16 and .19 of the gap on digits hyp and MNIST hyp, fall after Holm.")
 def _(table):
     accuracy, gap = (inside(table, "ours", "untrained", target) for target in ("accuracy", "gap"))
-    assert not (gap["holm"] == "stands").any()
-    held = accuracy[accuracy["verdict"] == "holds"]
-    stand, fall = (held[held["holm"] == word]["value"] for word in ("stands", "falls"))
-    assert stand.index.tolist() == ["digits_hyp"] and fall.index.tolist() == ["tetris_hyp", "mnist_hyp"]
-    return *stand, len(fall), *fall
+    stand, fall, more = (
+        rows[(rows["verdict"] == "holds") & (rows["holm"] == word)]["value"]
+        for rows, word in ((accuracy, "stands"), (accuracy, "falls"), (gap, "falls"))
+    )
+    assert not (gap["holm"] == "stands").any() and stand.index.tolist() == ["digits_hyp"]
+    assert fall.index.tolist() == ["mnist_hyp"] and more.index.tolist() == ["digits_hyp", "mnist_hyp"]
+    return *stand, *fall, *more
 
 
 # -- the zoo that was kept aside --------------------------------------------------------------------------------------
 
 
-@says("Nothing is confirmed there: statistics are ahead of learned inputs by .31 on the gap, and of ours by .44 on accuracy and .34 on the gap.")
+@says("Nothing is confirmed there: statistics are ahead of learned inputs by .31 on the gap, and of ours by .43 on accuracy and .35 on the gap.")
 def _(table):
     rows = table("disc-scorecard.04b")
     rows = rows[rows["claim"].str.startswith("in the zoo that was kept aside")]
@@ -240,11 +242,11 @@ def _(table):
     return -found
 
 
-@says("These stand after Holm.")
+@says("Those of the gap stand after Holm, that of accuracy falls.")
 def _(table):
     rows = table("disc-scorecard.04b")
     rows = rows[rows["claim"].str.startswith("in the zoo that was kept aside") & (rows["verdict"] == "fails")]
-    return bool((rows["holm"] == "stands").all())
+    return bool(((rows["holm"] == "stands") == (rows["case"] == "gap")).all())
 
 
 @says("On accuracy learned inputs against statistics are undecided, and so is learned against noise.")
@@ -293,7 +295,7 @@ def _(table):
     return published(table).loc[["clock, mnist_seed", "W, mnist_seed"], "test_accuracy"]
 
 
-@says("On MNIST our encoder has .59 of accuracy, far behind the published .97 and .98; it is small, and trained for 600 steps.")
+@says("On MNIST our encoder has .60 of accuracy, far behind the published .97 and .98; it is small, and trained for 600 steps.")
 def _(table):
     rows = published(table)["test_accuracy"]
     steps = dict(representation_recipe("mnist_seed", "laptop").settings)["steps"]

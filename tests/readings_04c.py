@@ -57,15 +57,15 @@ def _(table):
     return kinds(table).loc["kernel PCA, rbf", ["test_accuracy", "epoch"]]
 
 
-@says("Of the short runs with 50 numbers both losses together are best (.885 on accuracy; one seed, undecided on the page before)")
+@says("Of the short runs with 50 numbers both losses together are best on accuracy and epoch (.886 on accuracy; one seed, undecided on the page before)")
 def _(table):
     assert set(table("hr-tetris-baselines").set_index("features").loc[SHORT, "dimensions"]) == {50}
     rows = kinds(table).loc[SHORT]
-    assert (rows.idxmax() == "E_cD").all()
+    assert (rows[["test_accuracy", "epoch"]].idxmax() == "E_cD").all()
     return 50, rows.loc["E_cD", "test_accuracy"]
 
 
-@says("contrast alone (.879) and reconstruction alone (.868) are not far behind")
+@says("contrast alone (.875) and reconstruction alone (.868) are not far behind")
 def _(table):
     return kinds(table).loc[["E_c", "E_D"], "test_accuracy"]
 
@@ -81,13 +81,13 @@ def _(table):
     return bool(ahead["test_accuracy"] and ahead["epoch"] and not ahead["gap"])
 
 
-@says("ours tells accuracy (.78 against .65) and epoch (.33 against .24) better than s(W), and the start (.63 against .71) less well")
+@says("ours tells accuracy (.78 against .65) and epoch (.33 against .24) better than s(W), and the start (.64 against .71) less well")
 def _(table):
     rows = tetris_hyp(table)
     return [rows.loc[name, target] for target in ("test_accuracy", "epoch", "init") for name in ("ours", "s(W)")]
 
 
-@says("The untrained encoder is behind it in five of six columns, by .01 to .05")
+@says("The untrained encoder is behind it in five of six columns, by .01 to .07")
 def _(table):
     rows = tetris_hyp(table)
     ahead = rows.loc["ours"] - rows.loc["untrained"]
@@ -110,7 +110,7 @@ def _(table):
     return -1
 
 
-@says("Ours loses much too (accuracy .99 and .93 with fixed seeds, .53 and .44 with random ones)")
+@says("Ours loses much too (accuracy .99 and .94 with fixed seeds, .51 and .34 with random ones)")
 def _(table):
     return fixed_seeds(table).loc["ours", ["1_fix", "5_fix", "1_rand", "5_rand"]]
 
@@ -129,10 +129,11 @@ def _(table):
     return 5, *scores
 
 
-@says("Where seeds are random, training adds .09 and .07 of accuracy to the untrained encoder, and costs .14 and .15 of the epoch.")
+@says("Where seeds are random, training adds .08 of accuracy to the untrained encoder with one seed and takes .02 with five, and costs .08 and .22 of the epoch.")
 def _(table):
     accuracy, epoch = (fixed_seeds(table, target)[["1_rand", "5_rand"]] for target in ("test_accuracy", "epoch"))
-    return *(accuracy.loc["ours"] - accuracy.loc["untrained"]), *(epoch.loc["untrained"] - epoch.loc["ours"])
+    gain = accuracy.loc["ours"] - accuracy.loc["untrained"]
+    return gain["1_rand"], -gain["5_rand"], 5, *(epoch.loc["untrained"] - epoch.loc["ours"])
 
 
 # -- ten properties ---------------------------------------------------------------------------------------------------
@@ -140,20 +141,21 @@ def _(table):
 OF_TEN = "ten properties: ours tells it better than s(W)"
 
 
-@says("Ours tells accuracy better than s(W) (.64 against .55; this falls after Holm), and s(W) tells start (.62 against .45) and activation (.83 against .70) better; both stand.")
+@says("Ours tells the epoch better than s(W) (.25 against .16), and s(W) tells the start (.62 against .51), activation (.83 against .74), dropout and gap better; all five fall after Holm.")
 def _(table):
     rows = table("disc-scorecard.04c").query("claim == @OF_TEN").set_index("case")
-    assert rows.loc["accuracy", ["verdict", "holm"]].tolist() == ["holds", "falls"]
-    assert all(rows.loc[case, ["verdict", "holm"]].tolist() == ["fails", "stands"] for case in ("start", "activation"))
-    numbers = [ten(table).loc["test_accuracy", ["ours", "s(W)"]]]
+    ahead, behind = (rows[rows["verdict"] == verdict] for verdict in ("holds", "fails"))
+    assert set(ahead.index) == {"epoch"} and set(behind.index) == {"start", "activation", "dropout", "gap"}
+    assert (rows["holm"][[*ahead.index, *behind.index]] == "falls").all()
+    numbers = [ten(table).loc["epoch", ["ours", "s(W)"]]]
     numbers += [ten(table).loc[name, ["s(W)", "ours"]] for name in ("init", "activation")]
-    return [value for pair in numbers for value in pair]
+    return [*(value for pair in numbers for value in pair), len(ahead) + len(behind)]
 
 
-@says("The other verdicts between them are undecided or fall.")
+@says("The other verdicts between them are undecided.")
 def _(table):
-    rows = table("disc-scorecard.04c").query("claim == @OF_TEN").set_index("case").drop(["accuracy", "start", "activation"])
-    return bool(((rows["verdict"] == "undecided") | (rows["holm"] == "falls")).all())
+    rows = table("disc-scorecard.04c").query("claim == @OF_TEN").set_index("case").drop(["epoch", "start", "activation", "dropout", "gap"])
+    return bool((rows["verdict"] == "undecided").all())
 
 
 @says("No method reads l2 here ($R^2$ of .03 at most), dropout or the fraction of training data (below .13).")
@@ -163,12 +165,12 @@ def _(table):
     return 2, rows.loc["log_l2"].max(), 0.13
 
 
-@says("Training helps on the epoch (.24 against .07; this stands). On accuracy it is undecided (the untrained encoder has .63), and on the start it costs .10.")
+@says("Training helps on the epoch (.25 against .07; this stands). On accuracy it is undecided (the untrained encoder has .63, ours .55).")
 def _(table):
     rows = table("disc-scorecard.04c").query("claim == 'ten properties: training helps'").set_index("case")
-    assert rows["verdict"][["epoch", "accuracy", "start"]].tolist() == ["holds", "undecided", "fails"]
+    assert rows["verdict"][["epoch", "accuracy"]].tolist() == ["holds", "undecided"]
     assert rows["holm"]["epoch"] == "stands"
-    return *ten(table).loc["epoch", ["ours", "untrained"]], ten(table).loc["test_accuracy", "untrained"], -rows["value"]["start"]
+    return *ten(table).loc["epoch", ["ours", "untrained"]], *ten(table).loc["test_accuracy", ["untrained", "ours"]]
 
 
 @says("Ours is small, and trained for 600 steps.")
@@ -210,10 +212,10 @@ def _(table):
     return transfer(table, "tetris_hyp", "tau").loc[["ours", "s(W)"], "test_accuracy"]
 
 
-@says("predicts it with an $R^2$ of .41, where s(W) has .15 and the untrained encoder .35: here training helps.")
+@says("predicts it with an $R^2$ of .38, where s(W) has .15 and the untrained encoder .35: that training helps is undecided.")
 def _(table):
-    rows = table("disc-scorecard.04c").query("claim == 'to other settings: training helps'")
-    assert (rows["verdict"] == "holds").all() and (rows["holm"] == "stands").all()
+    rows = table("disc-scorecard.04c").query("claim == 'to other settings: training helps' and case == 'accuracy'")
+    assert (rows["verdict"] == "undecided").all()
     return 2, *transfer(table, "tetris_hyp").loc[["ours", "s(W)", "untrained"], "test_accuracy"]
 
 
@@ -223,7 +225,7 @@ def _(table):
     return 2, 0  # of R²
 
 
-@says("To later epochs every reading fails on accuracy ($R^2$ of −.99, −1.62 and −3.36: ours, untrained, s(W))")
+@says("To later epochs every reading fails on accuracy ($R^2$ of −.81, −1.62 and −3.36: ours, untrained, s(W))")
 def _(table):
     rows = transfer(table, "later epochs")["test_accuracy"]
     assert rows.max() < 0
@@ -235,7 +237,7 @@ def _(table):
     return 2, transfer(table, "later epochs")["gap"].max()
 
 
-@says("Ours is the least wrong, but orders networks less well ($\\tau$ of .12; s(W) has .48, the untrained encoder .55)")
+@says("Ours is the least wrong, but orders networks less well ($\\tau$ of .17; s(W) has .48, the untrained encoder .55)")
 def _(table):
     wrong, order = (transfer(table, "later epochs", column)["test_accuracy"] for column in ("value", "tau"))
     assert wrong.idxmax() == "ours" and order.drop("W").idxmin() == "ours"

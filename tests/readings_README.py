@@ -193,7 +193,7 @@ def _(t):
     return *probes, *answers[0], *answers[1]
 
 
-@says("README", "and is behind in 2.")
+@says("README", "and is behind in 3.")
 def _(t):
     return behind(t, "the best of ours", "accuracy")
 
@@ -216,7 +216,7 @@ def _(t):
     return learned["gap"] == "fails" and not (learned == "holds").any() and (ours == "fails").all()
 
 
-@says("README", "91 % of their labels on Tetris (95 latents for 100 weights)")
+@says("README", "90 % of their labels on Tetris (95 latents for 100 weights)")
 def _(t):
     return _written(t, "tetris_seed")
 
