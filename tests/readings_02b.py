@@ -81,7 +81,7 @@ def _(t):
     return found
 
 
-@says("02b", "leaves a thirtieth (.45 to .01), as {cite}`entezari2022` expect (its interval reaches past a twentieth).")
+@says("02b", "leaves a thirtieth (.45 to .02), as {cite}`entezari2022` expect (its interval reaches past a twentieth).")
 def _(t):
     before, after = _barriers(t).loc["wide MLP", ["two seeds", "aligned"]]
     assert 1 / 35 < after / before < 1 / 25
