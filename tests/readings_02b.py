@@ -42,7 +42,7 @@ def _(t):
     return 10 ** orbits["tetris_seed"], int(orbits["wide_middle_batch"]) + 1
 
 
-@says("02b", "(12.9 against 13.6 in the Tetris MLP, 46.8 against 46.8 in the wide one)")
+@says("02b", "(12.1 against 13.6 in the Tetris MLP, 46.9 against 46.8 in the wide one)")
 def _(t):
     rows = t("ws-permutation-symmetry-check.orbits").set_index("zoo")[["to own copy", "to another seed"]]
     return [*rows.loc["tetris_seed"], *rows.loc["wide_middle_batch"]]
@@ -64,7 +64,7 @@ def _(t):
 
 @says(
     "02b",
-    "the Tetris MLP (.87 to .53) and the small CNN (2.05 to 1.68; this verdict falls after {term}`Holm <Holm's method>`) and removes it in neither.",
+    "the Tetris MLP (.87 to .53) and the small CNN (2.05 to 1.62; this verdict falls after {term}`Holm <Holm's method>`) and removes it in neither.",
 )
 def _(t):
     assert _verdict(t, "weight matching lowers it", "Tetris MLP") == ("holds", "stands")
@@ -81,15 +81,15 @@ def _(t):
     return found
 
 
-@says("02b", "leaves a fortieth (.45 to .01), as {cite}`entezari2022` expect (its interval reaches past a twentieth).")
+@says("02b", "leaves a thirtieth (.45 to .02), as {cite}`entezari2022` expect (its interval reaches past a twentieth).")
 def _(t):
     before, after = _barriers(t).loc["wide MLP", ["two seeds", "aligned"]]
-    assert 1 / 45 < after / before < 1 / 35
+    assert 1 / 35 < after / before < 1 / 25
     assert _verdict(t, "weight matching leaves less than a twentieth of it", "wide MLP")[0] == "undecided"
     return before, after
 
 
-@says("02b", "In the ResNet as it stands both ways are undecided (3.62 to 3.40 and to 2.55)")
+@says("02b", "In the ResNet as it stands both ways are undecided (3.62 to 4.45 and to 2.55)")
 def _(t):
     ways = "weight matching", "activation matching"
     assert {_verdict(t, f"{way} lowers it", "small ResNet")[0] for way in ways} == {"undecided"}
@@ -98,7 +98,7 @@ def _(t):
 
 @says(
     "02b",
-    "Measured anew, matched activations lower the barrier (2.15 to 1.10); so do matched weights (1.44), which falls after Holm.",
+    "Measured anew, matched activations lower the barrier (2.15 to 1.10); so do matched weights (1.43), which falls after Holm.",
 )
 def _(t):
     weights, activations = (f"with norms remeasured, {way} matching lowers it" for way in ("weight", "activation"))
@@ -114,7 +114,7 @@ def _(t):
 
 @says(
     "02b",
-    "The soup of all small CNNs is at chance as trained (8 %) and between 14 and 30 % after alignment, where one of them has 94 %.",
+    "The soup of all small CNNs is at chance as trained (8 %) and between 14 and 29 % after alignment, where one of them has 94 %.",
 )
 def _(t):
     soups, one = _soups(t), t("ws-rebasin-alignment.soups").query("network == 'small CNN' and models == 1")["accuracy"]
