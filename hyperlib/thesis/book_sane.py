@@ -70,7 +70,10 @@ _TETRIS = {"window": 16, "batch_size": 128}  # nine tokens
 _ONE = {"tetris_seed": _TETRIS, "digits_seed": {}, "mnist_seed": {}}
 _SMALL: Settings = {"mix": 0.05, "rate": 5e-3}  # of which the ablations change one thing
 _SAMPLED: Settings = {"latent": 32, "mix": 0.05, "rate": 5e-3, "augment": Augment(permute=False, multiplicative=0.05)}
-_VIEWS = {"given": Augment(fixed_views=2), "one_permuted": Augment(fixed_views=1), "permuted": Augment()}
+ALIGNMENT = {  # whether networks are aligned, and how many views are left as they are
+    **{"not_aligned": (False, 0), "aligned_both_permuted": (True, 0), "aligned_one_permuted": (True, 1)},
+    "aligned_both_given": (True, 2),
+}
 
 
 def _changed(**changes: Any) -> tuple:
@@ -83,9 +86,8 @@ SANES: dict[str, tuple] = {  # zoos, settings, steps at quick, laptop, paper, an
     "untrained": (CNNS, OURS | {"batch_size": 112}, (0, 0, 0)),
     **{f"{zoo}-published": ((zoo,), _SMALL, _STEPS) for zoo in ("digits_seed", "mnist_seed")},
     **{
-        f"digits_seed-{laid}-{views}": (*_changed(augment=augment), laid == "aligned")
-        for laid in ("aligned", "unaligned")
-        for views, augment in _VIEWS.items()
+        f"digits_seed-{name}": (*_changed(augment=Augment(fixed_views=fixed)), laid)
+        for name, (laid, fixed) in ALIGNMENT.items()
     },
     **{f"digits_seed-token_{width}": _changed(token=width) for width in (16, 32)},
     **{

@@ -1,0 +1,81 @@
+"""Tables of chapter 6: what a `Sane` knows of networks, of its own zoos and of others.
+
+Source: our choice; the curve over lengths is that of Schürholt et al. (2024), of error against the number of tokens
+that are read at a time.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import pandas as pd
+import torch
+
+from hyperlib.representations.losses import reconstruction_r2
+from hyperlib.representations.sane import Sane
+from hyperlib.representations.sane_reader import SaneReader
+from hyperlib.study.representations import parts_of
+from hyperlib.study.study import Study
+from hyperlib.tasks.probing import run_probes
+from hyperlib.tasks.reconstruction import reconstructed
+from hyperlib.thesis.book_sane import SaneRecipe
+from hyperlib.weightspace.tokens import Scale
+from hyperlib.zoos.zoo import Samples
+
+FEWEST = 10  # test models of which a probe's score is worth a number
+PROBE = "linear-standardised"
+
+
+def few(samples: Samples, most: int, seed: int = 0) -> Samples:
+    """At most so many of the samples, in their order."""
+    return samples.take(np.sort(np.random.default_rng(seed).permutation(len(samples))[:most]))
+
+
+def tested_on(
+    study: Study, trained: Mapping[str, Sane], recipe: SaneRecipe, repeat: int = 0,
+    *, train: int = 2000, test: int = 400,
+) -> pd.DataFrame:  # fmt: skip
+    """What each `Sane` knows of every zoo of a recipe: a row for each pair.
+
+    trained: by a name; a zoo's scale is measured on its own training networks, nothing else of it is learned but the
+    probe. Columns: `trained`, `zoo`, `repeat`, `value` (R² of test accuracy by a linear probe on the mean of tokens;
+    NaN where test models are fewer than `FEWEST`) and what `reconstructed` gives. At most so many networks are read.
+    """
+    rows = []
+    for zoo in recipe.zoos:
+        parts = parts_of(study, recipe, repeat, zoo)
+        some = few(parts[0], train), few(parts[1], train), few(parts[2], test)
+        enough = min(part.table["model"].nunique() for part in some) >= FEWEST
+        images = study.recipe(zoo).images.load()
+        readers = {name: SaneReader(sane).fit(some[0]) for name, sane in trained.items()}
+        told = {}
+        if enough:
+            table = run_probes(readers, *some, ["test_accuracy"], [PROBE], bootstrap=2).table
+            told = table.set_index("features")["value"].to_dict()
+        for name, reader in readers.items():
+            rebuilt = reconstructed(reader, some[2], images, some[0].weights.mean(0))
+            known = {"trained": name, "zoo": zoo, "repeat": repeat, "value": told.get(name, np.nan)}
+            rows.append(known | rebuilt)
+    return pd.DataFrame(rows)
+
+
+def rebuilt_share(sane: Sane, samples: Samples, scale: Scale, mean: torch.Tensor) -> float:
+    """R² of rebuilt weights against a mean network, every layer in units of the scale."""
+    rebuilt = sane.reconstruct(samples, scale=scale).weights
+    return float(reconstruction_r2(*(scale.standardise(weights) for weights in (rebuilt, samples.weights, mean))))
+
+
+def by_window(
+    sane: Sane, samples: Samples, scale: Scale, mean: torch.Tensor, windows: Iterable[tuple[int, int]]
+) -> pd.DataFrame:
+    """How much is rebuilt if so many tokens are read at a time: `window` and `halo` of each, and `r2`.
+
+    Raises ValueError for a window and halo that cannot be.
+    """
+    rows = []
+    for window, halo in windows:
+        other = copy.copy(sane).set_params(window=window, halo=halo)
+        rows.append({"window": window, "halo": halo, "r2": rebuilt_share(other, samples, scale, mean)})
+    return pd.DataFrame(rows)
