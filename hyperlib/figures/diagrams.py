@@ -2,7 +2,7 @@
 
 They are drawn by us, not copied: `intro-landscape` and `intro-contributions` follow the captions of
 the thesis's Figs 1.0.1 and 1.0.2, `zoo-blueprint` follows the zoos' generator scripts; the wording is ours. What is of
-chapter 2 stands in `diagrams_symmetry`, what is of chapter 4 in `diagrams_method`.
+chapter 2 stands in `diagrams_symmetry`, of chapter 4 in `diagrams_method`, of chapter 6 in `diagrams_tokens`.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ from hyperlib.figures.diagrams_symmetry import (
     draw_padding_shortcut,
     draw_unit_swap,
 )
+from hyperlib.figures.diagrams_tokens import SANE_HEIGHT, draw_sane
 from hyperlib.files.writing import write_whole
 
 LANDSCAPE_HEIGHT, CONTRIBUTIONS_HEIGHT, BLUEPRINT_HEIGHT = 284, 278, 500
@@ -130,6 +131,7 @@ DIAGRAMS: dict[str, tuple[Callable[[Axes], None], float]] = {  # by the name of 
     "padding-shortcut": (draw_padding_shortcut, SHORTCUT_HEIGHT),
     "barrier-hill": (draw_barrier_hill, BARRIER_HEIGHT),
     "hyper-representation": (draw_hyper_representation, HYPER_REPRESENTATION_HEIGHT),
+    "sane-method": (draw_sane, SANE_HEIGHT),
 }
 
 
