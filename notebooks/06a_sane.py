@@ -231,7 +231,7 @@ ZOOS = {"digits_seed": "digits", "digits_hyp": "digits hyp", "mnist_seed": "MNIS
 ZOOS = {zoo: name for zoo, name in ZOOS.items() if zoo in recipes["all"].zoos}
 sizes = {"train": 300, "test": 60} if quick else {"train": 1500, "test": 300}
 matrix = [
-    sane_tables.tested_on(study, {name: trained[one, k] for name, one in reads.items()}, recipes["all"], k, **sizes)
+    sane_tables.across_zoos(study, {name: trained[one, k] for name, one in reads.items()}, recipes["all"], k, **sizes)
     for k in range(repeats)
 ]
 matrix = study.publish("sane-cnn-property", pd.concat(matrix, ignore_index=True), "matrix")
@@ -358,7 +358,7 @@ mine = hyperlib.Samples(few, table, network)
 sane = hyperlib.Sane(steps=0).fit(mine)  # or one that was trained
 other = hyperlib.Samples(hyperlib.digits_cnn().initialise(range(6), "kaiming_normal"), table, hyperlib.digits_cnn())
 assert sane.embed(mine).shape == sane.embed(other).shape == (6, 16)
-assert sane.embed_tokens(mine).shape[1] == 12 + 10  # a token per unit
+assert sane.embed_tokens(mine).shape[1] == 2 * 12 + 10  # 65 numbers need two tokens
 
 # %% [markdown]
 # The layout of its weights, and a scale: mean and deviation of each layer, here of six networks. It needs neither the module nor a fit. A scale of one network alone makes all networks alike in it.

@@ -33,7 +33,7 @@ def few(samples: Samples, most: int, seed: int = 0) -> Samples:
     return samples.take(np.sort(np.random.default_rng(seed).permutation(len(samples))[:most]))
 
 
-def tested_on(
+def across_zoos(
     study: Study, trained: Mapping[str, Sane], recipe: SaneRecipe, repeat: int = 0,
     *, train: int = 2000, test: int = 400,
 ) -> pd.DataFrame:  # fmt: skip
