@@ -41,7 +41,7 @@ def windows(options: Options) -> pd.DataFrame:
     states = [dict(network.layout.unflatten(row)) for row in weights[:few]]
     sane = Sane(token=TOKEN, window=WINDOW)
     sane.build()
-    zoo = WindowZoo(network, Population(weights, rows_by_group(None, batch)), sane.sequence(network))
+    zoo = WindowZoo("it", network, Population(weights, rows_by_group(None, batch)), sane.sequence(network))
     augment, rows = Augment(fixed_views=1, multiplicative=NOISE, target="view"), torch.arange(batch)
     pool = [versions(state, generator) for state in states]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 from long_training import walks
@@ -156,4 +155,3 @@ def test_scores_of_another_shape_and_prompts_of_several_activations_are_refused(
     )
     with pytest.raises(ValueError, match="have one activation"):
         subsampled(Plain(), KDE("joint", 0.2), mixed, near_zero, seeded(), drawn=4, keep=2)
-    assert isinstance(mixed.table, pd.DataFrame)

@@ -11,12 +11,15 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from torch import nn
 
+from hyperlib.representations import window_views
 from hyperlib.representations.augment import Augment
 from hyperlib.representations.batches import Population, rows_by_group
+from hyperlib.representations.controls import RandomFeatures
 from hyperlib.representations.sane import Sane
+from hyperlib.representations.sane_network import Mean
 from hyperlib.representations.sane_reader import READS, SaneReader
-from hyperlib.representations.window_views import shares, windows_of
-from hyperlib.representations.window_zoos import WindowZoo
+from hyperlib.representations.window_views import WindowViews, joined, shares, windows_of
+from hyperlib.representations.window_zoos import Preparation, WindowZoo
 from hyperlib.tasks.generation import generate
 from hyperlib.tasks.refinement import conditioned
 from hyperlib.tasks.sampling import KDE
@@ -197,12 +200,56 @@ def test_answers_can_be_learned_from():
     assert not same(sane, plain)
 
 
+def test_a_fit_that_fails_leaves_nothing_that_counts_as_fitted(tmp_path):
+    samples = walks("tetris_mlp", models=3)
+    sane = fitted({"a": samples})
+    with pytest.raises(ValueError, match="groups has 1 entries"):
+        sane.fit({"a": samples}, groups={"a": [1]})
+    with pytest.raises(NotFittedError):
+        sane.embed(samples)
+
+    class Stopped(Exception):
+        """As Ctrl-C would end it."""
+
+    def stop(done: int, total: int) -> None:
+        raise Stopped
+
+    with pytest.raises(Stopped):
+        sane.fit({"a": samples}, progress=stop)
+    for use in (lambda: sane.embed(samples), lambda: sane.save(tmp_path / "it")):
+        with pytest.raises(NotFittedError):
+            use()
+
+
+def test_another_training_does_not_go_on_from_a_checkpoint(tmp_path, monkeypatch):
+    samples = walks("digits_cnn", models=3)
+    samples.table["activation"] = "tanh"
+    queries = [torch.rand(20, *samples.architecture.image, generator=torch.Generator().manual_seed(k)) for k in (0, 1)]
+    settings = SMALL | {"behaviour": 1.0, "asked": (2, 5)}
+    monkeypatch.setattr(checkpoint.StateFile, "due", lambda self: True)
+
+    class Killed(Exception):
+        """As a kill would end it."""
+
+    def kill(done: int, total: int) -> None:
+        if done == 3:
+            raise Killed
+
+    with pytest.raises(Killed):
+        Sane(**settings).fit({"a": samples}, queries={"a": queries[0]}, checkpoint=tmp_path, progress=kill)
+    moved = Samples(samples.weights.roll(1, 0), samples.table, samples.architecture)
+    for zoo, asked in ({"a": samples}, queries[1]), ({"b": samples}, queries[0]), ({"a": moved}, queries[0]):
+        with pytest.raises(ValueError, match="another"):
+            Sane(**settings).fit(zoo, queries=dict.fromkeys(zoo, asked), checkpoint=tmp_path)
+    Sane(**settings).fit({"a": samples}, queries={"a": queries[0]}, checkpoint=tmp_path)
+
+
 # -- what a batch holds ------------------------------------------------------------------------------------------------
 
 
 def window_zoo(sane: Sane, samples: Samples) -> WindowZoo:
     population = Population(samples.weights, rows_by_group(samples.table["model"], len(samples)))
-    return WindowZoo(samples.architecture, population, sane.sequence(samples.architecture))
+    return WindowZoo("it", samples.architecture, population, sane.sequence(samples.architecture))
 
 
 @pytest.mark.parametrize("name", ["tetris_mlp", "digits_cnn", "small_resnet_1ch"])
@@ -222,8 +269,7 @@ def test_a_window_holds_consecutive_tokens_of_the_view(sane, name):
     assert not found.inputs[~found.mask.repeat(2, 1, 1)].any()
 
 
-def test_the_second_view_is_the_same_function(sane):
-    """All windows of a permuted view put together are the tokens of the permuted network."""
+def test_a_sequence_is_the_tokens_of_a_network_and_goes_back_to_it(sane):
     samples = walks("digits_cnn", models=2)
     network = samples.architecture
     orders = random_permutations(network, 1, torch.Generator().manual_seed(3))
@@ -234,6 +280,73 @@ def test_the_second_view_is_the_same_function(sane):
     tokens = sane.tokenizer(network).encode(moved)[:, sane.kept(network)]
     assert torch.equal(sequence.whole(moved)[:, : sequence.tokens], tokens)
     assert torch.equal(sequence.back(sequence.whole(moved), torch.zeros(network.layout.size)), moved)
+
+
+def test_the_second_view_is_a_permuted_network_cut_at_the_same_place(sane):
+    samples = walks("digits_cnn", models=3)
+    zoo, rows, augment = window_zoo(sane, samples), torch.arange(6), Augment(fixed_views=1)
+    found = windows_of(zoo, rows, 8, augment, torch.Generator().manual_seed(4))
+    views = augment.views(zoo.architecture, samples.weights[rows], torch.Generator().manual_seed(4)).inputs
+    assert not torch.equal(views[0], views[1])
+    for view, windows in zip(views, found.inputs.chunk(2), strict=True):
+        whole = zoo.sequence.whole(view)
+        for number, window in enumerate(windows):
+            start = int((found.places[number, 0] == zoo.sequence.places).all(1).nonzero()[0])
+            assert torch.equal(whole[number, start : start + 8], window)
+
+
+def test_views_made_some_at_a_time_are_those_of_their_rows(sane, monkeypatch):
+    samples = walks("digits_cnn", models=4)
+    zoo, rows = window_zoo(sane, samples), torch.arange(7)
+    monkeypatch.setattr(window_views, "AT_ONCE", 2 * zoo.sequence.cells.numel() * 3)
+    found = windows_of(zoo, rows, 8, Augment(fixed_views=2), torch.Generator().manual_seed(0))
+    whole = zoo.sequence.whole(samples.weights)
+    for views in found.inputs.chunk(2):
+        for number, window in enumerate(views):
+            start = int((found.places[number, 0] == zoo.sequence.places).all(1).nonzero()[0])
+            assert torch.equal(whole[number, start : start + 8], window)
+
+
+def test_a_batch_of_several_zoos_keeps_windows_with_their_places_and_masks(sane):
+    parts = []
+    for name in ("tetris_mlp", "digits_cnn", "small_resnet_1ch"):
+        zoo = window_zoo(sane, walks(name, models=2))
+        parts.append(windows_of(zoo, torch.arange(3), 8, Augment(fixed_views=1), torch.Generator().manual_seed(1)))
+    batch = joined(parts)
+    for number, part in enumerate(parts):
+        own = slice(3 * number, 3 * number + 3)
+        for name in ("places", "mask"):
+            assert torch.equal(getattr(batch, name)[own], getattr(part, name))
+        for name in ("inputs", "targets"):
+            for view, of_part in zip(getattr(batch, name).chunk(2), getattr(part, name).chunk(2), strict=True):
+                assert torch.equal(view[own], of_part)
+
+
+def test_a_network_that_gives_back_what_it_reads_answers_as_it_did(sane):
+    """So the loss of answers puts tokens back where they were, over all windows of a network."""
+    samples = walks("digits_cnn", models=3)
+    samples.table["activation"] = samples.architecture.activation
+    queries = {"a": torch.rand(20, *samples.architecture.image)}
+    same_again = Sane(**SMALL | {"token": 24, "latent": 24, "behaviour": 1.0, "asked": (4, 5), "steps": 0})
+    same_again.fit({"a": samples}, queries=queries)
+    preparation = Preparation(
+        {"a": same_again.zoos_[0].scale}, same_again.sequence, same_again._plan(), torch.device("cpu")
+    )
+    (zoo,), _ = preparation.zoos({"a": samples}, {}, None, queries)
+    network = same_again.network_
+    network.encode = network.decode = lambda values, places, there=None: values
+    views = WindowViews(
+        network, same_again.head_, None, same_again._plan(), Augment(), [zoo], [],
+        window=8, padding="left_out", device=torch.device("cpu"), half=False,
+    )  # fmt: skip
+    answers = views._answers(zoo, torch.arange(4), torch.Generator().manual_seed(0))
+    assert abs(float(answers)) < 1e-5
+
+
+def test_the_mean_of_a_window_does_not_count_what_fills_it_up(sane):
+    latents = torch.rand(2, 8, 3)
+    latents[1, 5:] = 0
+    torch.testing.assert_close(Mean()(latents), torch.stack([latents[0].mean(0), latents[1, :5].mean(0)]))
 
 
 @pytest.mark.parametrize(("batch", "of"), [(12, 3), (7, 3), (64, 9), (5, 2)])
@@ -287,6 +400,26 @@ def test_it_is_an_estimator_and_draws_nothing_from_the_global_generator():
     assert copy.get_params() == sane.get_params() and not hasattr(copy, "zoos_")
 
 
+def test_a_clone_of_a_reader_reads_with_the_same_sane(sane):
+    samples = walks("digits_cnn", models=4)
+    reader = SaneReader(sane, "mean").fit(samples)
+    copy = clone(reader)
+    with pytest.raises(NotFittedError):
+        copy.embed(samples)
+    np.testing.assert_array_equal(copy.fit(samples).embed(samples), reader.embed(samples))
+    assert RandomFeatures(5, of=SaneReader(sane)).fit(samples).embed(samples).shape == (len(samples), 5)
+
+
+def test_no_networks_are_read_and_written_as_none(sane):
+    samples = walks("digits_cnn", models=2)
+    none, network = samples.take([]), samples.architecture
+    for read in READS:
+        reader = SaneReader(sane, read).fit(samples)
+        assert reader.embed(none).shape == (0, len(reader.get_feature_names_out()))
+        assert reader.reconstruct(none).weights.shape == (0, network.layout.size)
+    assert len(sane.reconstruct(none, scale=sane.scale(samples))) == 0
+
+
 @pytest.mark.parametrize("read", READS)
 def test_a_reader_names_what_it_gives(sane, read, tmp_path):
     samples = walks("digits_cnn", models=4)
@@ -338,8 +471,16 @@ def test_what_cannot_be_learned_from_is_refused(sane):
         Sane(**SMALL).fit(broken)
     with pytest.raises(ValueError, match="no samples"):
         Sane(**SMALL).fit({"a": samples.take([])})
-    with pytest.raises(ValueError, match="given by the name of each"):
+    with pytest.raises(ValueError, match="groups are given by the name of each"):
         Sane(**SMALL).fit({"a": samples, "b": other}, groups=[1])
+    with pytest.raises(ValueError, match="groups are of typo, and zoos are a, b"):
+        Sane(**SMALL).fit({"a": samples, "b": other}, groups={"typo": [1]})
+    with pytest.raises(ValueError, match="queries are of a, and zoos are a, b"):
+        Sane(**SMALL).fit({"a": samples, "b": other}, queries={"a": samples.weights})
+    with pytest.raises(TypeError, match="Zoos are called by words, not 0"):
+        Sane(**SMALL).fit({0: samples, 1: other})
+    with pytest.raises(ValueError, match="needs two checkpoints in every batch"):
+        Sane(**SMALL).fit(samples.take([0]))
     with pytest.raises(ValueError, match="of zoos that are fitted; a has not"):
         Sane(**SMALL).fit({"a": samples}, validation={"a": other})
     with pytest.raises(ValueError, match="groups has 1 entries"):

@@ -6,7 +6,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 from long_training import walks
 
 from hyperlib.figures.microscope import microscope, microscope_still, said
@@ -99,4 +98,3 @@ def test_the_microscope_shows_each_token_with_its_own_words(sane, samples):
     still = microscope_still(tokens, 0.5 * tokens, held, table, chosen=7)
     assert said(table, held, 7) in [ax.get_title() for ax in still.axes]
     plt.close(still)
-    assert torch.is_tensor(positions)

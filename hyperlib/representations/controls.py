@@ -122,20 +122,21 @@ class RandomTokens(Representation):
     """What `Sane` reads without its network: the mean over tokens of ReLU units with random weights.
 
     token: width of a token. dimension, seed: of the units, weights normal with deviation 1/sqrt(token) and biases
-    standard normal. Layers are standardised over the training samples. `fit` raises ValueError for a `dimension` below
-    one, and what `Tokenizer` raises.
+    standard normal. Layers are standardised over the training samples, deviations as `spread` says (see
+    `Tokenizer.scale`). `fit` raises ValueError for a `dimension` below one, and what `Tokenizer` raises.
     """
 
-    def __init__(self, dimension: int = 64, token: int = 64, seed: int = 0) -> None:
+    def __init__(self, dimension: int = 64, token: int = 64, spread: str = "within", seed: int = 0) -> None:
         self.dimension = dimension
         self.token = token
+        self.spread = spread
         self.seed = seed
 
     def _learn(self, samples: Samples, y: Values | None, groups: Values | None) -> None:
         if not is_whole(self.dimension, 1):
             raise ValueError(f"dimension is a whole number from 1 on, not {self.dimension!r}.")
         tokenizer = Tokenizer(samples.architecture.layout, self.token)
-        self.scale_ = tokenizer.scale(samples.weights.detach().float().cpu())
+        self.scale_ = tokenizer.scale(samples.weights.detach().float().cpu(), spread=self.spread)
         generator = torch.Generator().manual_seed(self.seed)
         self.weights_ = torch.randn(self.token, self.dimension, generator=generator) / self.token**0.5
         self.biases_ = torch.randn(self.dimension, generator=generator)

@@ -34,7 +34,7 @@ from hyperlib.zoos.checkpoint import checksum
 
 SETTINGS_LIMIT = 2**16  # characters
 TENSORS_LIMIT = 10_000
-WEIGHTS_LIMIT = 2**27  # of a network, for which reading takes eight bytes each, whatever the file's size
+WEIGHTS_LIMIT = 2**27  # of all networks, for which reading takes eight bytes each, whatever the file's size
 Shapes = dict[str, tuple[int, ...]]
 Header, Fitted = TypeVar("Header"), TypeVar("Fitted")
 _UNREADABLE = (  # whatever a file that somebody has tampered with can raise
@@ -129,10 +129,11 @@ def _plain(scalar: np.generic) -> bool | int | float:
     return scalar.item()
 
 
-def check_size(network: BaseArchitecture) -> None:
-    """ValueError for a network whose scale would take more memory than a file's reader grants."""
-    if network.layout.size > WEIGHTS_LIMIT:
-        raise ValueError(f"{network.name} has {network.layout.size} weights; a representation's file takes 2**27.")
+def check_size(*networks: BaseArchitecture) -> None:
+    """ValueError for networks whose scales would take more memory than a file's reader grants."""
+    if (weights := sum(network.layout.size for network in networks)) > WEIGHTS_LIMIT:
+        names = ", ".join(dict.fromkeys(network.name for network in networks))
+        raise ValueError(f"{names} have {weights} weights in all; a representation's file takes 2**27.")
 
 
 def modules(rep: Any) -> dict[str, Tensor]:

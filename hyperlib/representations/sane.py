@@ -40,6 +40,7 @@ from hyperlib.representations.windows import through
 from hyperlib.weightspace.base import BaseArchitecture
 from hyperlib.weightspace.tokens import Scale, Tokenizer
 from hyperlib.weightspace.values import device_called
+from hyperlib.zoos.checkpoint import checksum
 from hyperlib.zoos.zoo import Samples
 
 AT_ONCE = 2**21  # numbers in the widest part of a block, of all windows that go through at once; our choice
@@ -61,8 +62,8 @@ class Sane(BaseEstimator):
     augment: views, `Augment(fixed_views=1)` by default: one as given, one permuted, the paper's for aligned zoos
     (`fixed_views=2` is what the released code does). mix, contrast, temperature: of the loss; projection: (layers,
     hidden, outputs) of the head, which reads the latents of a "window" side by side, or their "mean". padding:
-    "left_out" of the mean of errors, or "counted", as released. start: deviation of all initial weights, for linear
-    maps without bias; None for PyTorch's. All else as in `HyperRep`: behaviour (all windows of some networks of one zoo
+    "left_out" of the mean of errors, or "counted", as released. start: deviation of initial weights, biases
+    beginning at 0; None for PyTorch's. All else as in `HyperRep`: behaviour (all windows of some networks of one zoo
     per step), precision, per_model, steps, batch_size (windows, evenly of all zoos), rate, patience, seed.
 
     Learned: `zoos_` (a `Fitted` each), `history_`, `network_`. `fit` raises ValueError for settings out of range.
@@ -126,19 +127,20 @@ class Sane(BaseEstimator):
         validation samples of an architecture that was not in training, for settings out of range, another training's
         checkpoint folder, and a training that diverged.
         """
+        vars(self).pop("zoos_", None)  # what fails now is not fitted, whatever it was before
         train, known = by_name(zoos), {} if validation is None else by_name(validation)
         plan, device = self._plan(), device_called(self.device)
         check_zoos(train, known, plan)
         with one_core(device):
-            self.zoos_ = [Fitted(name, part.architecture, self.scale(part)) for name, part in train.items()]
             self.build()
-            scales = {zoo.name: zoo.scale for zoo in self.zoos_}
+            scales = {name: self.scale(part) for name, part in train.items()}
             learned, seen = Preparation(scales, self.sequence, plan, device).zoos(train, known, groups, queries)
             views = WindowViews(
                 self.network_, self.head_, self._source, plan, self.augment, learned, seen, window=self.window,
                 padding=self.padding, device=device, half=self.half,
             )  # fmt: skip
             self.history_ = run(Trainer(views), checkpoint, lambda: self._signature(views), progress)
+        self.zoos_ = [Fitted(name, part.architecture, scales[name]) for name, part in train.items()]
         return self
 
     def build(self) -> None:
@@ -177,10 +179,11 @@ class Sane(BaseEstimator):
 
     def _signature(self, views: WindowViews) -> str:
         """All that decides the training, in words."""
-        data = [
-            [zoo.architecture.layout, zoo.population.weights.sum(0).tolist(), zoo.population.rows.tolist()]
-            for zoo in (*views.train, *views.validation)
-        ]
+        data = []
+        for zoo in (*views.train, *views.validation):
+            asked = {} if zoo.judge is None else {"queries": zoo.judge.queries}
+            seen = checksum({"weights": zoo.population.weights, "rows": zoo.population.rows} | asked)
+            data.append([zoo.name, zoo.architecture.activation, zoo.architecture.layout, seen])
         return f"{self.get_params(deep=False)} {self.half} {data} {torch.__version__}"
 
     # -- what it gives ----------------------------------------------------------------------------------------------
@@ -252,8 +255,10 @@ class Sane(BaseEstimator):
     ) -> Float[Tensor, "samples params"]:
         """Weight vectors of one architecture from the latents of its tokens, in the units that the scale says.
 
-        Running statistics that are left out of the tokens get their mean in the scale; condition them on images
-        afterwards. Raises NotFittedError before `fit`, and ValueError for latents of another shape or not finite.
+        Running statistics that are left out of the tokens get their mean in the scale; those that are tokens come out
+        as the decoder guesses them, a variance perhaps below 0. So measure them on images afterwards, in both readings
+        (`refinement.conditioned`). Raises NotFittedError before `fit`, and ValueError for latents of another shape or
+        not finite.
         """
         check_is_fitted(self, "zoos_")
         latents = latents.float() if isinstance(latents, Tensor) else torch.from_numpy(np.array(latents, np.float32))
@@ -264,7 +269,7 @@ class Sane(BaseEstimator):
                 f"{list(latents.shape)}."
             )
         places, found = self._places(tokenizer, kept), [torch.empty(0, architecture.layout.size)]
-        for some in latents.split(self._at_once(tokenizer)):
+        for some in latents.split(self._at_once(tokenizer)) if len(latents) else ():
             tokens = torch.zeros(len(some), *tokenizer.shape)
             tokens[:, kept] = self._through(self.network_.decode, some, places)
             found.append(scale.restore(tokenizer.decode(tokens)))

@@ -18,13 +18,14 @@ from torch import Tensor
 
 from hyperlib.files.reading import decoded
 from hyperlib.representations import safe_file
+from hyperlib.representations.window_zoos import ZOOS_LIMIT
 from hyperlib.weightspace.architecture_record import RECORD_LIMIT, network_of, record_of
 from hyperlib.weightspace.values import device_called
 
 Rep = TypeVar("Rep")  # Sane, which comes by argument: it imports this file
 Kept = list[tuple[str, str, str, dict[str, Any] | None]]  # zoos: name; its network's name, activation and record
 FORMAT = "hyperlib-sane-1"
-ZOOS_LIMIT, BLOCK_TENSORS = 256, 12
+BLOCK_TENSORS = 12
 
 
 @dataclass(frozen=True)
@@ -41,14 +42,16 @@ def save_sane(rep: Rep, path: Path) -> Path:
     """Write the fitted representation to a new file; raises as `safe_file.write`, and ValueError for architectures
     that could not be read back."""
     zoos = []
+    safe_file.check_size(*(zoo.architecture for zoo in rep.zoos_))
     for zoo in rep.zoos_:
-        safe_file.check_size(zoo.architecture)
         record = record_of(zoo.architecture)
         zoos.append([zoo.name, zoo.architecture.name, zoo.architecture.activation, record])
     tensors = safe_file.modules(rep) | safe_file.history_of(rep)
     for number, zoo in enumerate(rep.zoos_):
         tensors |= {f"scale.{number}.mean": zoo.scale.mean, f"scale.{number}.deviation": zoo.scale.deviation}
     words = {"format": FORMAT, "settings": safe_file.settings_of(rep, but=("device",)), "zoos": json.dumps(zoos)}
+    if len(words["zoos"]) > RECORD_LIMIT:
+        raise ValueError(f"The architectures of its zoos take {len(words['zoos'])} characters; a file takes 2**22.")
     return safe_file.write(path, words, tensors)
 
 
@@ -67,7 +70,7 @@ def load_sane(kind: type[Rep], fitted: type, path: Path, device: str) -> Rep:
         rep.zoos_ = []
         for number, (name, architecture, activation, record) in enumerate(zoos):
             network = network_of(architecture, activation, record)
-            safe_file.check_size(network)
+            safe_file.check_size(network, *(zoo.architecture for zoo in rep.zoos_))
             rep.zoos_.append(fitted(name, network, None))
             layers = (len(rep.tokenizer(network).layers),)
             shapes |= {f"scale.{number}.{part}": layers for part in ("mean", "deviation")}

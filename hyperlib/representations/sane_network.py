@@ -159,10 +159,11 @@ def _each(blocks: nn.Sequential, tokens: Tensor, there: Tensor | None) -> Tensor
 
 
 class Mean(nn.Module):
-    """The mean over the tokens of a window."""
+    """The mean over the tokens of a window; tokens that fill it up come with all latents 0, and do not count."""
 
     def forward(self, latents: Float[Tensor, "windows tokens latent"]) -> Float[Tensor, "windows latent"]:
-        return latents.mean(1)
+        count = latents.any(-1, keepdim=True).sum(1)
+        return latents.sum(1) / count.clamp(min=1)
 
 
 def window_head(sizes: SaneSizes, layers: int, hidden: int, outputs: int) -> nn.Sequential:
@@ -173,7 +174,7 @@ def window_head(sizes: SaneSizes, layers: int, hidden: int, outputs: int) -> nn.
     """
     parts: list[nn.Module] = [nn.Flatten(1) if sizes.head == "window" else Mean()]
     inputs = sizes.latent * (sizes.window if sizes.head == "window" else 1)
-    for size in [*[hidden] * (layers - 1), outputs][-layers:] if layers else []:
+    for size in [*[hidden] * (layers - 1), outputs]:
         parts += [Linear(inputs, size), nn.LayerNorm(size), nn.ReLU()]
         inputs = size
     return nn.Sequential(*parts)

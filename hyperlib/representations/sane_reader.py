@@ -36,6 +36,10 @@ class SaneReader(Representation):
         self.sane = sane
         self.read = read
 
+    def __sklearn_clone__(self) -> SaneReader:
+        """A reader that is not fitted, of the same `Sane`, which keeps what it learned."""
+        return type(self)(self.sane, self.read)
+
     def _learn(self, samples: Samples, y: Values | None, groups: Values | None) -> None:
         check_is_fitted(self.sane, "zoos_")
         if self.read not in READS:
@@ -50,7 +54,7 @@ class SaneReader(Representation):
             return self.sane.embed(samples, scale=self.scale_)
         tokens = self.sane.embed_tokens(samples, scale=self.scale_)
         if self.read == "tokens":
-            return tokens.reshape(len(tokens), -1)
+            return tokens.reshape(len(tokens), self.latents_)
         found = []
         for layer in np.split(tokens, self.sizes_.cumsum(0)[:-1].tolist(), axis=1):
             spread = layer.std(1)

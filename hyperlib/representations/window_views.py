@@ -24,6 +24,7 @@ from hyperlib.representations.window_zoos import Sequenced, WindowZoo
 from hyperlib.representations.windows import through
 
 VALIDATED = 256  # checkpoints at most
+AT_ONCE = 2**24  # cells of tokens, of all views that are made at a time; our choice
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,17 @@ class Windows:
 def windows_of(
     zoo: WindowZoo, rows: Int[Tensor, " rows"], window: int, augment: Augment, generator: torch.Generator
 ) -> Windows:
-    """Two views of one window of each row, at a random place that both views share."""
+    """Two views of one window of each row, at a random place that both views share.
+
+    Views are whole networks before they are cut, so they are made some at a time.
+    """
+    some = rows.split(max(1, AT_ONCE // (2 * zoo.sequence.cells.numel())))
+    return joined([_windows(zoo, part, window, augment, generator) for part in some])
+
+
+def _windows(
+    zoo: WindowZoo, rows: Int[Tensor, " rows"], window: int, augment: Augment, generator: torch.Generator
+) -> Windows:
     sequence = zoo.sequence
     views = augment.views(zoo.architecture, zoo.population.weights[rows], generator)
     last = max(0, sequence.tokens - window)
@@ -119,7 +130,8 @@ class WindowViews(Objective):
     ) -> list[Tensor]:
         plan, parts, rows, models = self.plan, [], [], 0
         for zoo, size in zip(zoos, sizes, strict=True):
-            own = zoo.population.batch(size, per_model, rows_by) if size else torch.empty(0, dtype=torch.int64)
+            of_each = None if per_model is None else min(per_model, max(size, 1))
+            own = zoo.population.batch(size, of_each, rows_by) if size else torch.empty(0, dtype=torch.int64)
             rows.append(own)
             if len(own):
                 part = windows_of(zoo, own, self.window, self.augment, views_by)

@@ -23,6 +23,7 @@ from hyperlib.weightspace.tokens import Scale
 from hyperlib.zoos.zoo import Samples
 
 Zoos = Samples | Mapping[str, Samples]
+ZOOS_LIMIT = 256  # as many as a file holds
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,7 @@ class Sequenced:
 class WindowZoo:
     """One zoo to learn from, or to validate on: standardised weights, and how they are read."""
 
+    name: str
     architecture: BaseArchitecture
     population: Population
     sequence: Sequenced  # filled
@@ -93,7 +95,11 @@ def by_name(zoos: Zoos) -> dict[str, Samples]:
         check_samples(zoos, "Sane")
         return {zoos.architecture.name: zoos}
     for name, samples in zoos.items():
+        if not isinstance(name, str) or not name:
+            raise TypeError(f"Zoos are called by words, not {name!r}.")
         check_samples(samples, f"Sane, in the zoo {name!r},")
+    if len(zoos) > ZOOS_LIMIT:
+        raise ValueError(f"A Sane is fitted on {ZOOS_LIMIT} zoos at most, not on {len(zoos)}.")
     return dict(zoos)
 
 
@@ -115,15 +121,24 @@ def check_zoos(train: Mapping[str, Samples], known: Mapping[str, Samples], plan:
         raise ValueError("patience needs validation samples to look at; give fit(..., validation=...).")
     if plan.steps and plan.batch_size < 2 * len(train):
         raise ValueError(f"A batch_size of {plan.batch_size} is below 2 windows of each of {len(train)} zoos.")
+    if plan.steps and plan.mix and sum(map(len, train.values())) < 2:
+        raise ValueError("A contrast needs two checkpoints in every batch; fit more, or set mix=0.")
 
 
-def of_zoo(values: Any, name: str, zoos: int) -> Any:
-    """What belongs to one zoo: under its name, or as it is where there is one zoo alone."""
-    if values is None or isinstance(values, Mapping):
-        return None if values is None else values.get(name)
-    if zoos > 1:
-        raise ValueError("With several zoos, groups and queries are given by the name of each.")
-    return values
+def each_zoo(values: Any, what: str, zoos: Mapping[str, Samples]) -> dict[str, Any]:
+    """What belongs to each zoo, by its name; as it is where there is one zoo alone, None where nothing is given.
+
+    Raises ValueError for other names than those of the zoos, and for values that are not by name where there are some.
+    """
+    if values is None:
+        return dict.fromkeys(zoos)
+    if not isinstance(values, Mapping):
+        if len(zoos) > 1:
+            raise ValueError(f"With several zoos, {what} are given by the name of each.")
+        return dict.fromkeys(zoos, values)
+    if set(values) != set(zoos):
+        raise ValueError(f"{what} are of {', '.join(map(str, values)) or 'no zoo'}, and zoos are {', '.join(zoos)}.")
+    return dict(values)
 
 
 @dataclass(frozen=True)
@@ -140,8 +155,9 @@ class Preparation:
     ) -> tuple[list[WindowZoo], list[WindowZoo]]:
         """To learn from, and to validate on; errors as `judge_of`, and ValueError for groups that do not fit."""
         learned, seen = [], []
+        groups, queries = each_zoo(groups, "groups", train), each_zoo(queries, "queries", train)
         for name, samples in train.items():
-            own, asked = (of_zoo(values, name, len(train)) for values in (groups, queries))
+            own, asked = groups[name], queries[name]
             if own is not None and len(own) != len(samples):
                 raise ValueError(f"groups has {len(own)} entries for {len(samples)} samples of {name}, not one each.")
             there = known.get(name)
@@ -158,4 +174,4 @@ class Preparation:
     def _zoo(self, name: str, samples: Samples, groups: Any, judge: Judge | None) -> WindowZoo:
         weights = self.scales[name].standardise(samples.weights.detach().float().cpu())
         population = Population(weights, rows_by_group(groups, len(samples)))
-        return WindowZoo(samples.architecture, population, self.sequence(samples.architecture), judge)
+        return WindowZoo(name, samples.architecture, population, self.sequence(samples.architecture), judge)

@@ -20,12 +20,14 @@ from hyperlib.study.representations import parts_of
 from hyperlib.study.study import Study
 from hyperlib.tasks.probing import run_probes
 from hyperlib.tasks.reconstruction import reconstructed
+from hyperlib.tasks.refinement import conditioned
 from hyperlib.thesis.book_sane import SaneRecipe
 from hyperlib.weightspace.tokens import Scale
 from hyperlib.zoos.zoo import Samples
 
-FEWEST = 10  # test models of which a probe's score is worth a number
+FEWEST = 5  # models of a part of which a probe's score is worth a number
 PROBE = "linear-standardised"
+CONDITIONED = 20 * 32  # images on which running statistics are measured; published are 200 batches of 32
 
 
 def few(samples: Samples, most: int, seed: int = 0) -> Samples:
@@ -41,7 +43,8 @@ def across_zoos(
 
     trained: by a name; a zoo's scale is measured on its own training networks, nothing else of it is learned but the
     probe. Columns: `trained`, `zoo`, `repeat`, `value` (R² of test accuracy by a linear probe on the mean of tokens;
-    NaN where test models are fewer than `FEWEST`) and what `reconstructed` gives. At most so many networks are read.
+    NaN where a part has fewer models than `FEWEST`) and what `reconstructed` gives, running statistics of norms being
+    measured on training images. At most so many networks are read.
     """
     rows = []
     for zoo in recipe.zoos:
@@ -49,22 +52,25 @@ def across_zoos(
         some = few(parts[0], train), few(parts[1], train), few(parts[2], test)
         enough = min(part.table["model"].nunique() for part in some) >= FEWEST
         images = study.recipe(zoo).images.load()
+        norms = not parts[0].architecture.layout.learned.all()
+        finish = conditioned(images.train_x[:CONDITIONED]) if norms else None
         readers = {name: SaneReader(sane).fit(some[0]) for name, sane in trained.items()}
         told = {}
         if enough:
             table = run_probes(readers, *some, ["test_accuracy"], [PROBE], bootstrap=2).table
             told = table.set_index("features")["value"].to_dict()
         for name, reader in readers.items():
-            rebuilt = reconstructed(reader, some[2], images, some[0].weights.mean(0))
+            rebuilt = reconstructed(reader, some[2], images, some[0].weights.mean(0), finish)
             known = {"trained": name, "zoo": zoo, "repeat": repeat, "value": told.get(name, np.nan)}
             rows.append(known | rebuilt)
     return pd.DataFrame(rows)
 
 
 def rebuilt_share(sane: Sane, samples: Samples, scale: Scale, mean: torch.Tensor) -> float:
-    """R² of rebuilt weights against a mean network, every layer in units of the scale."""
-    rebuilt = sane.reconstruct(samples, scale=scale).weights
-    return float(reconstruction_r2(*(scale.standardise(weights) for weights in (rebuilt, samples.weights, mean))))
+    """R² of rebuilt weights against a mean network, every layer in units of the scale, running statistics left
+    out."""
+    rebuilt, learned = sane.reconstruct(samples, scale=scale).weights, samples.architecture.layout.learned
+    return float(reconstruction_r2(*(scale.standardise(one)[..., learned] for one in (rebuilt, samples.weights, mean))))
 
 
 def by_window(

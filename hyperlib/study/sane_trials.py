@@ -111,7 +111,6 @@ def tried(which: str, trial: str, profile: str, steps: int, device: str) -> Rows
     torch.set_num_threads(1)
     parts = {name: _parts(profile, name) for name in SETS[which]}
     changes = {"steps": steps} | (CHANGES | LARGE)[trial]
-    changes["steps"] *= changes.pop("longer", 1)
     sane, ticks = Sane(seed=0, device=device, **changes), [time.perf_counter()]
     groups = {name: part[0].table["model"].to_numpy() for name, part in parts.items()}
     train = {name: part[0] for name, part in parts.items()}

@@ -11,7 +11,8 @@ both side by side, and strangers beside them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -21,7 +22,6 @@ from torch import Tensor
 
 from hyperlib.images.images import Images
 from hyperlib.representations.behaviour import rows_by_activation
-from hyperlib.representations.hyper_rep import HyperRep
 from hyperlib.representations.losses import reconstruction_r2
 from hyperlib.tasks.estimates import Estimate, jackknife, mean_of
 from hyperlib.weightspace.tokens import Tokenizer
@@ -29,19 +29,34 @@ from hyperlib.zoos.engines.scoring import scores
 from hyperlib.zoos.zoo import Samples
 
 
-def reconstructed(rep: HyperRep, samples: Samples, images: Images, mean: Float[Tensor, " params"]) -> dict[str, float]:
+class Rebuilder(Protocol):
+    """A representation that writes networks out again: `HyperRep`, or a `SaneReader`."""
+
+    latents_: int
+
+    def reconstruct(self, samples: Samples) -> Samples:
+        """The same checkpoints after encoding and decoding."""
+
+
+def reconstructed(
+    rep: Rebuilder, samples: Samples, images: Images, mean: Float[Tensor, " params"],
+    finish: Callable[[Samples], Samples] | None = None,
+) -> dict[str, float]:  # fmt: skip
     """How alike networks and their reconstructions are: one row of a table.
 
     `latents` is what a network is squeezed into, `share` that by its number of weights; `r2` the weights' R² against
-    `mean`, the mean training network, every layer in units of its spread over `samples`; `agreement` the share of test
+    `mean`, the mean training network, every layer in units of its spread over `samples`, running statistics left out;
+    `agreement` the share of test
     images that both put into the same class, mean over models with its 95 % interval (`low`, `high`, `freedom`),
     `stranger` the same for the network and the other models of `samples` at its epoch, mean over these, the level that
     a reconstruction has to beat, and `gain` the difference of both (see `gain_over_strangers`); `accuracy` and
-    `accuracy_before` of the reconstructions and of the originals.
+    `accuracy_before` of the reconstructions and of the originals. finish: what becomes of reconstructions before they
+    answer, such as `refinement.conditioned` for networks with norms.
     """
-    rebuilt = rep.reconstruct(samples).weights
+    again = rep.reconstruct(samples)
+    learned, rebuilt = samples.architecture.layout.learned, (finish(again) if finish else again).weights
     scale = Tokenizer(samples.architecture.layout).scale(samples.weights)
-    r2 = reconstruction_r2(*(scale.standardise(weights) for weights in (rebuilt, samples.weights, mean)))
+    r2 = reconstruction_r2(*(scale.standardise(one)[..., learned] for one in (again.weights, samples.weights, mean)))
     before, after = (labels(samples, weights, images.test_x) for weights in (samples.weights, rebuilt))
     same = (before == after).double().mean(1).numpy()
     model, epoch = (samples.table[name].to_numpy() for name in ("model", "epoch"))
@@ -116,7 +131,7 @@ def labels(samples: Samples, weights: Float[Tensor, "samples params"], x: Tensor
 
 
 def reconstruction_table(
-    reps: Iterable[HyperRep], train: Samples, test: Samples, images: Images, *, networks: int = 500, seed: int = 0
+    reps: Iterable[Rebuilder], train: Samples, test: Samples, images: Images, *, networks: int = 500, seed: int = 0
 ) -> pd.DataFrame:
     """`reconstructed` for several representations of one zoo, on at most so many test checkpoints."""
     rows = np.sort(np.random.default_rng(seed).permutation(len(test))[:networks])
