@@ -23,7 +23,7 @@ def at(table, name, epoch):
 
 @says(
     "With answers, a drawn network is a better start than a new one at every epoch shown, and than the mean of all after one epoch in every "
-    "training; after 25 epochs the mean of all is ahead by less than .004, which falls after Holm."
+    "training; after 25 epochs the mean of all is ahead by less than .005, which for the independent KDE stands after Holm and for the flow falls."
 )
 def _(table):
     rows = table("ghr-finetune")
@@ -31,23 +31,25 @@ def _(table):
     first = table("ghr-finetune.trainings")
     assert first["training"].nunique() == 3 and (first.loc[first["population"].isin(NEW), "difference_low"] > 0).all()
     last = at(table, "ghr-finetune.mean", 25).loc[NEW]
-    assert (last["difference_high"] < 0).all() and (last["difference"] > -0.004).all()
+    assert (last["difference_high"] < 0).all() and (last["difference"] > -0.005).all()
     card = table("disc-scorecard.05b")
     card = card[card["claim"].str.contains("after more epochs") & card["case"].str.contains("epoch 25")]
-    assert len(card) == 2 and (card["holm"] == "falls").all()
-    return 25, 0.004
+    assert dict(zip(card["case"], card["holm"], strict=True)) == {
+        "KDE independent, epoch 25": "stands", "flow, epoch 25": "falls",
+    }  # fmt: skip
+    return 25, 0.005
 
 
 @says(
-    "After one epoch an independent KDE has .93, the flow .94, the mean of all .91, scratch .65; after five .951, .955, .944 and .882; after 25 .958, "
-    ".958, .961 and .934."
+    "After one epoch an independent KDE has .93, the flow .94, the mean of all .91, scratch .65; after five .951, .953, .944 and .882; after 25 .958, "
+    ".957, .961 and .934."
 )
 def _(table):
     first, fifth, last = (at(table, "ghr-finetune", epoch).loc[FEW, "mean"] for epoch in (1, 5, 25))
     return *first, 5, *fifth, 25, *last
 
 
-@says("By layers, an independent KDE is a worse start than scratch (.60 after one epoch). The released sampler gives a good one (.93)")
+@says("By layers, an independent KDE is a worse start than scratch (.61 after one epoch). The released sampler gives a good one (.93)")
 def _(table):
     rows = at(table, "ghr-finetune", 1)
     assert rows.loc["KDE independent, by layers", "difference_high"] < 0.0
@@ -112,12 +114,11 @@ def _(table):
 # -- other images ------------------------------------------------------------------------------------------------------
 
 
-@says("drawn networks are ahead of scratch at epochs 1 and 5, and not surely at 25; the mean of all, which needs no representation, is ahead of them from epoch 5 on")
+@says("drawn networks are ahead of scratch at epochs 1, 5 and 25; the mean of all, which needs no representation, is ahead of them from epoch 5 on")
 def _(table):
     rows = table("ghr-transfer")
     rows = rows[rows["population"].isin(NEW)]
-    assert (rows.loc[rows["epoch"].isin([1, 5]), "difference_low"] > 0).all()
-    assert (rows.loc[rows["epoch"] == 25, "difference_low"] < 0).all() and (rows["difference_high"] > 0).all()
+    assert (rows.loc[rows["epoch"] > 0, "difference_low"] > 0).all() and set(rows["epoch"]) == {0, 1, 5, 25}
     beside = table("ghr-transfer.mean")
     beside = beside[beside["population"].isin(NEW)]
     assert (beside.loc[beside["epoch"] >= 5, "difference_high"] < 0).all()
@@ -125,7 +126,7 @@ def _(table):
     return [1, 5, 25, 5]
 
 
-@says("After 5 epochs: scratch .21, independent KDE .30, flow .31, the mean of all .35. After 25: .38, .39, .39 and .44.")
+@says("After 5 epochs: scratch .21, independent KDE .30, flow .31, the mean of all .35. After 25: .38, .40, .40 and .44.")
 def _(table):
     names = ["scratch", *NEW, "mean of all"]
     return [5, *at(table, "ghr-transfer", 5).loc[names, "mean"], 25, *at(table, "ghr-transfer", 25).loc[names, "mean"]]
@@ -155,19 +156,19 @@ def _(table):
     return all(unsure) and all(one["copied"].iloc[0] < 0.1 for one in others)
 
 
-@says("With a skip beside three convolutions 99 % of the weights are copied: accuracy after one epoch is .88, from scratch .58, poured .74.")
+@says("With a skip beside three convolutions 99 % of the weights are copied: accuracy after one epoch is .88, from scratch .58, poured .73.")
 def _(table):
     rows = placed(table, "3-conv + res-skip")
     return 3, 100 * rows["copied"].iloc[0], *rows.loc[["by name", "scratch", "poured"], "mean"]
 
 
-@says("With one more convolution 8 % are copied: .68 after one epoch, poured .68, from scratch .67.")
+@says("With one more convolution 8 % are copied: .68 after one epoch, poured .69, from scratch .67.")
 def _(table):
     rows = placed(table, "4-conv")
     return 100 * rows["copied"].iloc[0], *rows.loc[["by name", "poured", "scratch"], "mean"]
 
 
-@says("do as well after one epoch (.88 and .69). With the skip they begin higher (.59, drawn ones .42) and are behind after five epochs (.92 and .93).")
+@says("do as well after one epoch (.88 and .69). With the skip they begin higher (.59, drawn ones .41) and are behind after five epochs (.92 and .94).")
 def _(table):
     both = ["zoo, by name", "by name"]
     start, fifth = (placed(table, "3-conv + res-skip", epoch).loc[both, "mean"] for epoch in (0, 5))
@@ -200,7 +201,7 @@ def _(table):
 
 
 @says(
-    "Five of an independent KDE have .933, five of the flow .944, five of the zoo .967; the zoo's best network by training accuracy has .936, on the "
+    "Five of an independent KDE have .931, five of the flow .940, five of the zoo .967; the zoo's best network by training accuracy has .936, on the "
     "other splits .952."
 )
 def _(table):
@@ -210,7 +211,7 @@ def _(table):
 
 
 @says(
-    "An independent KDE gains the most (.08), since its members are worse and disagree on .20 of the images, those of the zoo on .09: a ratio of .40, "
+    "An independent KDE gains the most (.08), since its members are worse and disagree on .21 of the images, those of the zoo on .09: a ratio of .40, "
     "flow .35, zoo .38."
 )
 def _(table):
@@ -243,7 +244,7 @@ def _(table):
     return all(one["latents, with answers"] < one["weights"] < one["latents, by layers"] for one in lost.values())
 
 
-@says("Noise of .4 of each number's deviation costs .02 with answers (from .88 to .86), .20 in weights (from .93 to .73) and .26 by layers (from .80 to .54).")
+@says("Noise of .4 of each number's deviation costs .02 with answers (from .88 to .86), .20 in weights (from .93 to .73) and .25 by layers (from .80 to .55).")
 def _(table):
     before, after = disturbed(table, 0.0), disturbed(table, 0.4)
     names = ["latents, with answers", "weights", "latents, by layers"]

@@ -297,11 +297,11 @@ def _(table):
     return first[["KDE independent", "scratch", "mean of all"]]
 
 
-@says("README", "After 25 epochs that mean is ahead by less than .004; on other images it is ahead from epoch 5 on")
+@says("README", "After 25 epochs that mean is ahead by less than .005; on other images it is ahead from epoch 5 on")
 def _(table):
     drawn = "population in ['KDE independent', 'flow']"
     last = table("ghr-finetune.mean").query(f"epoch == 25 and {drawn}")
-    assert len(last) == 2 and (last["difference_high"] < 0).all() and (last["difference"] > -0.004).all()
+    assert len(last) == 2 and (last["difference_high"] < 0).all() and (last["difference"] > -0.005).all()
     others = table("ghr-transfer.mean").query(f"epoch >= 5 and {drawn}")
     assert len(others) == 4 and (others["difference_high"] < 0).all()
-    return 25, 0.004, 5
+    return 25, 0.005, 5
