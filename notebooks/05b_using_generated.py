@@ -166,7 +166,7 @@ show_table(wide.reset_index(), 3, of=firsts)
 # :::{admonition} Our run (laptop)
 # :class: published-run
 #
-# **With answers, a drawn network is a better start than a new one at every epoch shown, and than the mean of all after one epoch in every training; after 25 epochs the mean of all is ahead by less than .005, which for the independent KDE stands after Holm and for the flow falls.**
+# **With answers, a drawn network is a better start than a new one at every epoch shown, and than the mean of all after one epoch in every training; after 25 epochs the mean of all is ahead by less than .005, which stands after Holm for the independent KDE alone.**
 #
 # - After one epoch an independent KDE has .93, the flow .94, the mean of all .91, scratch .65; after five .951, .953, .944 and .882; after 25 .958, .957, .961 and .934.
 # - By layers, an independent KDE is a worse start than scratch (.61 after one epoch). The released sampler gives a good one (.93), but draws near copies.

@@ -23,7 +23,7 @@ def at(table, name, epoch):
 
 @says(
     "With answers, a drawn network is a better start than a new one at every epoch shown, and than the mean of all after one epoch in every "
-    "training; after 25 epochs the mean of all is ahead by less than .005, which for the independent KDE stands after Holm and for the flow falls."
+    "training; after 25 epochs the mean of all is ahead by less than .005, which stands after Holm for the independent KDE alone."
 )
 def _(table):
     rows = table("ghr-finetune")

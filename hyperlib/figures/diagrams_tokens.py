@@ -30,22 +30,22 @@ def draw_sane(ax: Axes) -> None:
     window = range(2, 6)
     left, right, low, high = 132, 202, TOP - STEP * window[-1] - 8, TOP - STEP * window[0] + 8
     line(ax, [left, right, right, left, left], [low, low, high, high, low], dashed=True)
-    words(ax, 168, TOP - STEP * len(tokens) - 20, "a window goes\nthrough at a time", size=10)
+    words(ax, 168, TOP - STEP * len(tokens) - 20, "a window goes\nthrough at a time")
     middle = (low + high) / 2
     arrow(ax, (206, middle), (232, middle))
     box(ax, 234, middle - 26, 68, 52, BLUE, "encoder", bold=True)
-    words(ax, 268, middle + 50, "token + place,\nlayer, unit", size=10)
+    words(ax, 268, middle + 50, "token + place,\nlayer, unit")
     arrow(ax, (304, middle), (326, middle))
     for place, token in enumerate(window):
         for column in range(2):
             cell(ax, 330 + 12 * column, middle + 19 - 14 * place, SIDE, SIDE, tokens[token][0])
-    words(ax, 341, middle + 50, "latents", size=10)
+    words(ax, 341, middle + 50, "latents")
     arrow(ax, (358, middle), (378, middle))
     box(ax, 380, middle - 26, 76, 52, BLUE, "decoder", bold=True)
-    words(ax, 418, middle + 50, "tokens again", size=10)
+    words(ax, 418, middle + 50, "tokens again")
     arrow(ax, (341, middle - 36), (341, middle - 74))
     box(ax, 252, middle - 116, 178, 40, GREEN, "mean over all tokens:\nembedding of the network", bold=True)
-    words(ax, 341, middle - 140, "of one length for all architectures", size=10)
+    words(ax, 341, middle - 140, "of one length for all architectures")
 
 
 def _rows(ax: Axes) -> list[tuple[str, int]]:
