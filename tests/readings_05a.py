@@ -54,7 +54,7 @@ def _(table):
     return losses(table).loc[["by layers", "with answers", "with answers, as released"], "r2"]
 
 
-@says("better than their originals (.96). They agree with these on .93 of the images, strangers on .91, as a good network would: a first sign that the decoder writes one network")
+@says("better than their originals (.95). They agree with these on .93 of the images, strangers on .91, as a good network would: a first sign that the decoder writes one network")
 def _(table):
     row = losses(table).loc["with answers, as released"]
     assert row["accuracy"] > row["accuracy_before"] and kept(table).loc["answers as released", "kde_verdict"] == "few networks"
@@ -64,16 +64,17 @@ def _(table):
 # -- samplers ----------------------------------------------------------------------------------------------------------
 
 
-@says("With the loss of answers most samplers draw networks that work; without it only those do that stay at training networks")
+@says("With the loss of answers most samplers draw networks that work; without it only those do that stay at training networks, and a GAN in part (.39)")
 def _(table):
     found = medians(table).unstack()
     staying = ["KDE joint", "KDE released"]
     others = found.drop(index=staying)
-    assert medians(table, "best 30 %")["GAN", "latents, by layers"] < 0.5
-    return bool((found["latents, with answers"] > 0.79).sum() >= 6 and (others[WHERE[1:]].fillna(0) < 0.2).all(axis=None))
+    assert (found["latents, with answers"] > 0.79).sum() >= 6
+    assert (others.drop(index="GAN")[WHERE[1:]].fillna(0) < 0.2).all(axis=None)
+    return others["latents, by layers"]["GAN"]
 
 
-@says("The median of an independent KDE is .85 with answers, .11 by layers and .10 in weights; that of the flow .90, .12 and .12")
+@says("The median of an independent KDE is .85 with answers, .11 by layers and .10 in weights; that of the flow .90, .10 and .12")
 def _(table):
     found = medians(table)
     return [found[sampler, where] for sampler in ("KDE independent", "flow") for where in WHERE]
@@ -84,7 +85,7 @@ def _(table):
     return [medians(table)["KDE released", where] for where in WHERE]
 
 
-@says("learning from the best 30 % moves no median by more than .04")
+@says("learning from the best 30 % moves no median by more than .06")
 def _(table):
     best, every = (medians(table, of).unstack()["latents, with answers"] for of in ("best 30 %", "all"))
     return 30, (best - every).abs().max()
@@ -108,7 +109,7 @@ def _(table):
     return True
 
 
-@says("They have .91, .97 and .97 of the zoo's accuracy; pairs are .71, .67 and .67 as far apart as in the zoo.")
+@says("They have .91, .96 and .96 of the zoo's accuracy; pairs are .71, .67 and .67 as far apart as in the zoo.")
 def _(table):
     rows = [judged(table, name) for name in DRAWN]
     parts = [(one["accuracy"] / one["zoo_accuracy"]).mean() for one in rows]
@@ -183,14 +184,14 @@ def _(table):
     return bool(rows.loc["another network as target", "accuracy"] > rows.loc["with answers", "accuracy"])
 
 
-@says("By layers .021 of .087 are kept, with queries of noise .021 and of other images .023; independent KDE then draws networks of .11, .10 and .10. With answers .001 are kept")
+@says("By layers .021 of .087 are kept, with queries of noise .021 and of other images .021; independent KDE then draws networks of .11, .10 and .11. With answers .001 are kept")
 def _(table):
     rows, names = kept(table), ["by layers", "queries of noise", "queries of other images"]
     first, *others = rows.loc[names, "specificity"]
     return first, rows["possible"].iloc[0], *others, *rows.loc[names, "kde_accuracy"], rows.loc["with answers", "specificity"]
 
 
-@says("nothing to rebuild. It writes one network for all, of accuracy .96, better than the zoo")
+@says("nothing to rebuild. It writes one network for all, of accuracy .95, better than the zoo")
 def _(table):
     row = kept(table).loc["another network as target"]
     assert row["kde_verdict"] == "few networks" and row["kde_pair_share"] < 0.05
@@ -198,7 +199,7 @@ def _(table):
     return row["accuracy"]
 
 
-@says("Decoders with 192 latents (.95), and with answers as released (.96), come near this: few networks, better than the zoo")
+@says("Decoders with 192 latents (.95), and with answers as released (.95), come near this: few networks, better than the zoo")
 def _(table):
     rows = kept(table).loc[["4 latents per token", "answers as released"]]
     assert (rows["kde_verdict"] == "few networks").all()

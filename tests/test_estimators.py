@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from long_training import walks
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import Ridge
@@ -19,6 +20,8 @@ from hyperlib.representations.controls import Clock, PooledRows, RandomFeatures,
 from hyperlib.representations.estimator import Representation
 from hyperlib.representations.hyper_rep import HyperRep
 from hyperlib.representations.projections import PrincipalComponents, Umap
+from hyperlib.representations.sane import Sane
+from hyperlib.representations.sane_reader import SaneReader
 from hyperlib.study.trials import Averaged, Canonical
 from hyperlib.weightspace.architectures import digits_cnn, tetris_mlp
 from hyperlib.weightspace.statistics import layer_statistics
@@ -43,6 +46,7 @@ ESTIMATORS = [
     Probing(some_images((1, 4, 4), 4, train=20, test=1).train_x, probes=5),
     Averaged(RawWeights(), copies=3),
     Canonical(LayerStatistics()),
+    SaneReader(Sane(token=8, window=4, latent=3, width=8, depth=1, steps=0).fit(walks(models=2))),
 ]
 
 every = pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda estimator: type(estimator).__name__)
@@ -61,7 +65,7 @@ def of_another_network(samples: Samples) -> Samples:
 
 def settings(estimator: Representation) -> dict:
     """Parameters as values that can be compared."""
-    kinds = dict.fromkeys((PooledRows, RawWeights, LayerStatistics), repr)
+    kinds = dict.fromkeys((PooledRows, RawWeights, LayerStatistics, Sane), repr)
     plain = {torch.Tensor: lambda value: value.tolist()} | kinds
     return {name: plain.get(type(value), lambda same: same)(value) for name, value in estimator.get_params().items()}
 

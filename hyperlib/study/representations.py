@@ -95,7 +95,8 @@ def _made(study: Study, recipe: Recipe, repeat: int, stop: threading.Event) -> H
         return {"seed": FIRST_SPLIT + repeat, "by": of.split_by, "largest": of.largest}
 
     seen: dict[str, object] = {"checkpoints": CHECKPOINTS, "aligned": recipe.aligned}
-    makers = [*_MAKERS[type(recipe)], *(["hyperlib.study.aligned"] if recipe.aligned else [])]
+    of_recipe = _SANE_MAKERS if isinstance(recipe, SaneRecipe) else _MAKERS
+    makers = [*of_recipe, *(["hyperlib.study.aligned"] if recipe.aligned else [])]
     if estimator.behaviour:
         seen["queries"] = tensor_checksum({zoo: queries_of(study, zoo, recipe.queries) for zoo in recipe.zoos})
         makers.append("hyperlib.study.queries")
@@ -125,10 +126,10 @@ _laid = lru_cache(maxsize=4)(aligned_parts)  # which takes seconds, and training
 _comparable = lru_cache(maxsize=8)(comparable_parts)
 
 
-_MAKERS = {
-    RepresentationRecipe: ["hyperlib.representations.hyper_rep", "hyperlib.representations.hyper_rep_file"],
-    SaneRecipe: ["hyperlib.representations.sane", "hyperlib.representations.sane_file"],
-}
+_MAKERS = ["hyperlib.representations.hyper_rep", "hyperlib.representations.hyper_rep_file"]
+_SANE_MAKERS = ["hyperlib.representations.sane", "hyperlib.representations.sane_file"]
+
+
 _NO_SETTINGS = ("architecture", "device")  # the zoo's entry and `made_by` say them
 
 
