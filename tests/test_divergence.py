@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 import torch.nn.functional as F
@@ -13,6 +14,7 @@ from toys import network
 
 from hyperlib.representations.augment import Augment
 from hyperlib.representations.divergence import READINGS, Divergence
+from hyperlib.weightspace.bridge.from_module import from_module
 from hyperlib.weightspace.layers import ACTIVATIONS
 from hyperlib.zoos import checkpoint
 from hyperlib.zoos.zoo import Samples
@@ -285,6 +287,16 @@ def test_networks_that_answer_alike_at_the_first_step_leave_nothing_to_count_in(
     still = Samples(torch.zeros_like(walks().weights), tanh(walks()).table, walks().architecture)
     with pytest.raises(ValueError, match="of the first step"):
         fit(behaving(divergence="squares", normalise=False), still, queries=images)
+
+
+def test_traced_modules_are_refused_in_words():
+    module = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.Tanh(), torch.nn.Linear(3, 2))
+    network = from_module(module, torch.rand(2, 4))
+    table = pd.DataFrame({"model": range(4), "epoch": 0, "activation": ""})
+    samples = Samples(network.trial_weights(4).float(), table, network)
+    rep = behaving().set_params(architecture=network, augment=Augment(permute=False))
+    with pytest.raises(ValueError, match="learned from for lists of layers alone; .* is a traced module"):
+        rep.fit(samples, queries=IMAGES)
 
 
 def test_networks_of_two_activations_are_refused_by_name():

@@ -119,6 +119,44 @@ def test_other_precisions_are_kept_in_float32(network, dtype):
     assert torch.equal(zoo.weights[0, 0], weights_of(network, model(0).to(dtype)).float())
 
 
+def test_a_network_inside_of_something_larger_is_taken_out(network, tmp_path):
+    """As training frameworks save it: the network's name before each of its own, other parts beside it."""
+    one = model(3)
+    state = {f"model.{name}": value for name, value in one.state_dict().items()} | {"loss.scale": torch.ones(3, 3)}
+    torch.save({"state_dict": state, "epoch": 4}, tmp_path / "it.ckpt")
+
+    zoo = gather(network, tmp_path)
+    assert torch.equal(zoo.weights[0, 0], weights_of(network, one))
+    twice = state | {f"ema.{name}": value for name, value in one.state_dict().items()}
+    with pytest.raises(ValueError, match=r"holds several networks of this layout, ema\., model\."):
+        gather(network, [twice])
+
+
+def test_of_several_state_dicts_the_one_that_is_named_is_taken(network, tmp_path):
+    one, mean = model(1), model(2)
+    both = {"state_dict": one.state_dict(), "state_dict_ema": mean.state_dict(), "epoch": 3}
+    torch.save(both, tmp_path / "it.pth")
+
+    with pytest.raises(ValueError, match=r"could be meant: .*Pass the one that is, .*Or say it by key="):
+        gather(network, tmp_path)
+    for key, wanted in (("state_dict", one), ("state_dict_ema", mean)):
+        assert torch.equal(gather(network, tmp_path, key=key).weights[0, 0], weights_of(network, wanted))
+    with pytest.raises(ValueError, match="no state dict under the key 'epoch'; there are state_dict, state_dict_ema"):
+        gather(network, tmp_path, key="epoch")
+
+
+def test_what_asks_for_code_says_what_it_asks_for_and_what_to_do(network, tmp_path):
+    torch.save({"state_dict": model(0).state_dict(), "best": np.float64(0.5)}, tmp_path / "it.pt")
+    with pytest.raises(ValueError, match=r"it asks for numpy\._?core\.multiarray\.scalar\); where you trust it, load"):
+        gather(network, tmp_path)
+
+
+def test_a_single_file_is_told_to_be_one(network, tmp_path):
+    torch.save(model(0).state_dict(), tmp_path / "it.pt")
+    with pytest.raises(ValueError, match=r"it.pt is a file; a list of one is \['"):
+        gather(network, tmp_path / "it.pt")
+
+
 def test_networks_that_are_not_finite_count_as_diverged(network):
     broken = model(1).state_dict()
     broken["0.weight"][2, 1] = torch.inf

@@ -463,8 +463,10 @@ def test_what_cannot_be_learned_from_is_refused(sane):
     samples, other = walks("tetris_mlp", models=3), walks("digits_cnn", models=3)
     broken = Samples(samples.weights.clone().fill_(torch.nan), samples.table, samples.architecture)
 
-    with pytest.raises(TypeError, match="Sane works on Samples, not on list"):
-        Sane(**SMALL).fit([1, 2])
+    with pytest.raises(TypeError, match="Several zoos are a dict, {name: samples}, not a list"):
+        Sane(**SMALL).fit([samples, other])
+    with pytest.raises(TypeError, match="Sane works on Samples, not on int"):
+        Sane(**SMALL).fit(1)
     with pytest.raises(TypeError, match="in the zoo 'a', works on Samples"):
         Sane(**SMALL).fit({"a": samples.weights})
     with pytest.raises(ValueError, match="not finite"):

@@ -151,7 +151,9 @@ class _Compiled(torch.autograd.Function):
 
 
 def check_queries(architecture: Architecture, queries: Queries) -> None:
-    """ValueError for anything but finite images of the shape that the networks read."""
+    """ValueError for anything but finite images of the shape that the networks read, and for traced modules."""
+    if not isinstance(architecture, Architecture):
+        raise ValueError(f"Answers are learned from for lists of layers alone; {architecture.name} is a traced module.")
     shape = architecture.image
     if not isinstance(queries, Tensor) or queries.ndim != 4 or tuple(queries.shape[1:]) != shape or not len(queries):
         found = list(queries.shape) if isinstance(queries, Tensor) else type(queries).__name__

@@ -51,6 +51,10 @@ ALIGNED = Augment(fixed_views=1)  # the paper's views, for zoos that were aligne
 class Sane(BaseEstimator):
     """An auto-encoder of windows of tokens, which knows no architecture.
 
+    For instance `sane = Sane(steps=1000).fit({"digits": digits, "mine": mine})` with the samples of two zoos, whose
+    networks are best aligned before (`align`; with networks as they are, the view that is not permuted says nothing of
+    an order). Then `SaneReader(sane).fit(train)` is an estimator of one zoo, that of `train`.
+
     token: width of a token in weights; longer rows are cut. window: tokens of a window; halo: of those, the context on
     each side that embedding and decoding throw away. latent: numbers of each token. width, depth, heads, hidden,
     nonlinearity: of the transformers on both sides (hidden: of their feed-forward part, twice the width by default).

@@ -91,6 +91,8 @@ class Fitted:
 def by_name(zoos: Zoos) -> dict[str, Samples]:
     """Zoos by name; one alone has the name of its architecture. Raises TypeError and ValueError for anything but
     finite samples."""
+    if isinstance(zoos, list | tuple):
+        raise TypeError("Several zoos are a dict, {name: samples}, not a list; one zoo is given as its samples.")
     if not isinstance(zoos, Mapping):
         check_samples(zoos, "Sane")
         return {zoos.architecture.name: zoos}

@@ -134,9 +134,10 @@ def _meant(checkpoint: Mapping[Any, Any]) -> tuple[tuple[Any, ...], Mapping[Any,
     candidates = [one for one, count in zip(mappings, axes, strict=True) if count == most]
     if len(candidates) > 1:
         places = [_place(path) if path else f"its own {some(_tensors(mapping))}" for path, mapping in candidates]
+        nested = next(_place(path) for path, _ in candidates if path)
         raise ValueError(
             f"Several state dicts of this checkpoint could be meant: {some(places)}. Pass the one that is, for "
-            f"instance {places[-1]}."
+            f"instance {nested}."
         )
     path, state = candidates[0]
     beside, level = [], checkpoint

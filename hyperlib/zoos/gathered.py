@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from hyperlib.weightspace.base import BaseArchitecture, require_architecture
+from hyperlib.weightspace.state_dicts import find_state_dict, some
 from hyperlib.zoos.zoo import Zoo
 
 SUFFIXES = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
@@ -34,6 +35,7 @@ def gather(
     checkpoints: Path | str | Sequence[Checkpoint],
     table: pd.DataFrame | None = None,
     *,
+    key: str | None = None,
     progress: bool = False,
 ) -> Zoo:
     """A zoo of checkpoints of one network: of a folder, or of a list.
@@ -46,6 +48,10 @@ def gather(
     checkpoints are of one model; without them each is a model of its own at epoch 0. A column `activation` is filled
     in from the network, `diverged` says where weights are not finite.
 
+    key: which entry of every checkpoint holds its state dict, for those that have several (an average beside the
+    weights themselves). A state dict may also name the network as a part of something larger ("model." before each
+    name); what else is in it is left out, as is what a checkpoint holds beside its weights.
+
     Weights are kept in float32, in the order of the network's layout; a checkpoint may hold more than that.
 
     Raises FileNotFoundError where nothing is, and ValueError, with the file's name, for one that cannot be read or is
@@ -56,7 +62,7 @@ def gather(
     names = [one.name if isinstance(one, Path) else f"checkpoint {number}" for number, one in enumerate(found)]
     weights = np.empty((len(found), architecture.layout.size), np.float32)
     for row, (one, name) in enumerate(zip(tqdm(found, disable=not progress, unit=" checkpoints"), names, strict=True)):
-        weights[row] = _vector(architecture, one, name)
+        weights[row] = _vector(architecture, one, name, key)
     files = [path.name if isinstance(path, Path) else "" for path in found]
     known = _table(table, files, len(found))
     if "activation" not in known or not architecture.activation:  # a module's own cannot be exchanged
@@ -72,6 +78,8 @@ def _listed(checkpoints: Path | str | Sequence[Checkpoint]) -> list[Checkpoint]:
         raise TypeError("gather takes a folder or a list of checkpoints; put a single one into a list.")
     if isinstance(checkpoints, str | Path):
         folder = Path(checkpoints).expanduser()
+        if folder.is_file():
+            raise ValueError(f"{folder} is a file; a list of one is [{str(checkpoints)!r}].")
         if not folder.is_dir():
             raise FileNotFoundError(f"There is no folder {folder}; give one with checkpoints, or a list of files.")
         found = listed(folder)
@@ -93,7 +101,9 @@ def _by_name(path: Path) -> list[tuple[int, int, str]]:
     return [(1, int(part), "") if part.isdigit() else (0, 0, part) for part in re.split(r"(\d+)", path.name)]
 
 
-def _vector(architecture: BaseArchitecture, one: Checkpoint, name: str) -> Float[np.ndarray, " params"]:
+def _vector(
+    architecture: BaseArchitecture, one: Checkpoint, name: str, key: str | None
+) -> Float[np.ndarray, " params"]:
     """The weights of one checkpoint; ValueError with its name for another network's."""
     try:
         if isinstance(one, Tensor):
@@ -102,10 +112,37 @@ def _vector(architecture: BaseArchitecture, one: Checkpoint, name: str) -> Float
                 raise ValueError("a weight vector is a dense tensor of floating-point numbers")
             values = one.detach().flatten()
         else:
-            values = architecture.layout.flatten(read_checkpoint(one) if isinstance(one, Path) else one)
+            found = read_checkpoint(one) if isinstance(one, Path) else one
+            values = architecture.layout.flatten(_part(architecture, _entry(found, key)))
     except (ValueError, TypeError) as error:
-        raise ValueError(f"{name} is no checkpoint of {architecture.name}: {error}") from error
+        hint = " Or say it by key=..." if "could be meant" in str(error) else ""
+        raise ValueError(f"{name} is no checkpoint of {architecture.name}: {error}{hint}") from error
     return values.float().cpu().numpy()
+
+
+def _entry(checkpoint: Mapping[str, Any] | nn.Module, key: str | None) -> Mapping[str, Any] | nn.Module:
+    """The entry of a checkpoint that was named; ValueError where it has none of that name."""
+    if key is None or isinstance(checkpoint, nn.Module):
+        return checkpoint
+    if not isinstance(checkpoint, Mapping) or not isinstance(checkpoint.get(key), Mapping | nn.Module):
+        names = some(checkpoint) if isinstance(checkpoint, Mapping) else type(checkpoint).__name__
+        raise ValueError(f"it has no state dict under the key {key!r}; there are {names}")
+    return checkpoint[key]
+
+
+def _part(architecture: BaseArchitecture, checkpoint: Mapping[str, Any] | nn.Module) -> Any:
+    """The state dict without what stands before each of the network's names, where it is a part of something larger."""
+    names = [slot.name for slot in architecture.layout]
+    if isinstance(checkpoint, nn.Module):
+        return checkpoint
+    state = find_state_dict(checkpoint).state
+    if all(name in state for name in names):
+        return checkpoint
+    before = {key.removesuffix(names[0]) for key in state if isinstance(key, str) and key.endswith(f".{names[0]}")}
+    fitting = [prefix for prefix in before if all(f"{prefix}{name}" in state for name in names)]
+    if len(fitting) > 1:
+        raise ValueError(f"its state dict holds several networks of this layout, {some(sorted(fitting))}; pass one")
+    return {name: state[f"{fitting[0]}{name}"] for name in names} if fitting else checkpoint
 
 
 def read_checkpoint(path: Path) -> Mapping[str, Any]:
@@ -131,7 +168,10 @@ def read_checkpoint(path: Path) -> Mapping[str, Any]:
             "you trust it, and save its state dict again"
         ) from None
     except Exception as error:  # whatever a file that is none of ours can raise
-        raise ValueError(f"it cannot be read without running code from it, or is damaged ({_reason(error)})") from None
+        raise ValueError(
+            f"it cannot be read without running code from it, or is damaged ({_reason(error)}); where you trust it, "
+            "load it yourself and pass its state dict, or save that alone"
+        ) from None
 
 
 def _refuse_bytes(path: Path) -> None:
@@ -149,8 +189,9 @@ class _Refused(ValueError):
 def _reason(error: Exception) -> str:
     """The one line of an error that says what was wrong."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
-    told = next((line for line in lines if "Unsupported" in line), lines[0])
-    return told.strip()[:200].rstrip(".")
+    if (told := re.search(r"Unsupported \w+: (?:GLOBAL )?([\w.]+)", str(error))) is not None:
+        return f"it asks for {told[1]}"
+    return lines[0].strip()[:200].rstrip(".")
 
 
 def _table(table: pd.DataFrame | None, files: list[str], count: int) -> pd.DataFrame:

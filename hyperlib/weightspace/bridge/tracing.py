@@ -10,6 +10,7 @@ that are of no use here; both end in the same operators.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
@@ -59,7 +60,8 @@ def traced(module: nn.Module, inputs: Any) -> Trace:
     except Exception as error:  # whatever a stranger's module raises
         raise ValueError(
             f"{type(module).__name__} cannot be traced on these inputs ({_first_line(error)}). They should be what the "
-            "module is called with: a tensor, a tuple of positional or a dict of named arguments."
+            "module is called with: a tensor, a tuple of positional or a dict of named arguments; and it should give "
+            "tensors, and take no turn that depends on the numbers in them."
         ) from error
     graph.graph.eliminate_dead_code()
     graph.recompile()
@@ -115,4 +117,5 @@ def _double(value: Tensor) -> Tensor:
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200].rstrip(".")
+    line = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+    return re.sub(r"\. \w{0,12}$", "", line).rstrip(". ")  # no sentence that a line's end cuts off at its beginning
