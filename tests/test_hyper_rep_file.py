@@ -17,6 +17,7 @@ import pandas as pd
 import pytest
 import torch
 from elsewhere import elsewhere
+from hostile_files import Metadata, Tensors, flips, rewrite
 from long_training import COMBINATIONS, digest, digest_of_file, fit, learned, small, walks
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -269,15 +270,7 @@ def test_what_is_no_such_file_is_refused(content, tmp_path):
 
 def test_no_change_of_a_single_byte_goes_unseen(saved):
     """But for the order of what the header lists, and blanks."""
-    whole, generator = saved.read_bytes(), np.random.default_rng(0)
-    header = 8 + int.from_bytes(whole[:8], "little")
-    places = [*generator.integers(header, size=150), *generator.integers(header, len(whole), size=50)]
-    for place in places:
-        content = bytearray(whole)
-        content[place] ^= 1 << int(generator.integers(8))
-        if chr(content[place]).isspace() and chr(whole[place]).isspace():
-            continue
-        saved.write_bytes(content)
+    for _ in flips(saved, 150, 50):
         refused(saved)
 
 
@@ -299,18 +292,6 @@ def test_a_pickle_is_not_opened(tmp_path, monkeypatch, fitted):
 
 
 # -- hostile files: well formed, with a checksum that agrees -----------------------------------------------------------
-
-Metadata, Tensors = dict[str, str], dict[str, torch.Tensor]
-
-
-def rewrite(path: Path, change: Callable[[Metadata, Tensors], None]) -> None:
-    """The file with other contents, sealed anew as an attacker would."""
-    with safe_open(path, framework="pt") as file:
-        metadata, tensors = file.metadata(), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    change(metadata, tensors)
-    if "checksum" in metadata:
-        metadata["checksum"] = safe_file.sealed(metadata, tensors)
-    save_file(tensors, path, metadata)
 
 
 def settings(**changes) -> Callable[[Metadata, Tensors], None]:

@@ -15,6 +15,7 @@ from hyperlib.representations import window_views
 from hyperlib.representations.augment import Augment
 from hyperlib.representations.batches import Population, rows_by_group
 from hyperlib.representations.controls import RandomFeatures
+from hyperlib.representations.plan import plan_of
 from hyperlib.representations.sane import Sane
 from hyperlib.representations.sane_network import Mean
 from hyperlib.representations.sane_reader import READS, SaneReader
@@ -330,13 +331,13 @@ def test_a_network_that_gives_back_what_it_reads_answers_as_it_did(sane):
     same_again = Sane(**SMALL | {"token": 24, "latent": 24, "behaviour": 1.0, "asked": (4, 5), "steps": 0})
     same_again.fit({"a": samples}, queries=queries)
     preparation = Preparation(
-        {"a": same_again.zoos_[0].scale}, same_again.sequence, same_again._plan(), torch.device("cpu")
+        {"a": same_again.zoos_[0].scale}, same_again.sequence, plan_of(same_again, 1), torch.device("cpu")
     )
     (zoo,), _ = preparation.zoos({"a": samples}, {}, None, queries)
     network = same_again.network_
     network.encode = network.decode = lambda values, places, there=None: values
     views = WindowViews(
-        network, same_again.head_, None, same_again._plan(), Augment(), [zoo], [],
+        network, same_again.head_, None, plan_of(same_again, 1), Augment(), [zoo], [],
         window=8, padding="left_out", device=torch.device("cpu"), half=False,
     )  # fmt: skip
     answers = views._answers(zoo, torch.arange(4), torch.Generator().manual_seed(0))

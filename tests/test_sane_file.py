@@ -12,9 +12,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from hostile_files import flips, rewrite
 from long_training import walks
-from safetensors import safe_open
-from safetensors.torch import save_file
 
 from hyperlib.representations import safe_file, sane_file
 from hyperlib.representations.sane import Sane
@@ -50,15 +49,6 @@ def refused(path: Path) -> None:
     with pytest.raises(ValueError, match=REFUSED) as caught:
         Sane.load(path)
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 600
-
-
-def rewrite(path: Path, change) -> None:
-    """The file with other contents, sealed anew as an attacker would."""
-    with safe_open(path, framework="pt") as file:
-        words, tensors = file.metadata(), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    change(words, tensors)
-    words["checksum"] = safe_file.sealed(words, tensors)
-    save_file(tensors, path, words)
 
 
 def test_zoos_scales_and_history_come_back(sane, original):
@@ -158,12 +148,5 @@ def test_many_large_networks_in_a_small_file_are_refused(saved):
 
 
 def test_no_change_of_a_single_byte_goes_unseen(saved):
-    whole, generator = saved.read_bytes(), np.random.default_rng(0)
-    header = 8 + int.from_bytes(whole[:8], "little")
-    for place in [*generator.integers(header, size=60), *generator.integers(header, len(whole), size=30)]:
-        content = bytearray(whole)
-        content[place] ^= 1 << int(generator.integers(8))
-        if chr(content[place]).isspace() and chr(whole[place]).isspace():
-            continue
-        saved.write_bytes(content)
+    for _ in flips(saved, 60, 30):
         refused(saved)

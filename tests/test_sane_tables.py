@@ -10,8 +10,9 @@ from long_training import walks
 
 from hyperlib.figures.microscope import microscope, microscope_still, said
 from hyperlib.representations.sane import Sane
-from hyperlib.study.sane_tables import across_zoos, by_window, few, rebuilt_share
+from hyperlib.study.sane_tables import across_zoos, by_window, rebuilt_share
 from hyperlib.study.study import Study
+from hyperlib.tasks.reconstruction import few
 from hyperlib.thesis.book_sane import SaneRecipe
 from hyperlib.zoos.zoo import Samples
 

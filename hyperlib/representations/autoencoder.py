@@ -22,10 +22,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from hyperlib.representations.blocks import Linear, NeuronTokens, Source, WeightTokens, transformer
+from hyperlib.representations.blocks import Linear, NeuronTokens, Source, WeightTokens, check_sizes, transformer
 from hyperlib.weightspace.layout import Layout
 from hyperlib.weightspace.tokens import Tokenizer
-from hyperlib.weightspace.values import is_whole
 
 DENSE_LAYERS = 10  # hidden ones, of the released feed-forward auto-encoder
 Readout = Literal["pooled", "summary", "latent"]
@@ -49,21 +48,13 @@ class Sizes:
     statistics: bool
 
     def __post_init__(self) -> None:
-        for name in ("latent", "width", "depth", "heads", "hidden"):
-            value = getattr(self, name)
-            if not is_whole(value, 1):
-                raise ValueError(f"{name} is a whole number from 1 on, not {value!r}.")
-            object.__setattr__(self, name, int(value))  # a NumPy number of few bits would overflow
+        check_sizes(self, ("latent", "width", "depth", "heads", "hidden"), shared=self.encoding != "dense")
         if self.encoding not in ENCODINGS:
             raise ValueError(f"There is no encoding {self.encoding!r}; choose from {', '.join(ENCODINGS)}.")
         if self.readout not in READOUTS:
             raise ValueError(f"There is no readout {self.readout!r}; choose from {', '.join(READOUTS)}.")
         if self.encoding == "dense" and self.readout != "latent":
             raise ValueError("A dense auto-encoder has no tokens; its readout is 'latent'.")
-        if self.encoding != "dense" and self.width % self.heads:
-            raise ValueError(f"{self.heads} heads share the width evenly; {self.width} is no multiple of it.")
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout is a share from 0 to below 1, not {self.dropout!r}.")
         if not 0 <= self.positions < float("inf"):
             raise ValueError(f"positions is a standard deviation from 0 on, not {self.positions!r}.")
 
@@ -174,9 +165,9 @@ def initialise(
 ) -> None:
     """Draw all initial weights, in the order of the modules, by one generator.
 
-    Linear maps as PyTorch does, uniform within one over the root of their inputs, or with the deviation `linear` and
-    without bias; whatever is a parameter of its own (position embeddings, the summary token) normal with the deviation
-    `positions`; norms start as the identity.
+    Linear maps as PyTorch does, uniform within one over the root of their inputs, or with the deviation `linear`,
+    biases beginning at 0; whatever is a parameter of its own (position embeddings, the summary token) normal with the
+    deviation `positions`; norms start as the identity.
     """
     for part in network.modules():
         if isinstance(part, nn.Linear) and linear is not None:

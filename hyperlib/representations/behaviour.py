@@ -24,7 +24,7 @@ from torch.optim.lr_scheduler import OneCycleLR
 
 from hyperlib.images.images import Images
 from hyperlib.representations.cores import one_core
-from hyperlib.representations.estimator import Representation, Values
+from hyperlib.representations.estimator import Representation, Values, plain
 from hyperlib.weightspace.architecture import Architecture
 from hyperlib.weightspace.randomness import key
 from hyperlib.weightspace.values import is_whole
@@ -128,7 +128,7 @@ class Probing(Representation):
         """Learn the probes from where they are."""
         matched = _finite(images[torch.randperm(len(images), generator=random)[: self.matched]])
         answers = _log_probabilities(samples, matched).exp()
-        weights = samples.weights.detach().float().cpu()
+        weights = plain(samples.weights)
         names, groups = zip(*rows_by_activation(samples).items(), strict=True)
         sizes = torch.tensor([float(len(rows)) for rows in groups])
         probes = self.probes_.clone().requires_grad_()
@@ -209,7 +209,7 @@ def _loss(
 
 def _log_probabilities(samples: Samples, inputs: Float[Tensor, "_ c h w"]) -> Float[Tensor, "samples _ classes"]:
     """What every network answers, run with its own activation; ValueError for scores that are not finite."""
-    weights = samples.weights.detach().float().cpu()
+    weights = plain(samples.weights)
     scores = torch.empty(len(samples), len(inputs), samples.architecture.num_classes)
     with one_core(torch.device("cpu")):
         for name, rows in rows_by_activation(samples).items():

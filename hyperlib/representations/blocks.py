@@ -11,8 +11,9 @@ would refuse (our choice).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -20,6 +21,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from hyperlib.weightspace.tokens import Block, Tokenizer
+from hyperlib.weightspace.values import is_whole
 
 ALIGNED = 16  # float32 numbers, 64 bytes
 LEVELS = 2**16  # of a random number that decides over dropping
@@ -130,6 +132,22 @@ class TransformerBlock(nn.Module):
         tokens = tokens[:, :readers] + self.dropout(read)
         hidden = self.dropout(self.nonlinearity(self.up(self.before_forward(tokens))))
         return tokens + self.dropout(self.down(hidden))
+
+
+def check_sizes(sizes: Any, names: Sequence[str], *, shared: bool = True) -> None:
+    """ValueError for sizes under these names that are no whole numbers from 1 on, for a dropout that is no share, and
+    for a width that heads cannot share evenly, where they do. Whole numbers become Python's own: NumPy's could
+    overflow.
+    """
+    for name in names:
+        value = getattr(sizes, name)
+        if not is_whole(value, 1):
+            raise ValueError(f"{name} is a whole number from 1 on, not {value!r}.")
+        object.__setattr__(sizes, name, int(value))
+    if shared and sizes.width % sizes.heads:
+        raise ValueError(f"{sizes.heads} heads share the width evenly; {sizes.width} is no multiple of it.")
+    if not 0 <= sizes.dropout < 1:
+        raise ValueError(f"dropout is a share from 0 to below 1, not {sizes.dropout!r}.")
 
 
 def transformer(

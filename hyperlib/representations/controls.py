@@ -17,7 +17,7 @@ from sklearn.pipeline import FeatureUnion
 
 from hyperlib.representations.baselines import FACTORS, Hyperparameters, LayerStatistics
 from hyperlib.representations.blocks import rows_of, statistics_of
-from hyperlib.representations.estimator import Representation, Values
+from hyperlib.representations.estimator import Representation, Values, plain
 from hyperlib.weightspace.tokens import Tokenizer
 from hyperlib.weightspace.values import is_whole
 from hyperlib.zoos.zoo import Samples
@@ -136,14 +136,14 @@ class RandomTokens(Representation):
         if not is_whole(self.dimension, 1):
             raise ValueError(f"dimension is a whole number from 1 on, not {self.dimension!r}.")
         tokenizer = Tokenizer(samples.architecture.layout, self.token)
-        self.scale_ = tokenizer.scale(samples.weights.detach().float().cpu(), spread=self.spread)
+        self.scale_ = tokenizer.scale(plain(samples.weights), spread=self.spread)
         generator = torch.Generator().manual_seed(self.seed)
         self.weights_ = torch.randn(self.token, self.dimension, generator=generator) / self.token**0.5
         self.biases_ = torch.randn(self.dimension, generator=generator)
 
     def _vectors(self, samples: Samples) -> Float[np.ndarray, "samples features"]:
         tokenizer, found = Tokenizer(samples.architecture.layout, self.token), [torch.empty(0, self.dimension)]
-        for some in samples.weights.detach().float().cpu().split(max(1, 2**20 // tokenizer.shape[0])):
+        for some in plain(samples.weights).split(max(1, 2**20 // tokenizer.shape[0])):
             tokens = tokenizer.encode(self.scale_.standardise(some))[:, tokenizer.learned]
             found.append((tokens @ self.weights_ + self.biases_).relu().mean(1))
         return torch.cat(found).numpy()

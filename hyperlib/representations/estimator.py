@@ -97,6 +97,11 @@ class Representation(TransformerMixin, BaseEstimator):
             )
 
 
+def plain(weights: Float[Tensor, "samples params"]) -> Float[Tensor, "samples params"]:
+    """Weights as representations read them: float32, on the CPU, without a gradient."""
+    return weights.detach().float().cpu()
+
+
 def check_samples(samples: Samples, whose: str) -> None:
     """TypeError for anything but samples, ValueError for weights that are not finite, in what `whose` is given."""
     if not isinstance(samples, Samples):

@@ -27,9 +27,9 @@ from hyperlib.representations.batches import Population, rows_by_group
 from hyperlib.representations.blocks import Source
 from hyperlib.representations.cores import half_precision, halves, one_core
 from hyperlib.representations.divergence import Judge, judge_of
-from hyperlib.representations.estimator import Representation, Values
+from hyperlib.representations.estimator import Representation, Values, plain
 from hyperlib.representations.hyper_rep_file import load_hyper_rep, save_hyper_rep
-from hyperlib.representations.plan import Plan, check_triple
+from hyperlib.representations.plan import Plan, plan_of
 from hyperlib.representations.training import Progress, Trainer, run
 from hyperlib.representations.whole_views import WholeViews
 from hyperlib.weightspace.base import BaseArchitecture, require_architecture
@@ -161,11 +161,11 @@ class HyperRep(Representation):
                     f"This representation is of {self.architecture.name} with {self.architecture.num_weights} weights, "
                     f"but these samples are of {part.architecture.name} with {part.architecture.num_weights}."
                 )
-        plan, device = self._plan(), device_called(self.device)
+        plan, device = plan_of(self, 0), device_called(self.device)
         if plan.patience is not None and (validation is None or not len(validation)):
             raise ValueError("patience needs validation samples to look at; give fit(..., validation=...).")
         with one_core(device):
-            weights = _plain(samples.weights)
+            weights = plain(samples.weights)
             self.build(Tokenizer(self.architecture.layout).scale(weights) if self.normalise else None)
             train, seen = Population(self._scaled(weights), rows_by_group(groups, len(samples))), None
             _check_batches(plan, train)
@@ -189,7 +189,7 @@ class HyperRep(Representation):
 
         Raises ValueError for settings out of range.
         """
-        sizes, plan = self._sizes(), self._plan()
+        sizes, plan = self._sizes(), plan_of(self, 0)
         self._source, self.scale_ = Source(), scale
         self.network_: Autoencoder = autoencoder(self.architecture.layout, sizes, self._source)
         self.head_ = projection_head(self.network_.embedding, *map(int, self.projection))
@@ -203,14 +203,6 @@ class HyperRep(Representation):
         return Sizes(
             self.encoding, self.readout, self.latent, self.width, self.depth, self.heads,
             2 * self.width if self.hidden is None else self.hidden, self.dropout, self.positions, self.statistics,
-        )  # fmt: skip
-
-    def _plan(self) -> Plan:
-        halves(self.precision, "cpu")  # or ValueError
-        check_triple("projection", self.projection, (0, 1, 1), "(layers, hidden, outputs)")
-        return Plan(
-            self.steps, self.batch_size, self.per_model, self.rate, self.weight_decay, self.mix, self.contrast,
-            self.temperature, self.validations, self.patience, self.seed, self.behaviour, self.divergence, self.asked,
         )  # fmt: skip
 
     @property
@@ -285,7 +277,7 @@ class HyperRep(Representation):
         return torch.cat(found)
 
     def _scaled(self, weights: Tensor) -> Float[Tensor, "samples params"]:
-        weights = _plain(weights)
+        weights = plain(weights)
         return weights if self.scale_ is None else self.scale_.standardise(weights)
 
     # -- on disk ----------------------------------------------------------------------------------------------------
@@ -299,10 +291,6 @@ class HyperRep(Representation):
     def load(cls, path: Path | str, *, device: str = "cpu") -> HyperRep:
         """Read what `save` wrote; FileNotFoundError where nothing is, ValueError for damaged or foreign files."""
         return load_hyper_rep(cls, Path(path), device)
-
-
-def _plain(weights: Tensor) -> Float[Tensor, "samples params"]:
-    return weights.detach().float().cpu()
 
 
 def _check_batches(plan: Plan, train: Population) -> None:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from numbers import Real
+from typing import Any
 
 import torch
 
+from hyperlib.representations.cores import halves
 from hyperlib.representations.divergence import READINGS
 from hyperlib.representations.losses import CONTRASTS
 from hyperlib.weightspace.randomness import key
@@ -92,6 +94,16 @@ class Plan:
     def every(self) -> int:
         """Steps between two validations."""
         return max(1, -(-self.steps // self.validations))
+
+
+def plan_of(rep: Any, least_layers: int) -> Plan:
+    """The plan that a representation's settings say, whose head has so many layers at least.
+
+    Raises ValueError for settings of a training that are out of range, precision and projection among them.
+    """
+    halves(rep.precision, "cpu")
+    check_triple("projection", rep.projection, (least_layers, 1, 1), "(layers, hidden, outputs)")
+    return Plan(**{field.name: getattr(rep, field.name) for field in fields(Plan)})
 
 
 def check_triple(name: str, value: object, least: tuple[int, int, int], words: str) -> None:

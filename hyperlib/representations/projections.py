@@ -19,7 +19,7 @@ from sklearn.decomposition import PCA, KernelPCA
 from sklearn.neighbors import NearestNeighbors
 
 from hyperlib.representations.cores import one_core
-from hyperlib.representations.estimator import Representation, Values
+from hyperlib.representations.estimator import Representation, Values, plain
 from hyperlib.representations.maps import MAP_ROWS, pick_rows
 from hyperlib.weightspace.values import is_whole
 from hyperlib.zoos.zoo import Samples
@@ -197,7 +197,7 @@ def neighbour_weights(distances: Float[np.ndarray, "rows neighbours"]) -> Float[
 
 
 def _weights(samples: Samples) -> Float[np.ndarray, "samples params"]:
-    return samples.weights.detach().float().cpu().numpy()
+    return plain(samples.weights).numpy()
 
 
 def _distinct(rows: Rows) -> list[int]:

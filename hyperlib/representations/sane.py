@@ -29,8 +29,8 @@ from hyperlib.representations.augment import Augment
 from hyperlib.representations.autoencoder import initialise
 from hyperlib.representations.blocks import Source
 from hyperlib.representations.cores import half_precision, halves, one_core
-from hyperlib.representations.estimator import Values, check_samples
-from hyperlib.representations.plan import Plan, check_triple
+from hyperlib.representations.estimator import Values, check_samples, plain
+from hyperlib.representations.plan import plan_of
 from hyperlib.representations.sane_file import load_sane, save_sane
 from hyperlib.representations.sane_network import SaneNetwork, SaneSizes, window_head
 from hyperlib.representations.training import Progress, Trainer, run
@@ -133,7 +133,7 @@ class Sane(BaseEstimator):
         """
         vars(self).pop("zoos_", None)  # what fails now is not fitted, whatever it was before
         train, known = by_name(zoos), {} if validation is None else by_name(validation)
-        plan, device = self._plan(), device_called(self.device)
+        plan, device = plan_of(self, 1), device_called(self.device)
         check_zoos(train, known, plan)
         with one_core(device):
             self.build()
@@ -149,7 +149,7 @@ class Sane(BaseEstimator):
 
     def build(self) -> None:
         """Networks with their random start, as `fit` and `load` begin. Raises ValueError for settings out of range."""
-        sizes, plan = self._sizes(), self._plan()
+        sizes, plan = self._sizes(), plan_of(self, 1)
         self._source = Source()
         self.network_ = SaneNetwork(sizes, self._source)
         self.head_ = window_head(sizes, *map(int, self.projection))
@@ -166,14 +166,6 @@ class Sane(BaseEstimator):
             2 * self.width if self.hidden is None else self.hidden, self.dropout, self.places, self.tables,
             self.nonlinearity, self.start, self.window, self.halo, self.norms, self.spread, self.padding, self.head,
             self.positions,
-        )  # fmt: skip
-
-    def _plan(self) -> Plan:
-        halves(self.precision, "cpu")  # or ValueError
-        check_triple("projection", self.projection, (1, 1, 1), "(layers, hidden, outputs)")
-        return Plan(
-            self.steps, self.batch_size, self.per_model, self.rate, self.weight_decay, self.mix, self.contrast,
-            self.temperature, self.validations, self.patience, self.seed, self.behaviour, self.divergence, self.asked,
         )  # fmt: skip
 
     @property
@@ -195,7 +187,7 @@ class Sane(BaseEstimator):
     def scale(self, samples: Samples) -> Scale:
         """Mean and deviation of each layer of these networks, in which they are read; errors as `Tokenizer.scale`."""
         check_samples(samples, type(self).__name__)
-        return self.tokenizer(samples.architecture).scale(_plain(samples.weights), spread=self.spread)
+        return self.tokenizer(samples.architecture).scale(plain(samples.weights), spread=self.spread)
 
     def scale_of(self, samples: Samples) -> Scale:
         """The scale of the fitted zoo of this layout, or else, for a layout that was not fitted, of these samples.
@@ -250,7 +242,7 @@ class Sane(BaseEstimator):
         tokenizer, kept = self.tokenizer(samples.architecture), self.kept(samples.architecture)
         places = self._places(tokenizer, kept)
         for weights in samples.weights.split(self._at_once(tokenizer)):
-            tokens = tokenizer.encode(scale.standardise(_plain(weights)))[:, kept]
+            tokens = tokenizer.encode(scale.standardise(plain(weights)))[:, kept]
             yield self._through(self.network_.encode, tokens, places)
 
     @torch.no_grad()
@@ -319,7 +311,3 @@ class Sane(BaseEstimator):
                 fill=True,
             )  # fmt: skip
         return found.float().cpu()
-
-
-def _plain(weights: Tensor) -> Float[Tensor, "samples params"]:
-    return weights.detach().float().cpu()

@@ -17,9 +17,9 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from hyperlib.representations.blocks import Linear, Source, transformer
+from hyperlib.representations.blocks import Linear, Source, check_sizes, transformer
+from hyperlib.representations.plan import check_triple
 from hyperlib.representations.windows import check_window
-from hyperlib.weightspace.values import is_whole
 
 WAVES, LONGEST = 16, 100_000.0  # wave lengths per number, from 2 to this
 NONLINEARITIES = {"relu": F.relu, "gelu": F.gelu}
@@ -53,18 +53,8 @@ class SaneSizes:
     positions: float
 
     def __post_init__(self) -> None:
-        for name in ("token", "latent", "width", "depth", "heads", "hidden"):
-            value = getattr(self, name)
-            if not is_whole(value, 1):
-                raise ValueError(f"{name} is a whole number from 1 on, not {value!r}.")
-            object.__setattr__(self, name, int(value))
-        if self.width % self.heads:
-            raise ValueError(f"{self.heads} heads share the width evenly; {self.width} is no multiple of it.")
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout is a share from 0 to below 1, not {self.dropout!r}.")
-        tables = self.tables
-        if not isinstance(tables, tuple | list) or len(tables) != 3 or not all(is_whole(n, 1) for n in tables):
-            raise ValueError(f"tables is (tokens, layers, units), three whole numbers from 1 on, not {tables!r}.")
+        check_sizes(self, ("token", "latent", "width", "depth", "heads", "hidden"))
+        check_triple("tables", self.tables, (1, 1, 1), "(tokens, layers, units)")
         for name, choices in CHOICES.items():
             if getattr(self, name) not in choices:
                 raise ValueError(f"There is no {name}={getattr(self, name)!r}; choose from {', '.join(choices)}.")

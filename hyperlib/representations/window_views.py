@@ -162,9 +162,9 @@ class WindowViews(Objective):
 
     def _answers(self, zoo: WindowZoo, rows: Tensor, generator: torch.Generator) -> Tensor:
         """The divergence of rebuilt networks of one zoo, all of their windows encoded and decoded."""
-        weights = zoo.population.weights[rows[: self.plan.asked[0]]].to(self.device)
-        sequence = zoo.sequence
-        tokens = sequence.whole(weights)[:, : sequence.tokens]
+        weights, sequence = zoo.population.weights[rows[: self.plan.asked[0]]], zoo.sequence
+        tokens = sequence.whole(weights)[:, : sequence.tokens].to(self.device)
+        weights = weights.to(self.device)
         places = sequence.places[: sequence.tokens].to(self.device)
         both = {"window": self.window, "at_once": 2**20}
         with self.halved():

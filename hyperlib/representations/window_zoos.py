@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from hyperlib.representations.batches import Population, rows_by_group
 from hyperlib.representations.divergence import Judge, judge_of
-from hyperlib.representations.estimator import check_samples
+from hyperlib.representations.estimator import check_samples, plain
 from hyperlib.representations.plan import Plan
 from hyperlib.weightspace.base import BaseArchitecture
 from hyperlib.weightspace.tokens import Scale
@@ -174,6 +174,6 @@ class Preparation:
         return learned, seen
 
     def _zoo(self, name: str, samples: Samples, groups: Any, judge: Judge | None) -> WindowZoo:
-        weights = self.scales[name].standardise(samples.weights.detach().float().cpu())
+        weights = self.scales[name].standardise(plain(samples.weights))
         population = Population(weights, rows_by_group(groups, len(samples)))
         return WindowZoo(name, samples.architecture, population, self.sequence(samples.architecture), judge)

@@ -19,7 +19,7 @@ from hyperlib.representations.sane_reader import SaneReader
 from hyperlib.study.representations import parts_of
 from hyperlib.study.study import Study
 from hyperlib.tasks.probing import run_probes
-from hyperlib.tasks.reconstruction import reconstructed
+from hyperlib.tasks.reconstruction import few, reconstructed
 from hyperlib.tasks.refinement import conditioned
 from hyperlib.thesis.book_sane import SaneRecipe
 from hyperlib.weightspace.tokens import Scale
@@ -28,11 +28,6 @@ from hyperlib.zoos.zoo import Samples
 FEWEST = 5  # models of a part of which a probe's score is worth a number
 PROBE = "linear-standardised"
 CONDITIONED = 20 * 32  # images on which running statistics are measured; published are 200 batches of 32
-
-
-def few(samples: Samples, most: int, seed: int = 0) -> Samples:
-    """At most so many of the samples, in their order."""
-    return samples.take(np.sort(np.random.default_rng(seed).permutation(len(samples))[:most]))
 
 
 def across_zoos(

@@ -22,10 +22,10 @@ import torch
 from hyperlib.files import paths
 from hyperlib.files.console import speak_plainly
 from hyperlib.representations.augment import Augment
-from hyperlib.representations.losses import reconstruction_r2
 from hyperlib.representations.sane import Sane
 from hyperlib.representations.sane_reader import SaneReader
 from hyperlib.study.aligned import comparable_parts
+from hyperlib.study.sane_tables import rebuilt_share
 from hyperlib.study.study import Study
 from hyperlib.tasks.probing import run_probes
 from hyperlib.thesis.book_sane import RELEASED, TEXT
@@ -130,14 +130,13 @@ def _scores(sane: Sane, name: str, parts: tuple[Samples, Samples, Samples]) -> d
     """What is rebuilt and read off the validation models of one zoo."""
     train, val, _ = parts
     scale = sane.scale(train)
-    rebuilt = sane.reconstruct(val, scale=scale).weights
-    r2 = reconstruction_r2(*(scale.standardise(weights) for weights in (rebuilt, val.weights, train.weights.mean(0))))
+    r2 = rebuilt_share(sane, val, scale, train.weights.mean(0))
     readers = {read: SaneReader(sane, read) for read in READS}
     for reader in readers.values():
         reader.fit(train)
     table = run_probes(readers, *parts, TARGETS, ["linear-standardised"], bootstrap=2).table
     values = table.set_index(["features", "target"])["val"].round(4)
-    return {"zoo": name, "r2": round(float(r2), 4)} | {
+    return {"zoo": name, "r2": round(r2, 4)} | {
         f"{read}_{target.removeprefix('test_')}": values[read, target] for read in READS for target in TARGETS
     }
 

@@ -130,10 +130,14 @@ def labels(samples: Samples, weights: Float[Tensor, "samples params"], x: Tensor
     return chosen
 
 
+def few(samples: Samples, most: int, seed: int = 0) -> Samples:
+    """At most so many of the samples, drawn at random, in their order."""
+    return samples.take(np.sort(np.random.default_rng(seed).permutation(len(samples))[:most]))
+
+
 def reconstruction_table(
     reps: Iterable[Rebuilder], train: Samples, test: Samples, images: Images, *, networks: int = 500, seed: int = 0
 ) -> pd.DataFrame:
     """`reconstructed` for several representations of one zoo, on at most so many test checkpoints."""
-    rows = np.sort(np.random.default_rng(seed).permutation(len(test))[:networks])
-    chosen, mean = test.take(rows), train.weights.mean(0)
+    chosen, mean = few(test, networks, seed), train.weights.mean(0)
     return pd.DataFrame([reconstructed(rep, chosen, images, mean) for rep in reps])

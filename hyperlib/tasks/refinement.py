@@ -26,7 +26,7 @@ from hyperlib.tasks.sampling import Sampler
 from hyperlib.weightspace.values import is_whole
 from hyperlib.zoos.zoo import Samples
 
-SCORE = "score"
+SCORE, ROUND = "score", "round"
 Score = Callable[[Samples], Float[np.ndarray, " networks"]]
 Finish = Callable[[Samples], Samples]
 
@@ -68,10 +68,9 @@ def subsampled(
     prompts: networks whose latents the sampler learns. Raises ValueError for a `keep` that is not from 1 to `drawn`,
     for prompts of several activations, and for scores that are not one number per network; NaN is the worst.
     """
-    _check(drawn, keep)
-    sampler.fit(rep.latents(prompts))
-    _, networks = _round(rep, sampler, prompts, score, generator, drawn, finish)
-    return networks.take(_first(networks.table[SCORE], keep))
+    how = {"rounds": 1, "drawn": drawn, "keep": keep, "finish": finish}
+    found = bootstrapped(rep, sampler, prompts, score, generator, **how)
+    return Samples(found.weights, found.table.drop(columns=ROUND), found.architecture)
 
 
 def bootstrapped(
@@ -95,7 +94,8 @@ def bootstrapped(
     `round`, the one in which a network was drawn. Raises as `subsampled`, and ValueError for no rounds, another
     reading, and a `keep` below what the sampler needs.
     """
-    _check(drawn, keep)
+    if not is_whole(drawn, 1) or not is_whole(keep, 1) or keep > drawn:
+        raise ValueError(f"Of whole numbers of networks drawn, some are kept, 1 at least; not {keep!r} of {drawn!r}.")
     if not is_whole(rounds, 1):
         raise ValueError(f"Bootstrapping takes whole rounds from 1 on, not {rounds!r}.")
     if reading not in ("best", "released"):
@@ -109,7 +109,7 @@ def bootstrapped(
         if reading == "released":
             generator.set_state(state)
         found, made = _round(rep, now, prompts, score, generator, drawn, finish)
-        made = Samples(made.weights, made.table.assign(round=number), made.architecture)
+        made = Samples(made.weights, made.table.assign(**{ROUND: number}), made.architecture)
         latents, networks = ([*latents, found], [*networks, made]) if reading == "best" else ([found], [made])
         every = _joined(networks)
         best = _first(every.table[SCORE], keep)
@@ -145,8 +145,3 @@ def _joined(parts: list[Samples]) -> Samples:
 def _first(scores: object, keep: int) -> np.ndarray:
     """Places of the highest scores, those drawn first where they are equal."""
     return np.argsort(-np.nan_to_num(np.asarray(scores, np.float64), nan=-np.inf), kind="stable")[:keep]
-
-
-def _check(drawn: int, keep: int) -> None:
-    if not is_whole(drawn, 1) or not is_whole(keep, 1) or keep > drawn:
-        raise ValueError(f"Of whole numbers of networks drawn, some are kept, 1 at least; not {keep!r} of {drawn!r}.")

@@ -130,19 +130,16 @@ def _entry(checkpoint: Mapping[str, Any] | nn.Module, key: str | None) -> Mappin
     return checkpoint[key]
 
 
-def _part(architecture: BaseArchitecture, checkpoint: Mapping[str, Any] | nn.Module) -> Any:
+def _part(architecture: BaseArchitecture, checkpoint: Mapping[str, Any] | nn.Module) -> Mapping[str, Any]:
     """The state dict without what stands before each of the network's names, where it is a part of something larger."""
-    names = [slot.name for slot in architecture.layout]
-    if isinstance(checkpoint, nn.Module):
-        return checkpoint
-    state = find_state_dict(checkpoint).state
+    names, state = [slot.name for slot in architecture.layout], find_state_dict(checkpoint).state
     if all(name in state for name in names):
-        return checkpoint
+        return state
     before = {key.removesuffix(names[0]) for key in state if isinstance(key, str) and key.endswith(f".{names[0]}")}
     fitting = [prefix for prefix in before if all(f"{prefix}{name}" in state for name in names)]
     if len(fitting) > 1:
         raise ValueError(f"its state dict holds several networks of this layout, {some(sorted(fitting))}; pass one")
-    return {name: state[f"{fitting[0]}{name}"] for name in names} if fitting else checkpoint
+    return {name: state[f"{fitting[0]}{name}"] for name in names} if fitting else state
 
 
 def read_checkpoint(path: Path) -> Mapping[str, Any]:
