@@ -1,0 +1,420 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Can one representation read networks of any architecture?
+#
+# The auto-encoders of the chapters before know one architecture each: a linear map per layer, a place for every unit. Chapter 6 of the thesis cuts networks into
+# {term}`tokens <token>` of one width and reads a few of them at a time, so that one network reads all others. The method is called SANE
+# {cite}`schuerholt2024sane`.
+#
+# **You will see**
+#
+# - how any network becomes a sequence, and one token of it up close;
+# - what can be read off the mean of its tokens, against statistics and against an encoder that never learned;
+# - one representation of many {term}`zoos <zoo>` at once, tested on zoos that it learned from and on others.
+
+# %% tags=["parameters"]
+profile = "quick"  # minutes; "laptop" is what the book publishes
+
+# %% tags=["remove-input", "colab"]
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+if "google.colab" in sys.modules and find_spec("hyperlib") is None:
+    address = "https://github.com/hyper-representations/companion"
+    git = ["git", "clone", "-q", "--depth=1", address, "companion"]
+    if not Path("companion").exists():
+        subprocess.run(git, check=True)
+    pip = [sys.executable, "-m", "pip", "install", "-q", "-e", "companion"]
+    subprocess.run([*pip, "plotly>=6.1,<8"], check=True)
+    sys.path.insert(0, str(Path("companion").resolve()))
+
+# %% tags=["hide-input"]
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import torch
+
+import hyperlib
+from hyperlib.figures import style
+from hyperlib.figures.dot_panels import dot_panels
+from hyperlib.figures.microscope import microscope, microscope_still
+from hyperlib.figures.movable import movable
+from hyperlib.figures.tables import show_table
+from hyperlib.figures.words import say
+from hyperlib.study import sane_tables
+from hyperlib.study.representations import parts_of, representations
+from hyperlib.tasks import verdicts
+from hyperlib.thesis import published
+from hyperlib.thesis.book_sane import ALIGNMENT, sane_recipe
+
+study = hyperlib.Study(profile)
+quick, repeats = profile == "quick", {"quick": 1, "laptop": 3, "paper": 3}[profile]
+ONE = {"tetris_seed": "Tetris", "digits_seed": "digits", "mnist_seed": "MNIST"}
+ONE = dict(list(ONE.items())[:2]) if quick else ONE
+recipes = {name: sane_recipe(name, profile) for name in (*ONE, "all", "untrained")}
+wanted = [(name, k) for name in recipes for k in range(repeats)]
+made = representations(study, [(recipes[name], k) for name, k in wanted])
+trained = dict(zip(wanted, made, strict=True))
+
+# %% [markdown]
+# ## How does a network become a sequence?
+#
+# Every unit's incoming weights and its bias are a row, and rows are cut into pieces of one width, the tokens; short rows are filled up, and a mask says where. A token knows its
+# place in the sequence, its layer and its unit, and that is all the encoder is told of the network. It is a {term}`transformer` that reads a *window* of tokens and puts out a few
+# numbers for each: the {term}`latents <embedding>`. A decoder of the same form writes windows back.
+#
+# ```{figure} ../book/figures/sane-method.svg
+# :name: fig-sane-method
+# :alt: From left to right: a network's rows of weights, cut into tokens of one width with gray padding; a window of tokens; encoder; latents of each token, whose mean is the embedding of the network; decoder; tokens again.
+#
+# From a network to tokens, windows and latents, and back. The mean of a network's latents is its embedding, of one length for all architectures. Drawn after our own code.
+# ```
+#
+# Here are the tokens of one network of the digits zoo. Weights of a layer are standardised by the layer's mean and deviation over the zoo, its *scale*: measured, not learned.
+
+# %%
+sane = trained["digits_seed", 0]
+train, val, test = parts_of(study, recipes["digits_seed"])
+scale = sane.scale(train)
+one = test.take([len(test) - 1])
+tokenizer = sane.tokenizer(one.architecture)
+tokens = tokenizer.encode(scale.standardise(one.weights))[0]
+rebuilt = sane.reconstruct(one, scale=scale)
+again = tokenizer.encode(scale.standardise(rebuilt.weights))[0]
+
+# %% tags=["hide-input"]
+held, positions = tokenizer.mask, tokenizer.positions
+layers = one.architecture.layout.layers
+rows = pd.DataFrame({"layer": [layers[number] for number in positions[:, 1]], "unit": positions[:, 2]})
+rows["piece"] = rows.groupby(["layer", "unit"]).cumcount()
+rows["error"] = ((tokens - again) ** 2 * held).sum(1) / held.sum(1)
+rows["cells"] = held.sum(1)
+rows = study.publish("sane-method-diagram", rows, "tokens")
+drawn = tokens.numpy(), again.numpy(), held.numpy(), rows
+
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Above, all tokens of one CNN as rows of cells, coloured by weight, padding empty. Below, the weights of one token as bars, and each as it is rebuilt as a dot."}, "figure": {"name": "fig-sane-microscope", "caption": "Tokens of one CNN from the digits zoo, standardised by layer, and one of them up close with what the auto-encoder makes of it. The slider goes through all tokens; the error is the mean square over a token's weights."}}
+movable(microscope(*drawn), microscope_still(*drawn, chosen=10))
+
+# %% tags=["remove-input"]
+say(f"""The network has {one.architecture.num_weights:,} weights in {len(tokens)} tokens of {tokens.shape[1]} cells, of which {100 * float(held.float().mean()):.0f} % hold a weight. Each token
+is kept in {sane.latent} numbers, {len(tokens) * sane.latent:,} in all: this auto-encoder need not squeeze. What it learns is a code that is the same for all networks.""")
+
+# %% [markdown]
+# ## How does it learn?
+#
+# Two views of a network go through the auto-encoder, one as it is and one with its units in another order, which is the same function. Both are to come out as they went in, and
+# latents of both views are to be alike, more than those of other networks in the batch: a {term}`contrast`. Only one window of each is looked at in a step.
+#
+# ```{prf:algorithm} Pre-training
+# :label: alg-sane-pretraining
+#
+# **Inputs** zoos of networks, aligned where they have one activation; window $w$; share $\gamma$ of the contrast
+#
+# **Output** encoder, decoder, head
+#
+# 1. Measure mean and deviation of each layer over each zoo, and standardise (`Sane.scale`)
+# 2. For every step:
+#    1. Draw as many networks of each zoo (`Population.batch`)
+#    2. Make two views: one as given, one permuted; noise, if any (`Augment.views`)
+#    3. Cut both into tokens, and out of these one window of $w$ tokens at the same random place (`window_views.windows_of`)
+#    4. Encode and decode both (`SaneNetwork.encode`, `decode`); the error is the mean square over weights, padding left out (`WindowViews`)
+#    5. Look at the latents through the head, and contrast them (`losses.nt_xent`)
+#    6. Take a step of AdamW on $\gamma$ times the contrast plus $1 - \gamma$ times the error (`Trainer.advance`)
+# ```
+#
+# ```{prf:algorithm} Embedding
+# :label: alg-sane-embedding
+#
+# **Inputs** a network, window $w$, halo $h$; a scale of its zoo
+#
+# **Output** latents of each token; one vector for the network
+#
+# 1. Standardise and cut into tokens (`Tokenizer.encode`)
+# 2. Cut the sequence into windows of $w$ tokens that overlap by $2h$ (`windows.cuts`)
+# 3. Encode every window, some at a time (`windows.through`)
+# 4. Of each window keep all but the outer $h$ tokens, and put these together (`Sane.embed_tokens`)
+# 5. The mean over tokens is the network's embedding (`Sane.embed`)
+# ```
+#
+# After Schürholt et al. {cite}`schuerholt2024sane` *(seen; that these are the thesis's algorithms is inferred from their number)*; sampling is the third, on the page after.
+# What is ours: batches of several zoos, positions as waves, which do not end where a table does, and a contrast that sees the mean of a window's latents, because that is what is
+# read later. The paper's sees them side by side ({numref}`tab-sane-trials`).
+#
+# ## What can be read off the mean of the tokens?
+#
+# > Embeddings of SANE predict accuracy, epoch and generalization gap of CNNs as well as or better than weights and layer statistics.
+# > — in our words, after {cite}`schuerholt2024sane` *(seen)*
+#
+# A {term}`linear probe` on unseen networks of three {term}`seed zoos <seed zoo>`. Beside SANE trained on the zoo itself (*one zoo*) and on all CNN zoos of this book (*all zoos*): the same network
+# before training; tokens through *random* units without a network; all tokens side by side instead of their mean; our hyper-representation of chapter 4;
+# {term}`raw weights`, aligned as SANE gets them; {term}`layer statistics` by the same probe and by {term}`boosted trees`; and the {term}`clock`.
+
+# %% tags=["hide-input"]
+def features_of(zoo, k):
+    """What is probed on one split of a zoo."""
+    train = parts_of(study, recipes[zoo], k, zoo)[0]
+    sane, every, untrained = (trained[name, k] for name in (zoo, "all", "untrained"))
+    readers = {"one zoo": sane, "all zoos": every, "untrained": untrained}
+    features = {name: hyperlib.SaneReader(one).fit(train) for name, one in readers.items()}
+    features["all tokens"] = hyperlib.SaneReader(sane, "tokens").fit(train)
+    features |= {"random tokens": hyperlib.RandomTokens(sane.latent), "W": hyperlib.RawWeights()}
+    return features | {"s(W)": hyperlib.LayerStatistics(), "clock": hyperlib.Clock()}
+
+
+def probed(zoo):
+    """Scores on several splits, each with trainings of its own."""
+    results = []
+    for k in range(repeats):
+        features = features_of(zoo, k) | {"chapter 4": chapter_4[zoo, k]}
+        how = {"linear-standardised": list(features), "trees": ["s(W)"]}
+        results.append(hyperlib.run_probes(features, *parts_of(study, recipes[zoo], k, zoo), targets, how))
+    return hyperlib.Repeats.of(results)
+
+
+targets, PROPERTIES = ["test_accuracy", "epoch", "gap"], {"test_accuracy": "accuracy", "epoch": "epoch", "gap": "gap"}
+pairs = [(zoo, k) for zoo in ONE for k in range(repeats)]
+chapter_4 = dict(zip(pairs, representations(study, pairs), strict=True))
+repeated = {zoo: probed(zoo) for zoo in ONE}
+scores = pd.concat([result.table.assign(zoo=zoo) for zoo, result in repeated.items()], ignore_index=True)
+scores = study.publish("sane-cnn-property", scores)
+
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Three panels, accuracy, epoch and gap: a line per zoo with dots for SANE of one zoo, of all zoos, untrained, random tokens, statistics and the representation of chapter 4."}, "figure": {"name": "fig-sane-properties", "caption": "R² of linear probes on test models, over all checkpoints, means over the splits."}}
+SHOWN = ["one zoo", "all zoos", "untrained", "random tokens", "s(W)", "chapter 4"]
+drawn = scores[(scores["probe"] != "trees") & scores["features"].isin(SHOWN)]
+drawn = drawn.assign(zoo=drawn["zoo"].map(ONE), target=drawn["target"].map(PROPERTIES))
+drawn["features"] = pd.Categorical(drawn["features"], SHOWN, ordered=True)
+drawn = drawn.sort_values("features", kind="stable").astype({"features": str})
+dot_panels(drawn, "target", "value", "zoo", "features", columns=3, height=2.6, label="R²", left=-0.2, zero=True)
+plt.show()
+
+# %% tags=["hide-input"] table={"name": "tab-sane-properties", "caption": "R² of probes on test models, over all checkpoints, means over the splits; linear but for trees. The fold has all methods; published ones are of other zoos, larger and with another start."}
+METHODS = ["one zoo", "all zoos", "untrained", "random tokens", "all tokens", "chapter 4", "W", "s(W)", "s(W), trees", "clock"]
+named = scores.assign(method=np.where(scores["probe"] == "trees", scores["features"] + ", trees", scores["features"]))
+wide = named.pivot(index="method", columns=["zoo", "target"], values="value").loc[METHODS]
+wide.columns = [f"{PROPERTIES[target]}, {ONE[zoo]}" for zoo, target in wide]
+theirs = pd.concat([published.as_fractions(published.published(name)) for name in ("sane-cnn-property", "sane-prev-work-compare")])
+theirs["target"] = theirs["metric"].str.removeprefix("R2: ").map({"test accuracy": "accuracy", "epoch": "epoch", "generalization gap": "gap"})
+theirs = theirs[theirs["dataset"] == "MNIST CNN"].pivot(index="method", columns="target", values="value")
+theirs = theirs.rename(index=lambda name: f"{name}, published").add_suffix(", MNIST").reindex(columns=wide.columns)
+wide = pd.concat([wide, theirs]).rename_axis("method").reset_index()
+wide = study.publish("sane-prev-work-compare", wide)
+show_table(wide, 2, rows=[row for row, name in enumerate(wide["method"]) if name in SHOWN or "published" in name], of=wide)
+
+# %% [markdown]
+# :::{admonition} Our run (laptop)
+# :class: published-run
+#
+# **TODO**
+# :::
+#
+# ## One for all?
+#
+# The same encoder can be trained on many zoos, and read any. Rows of {numref}`tab-sane-matrix` say what it learned from, columns what it is tested on: a linear probe of accuracy on the mean of tokens, and the share of
+# labels that a network keeps when it is written out again, less the share on which strangers of its epoch agree. No publication shows this *(our choice)*.
+
+# %% tags=["hide-input"]
+reads = {"Tetris": "tetris_seed", "digits": "digits_seed", "MNIST": "mnist_seed", "all CNN zoos": "all", "nothing (untrained)": "untrained"}
+reads = {name: recipe for name, recipe in reads.items() if recipe in recipes}
+ZOOS = {"digits_seed": "digits", "digits_hyp": "digits hyp", "mnist_seed": "MNIST", "mnist_hyp": "MNIST hyp",
+        "photo_hyp": "photo hyp", "rgb_large": "RGB large", "resnet_seed": "ResNet"}  # fmt: skip
+ZOOS = {zoo: name for zoo, name in ZOOS.items() if zoo in recipes["all"].zoos}
+sizes = {"train": 300, "test": 60} if quick else {"train": 1500, "test": 300}
+matrix = [
+    sane_tables.across_zoos(study, {name: trained[one, k] for name, one in reads.items()}, recipes["all"], k, **sizes)
+    for k in range(repeats)
+]
+matrix = study.publish("sane-cnn-property", pd.concat(matrix, ignore_index=True), "matrix")
+
+# %% tags=["hide-input"] table={"name": "tab-sane-matrix", "caption": "R² of accuracy by a linear probe on test models, by what SANE was trained on (rows) and tested on (columns); a dash where test models are too few for a probe. Means over splits and trainings."}
+means = matrix.assign(zoo=matrix["zoo"].map(ZOOS)).groupby(["trained", "zoo"], sort=False)[["value", "gain", "r2"]].mean()
+told = means["value"].unstack().loc[list(reads), list(ZOOS.values())].rename_axis("trained on").reset_index()
+show_table(told, 2, of=matrix)
+
+# %% tags=["hide-input"] table={"name": "tab-sane-kept", "caption": "Share of labels that networks keep when they are written out again, less the share on which strangers of the same epoch agree: above zero a network keeps something of its own."}
+kept = means["gain"].unstack().loc[list(reads), list(ZOOS.values())].rename_axis("trained on").reset_index()
+show_table(kept, 2, of=matrix)
+
+# %% [markdown]
+# :::{admonition} Our run (laptop)
+# :class: published-run
+#
+# **TODO**
+# :::
+#
+# ## What does it hang on?
+#
+# **Alignment and views.** The paper aligns all networks and permutes one of two views; its released code leaves both as they are *(seen)*. The published losses are of another zoo and scale.
+
+# %% tags=["hide-input"]
+LAID = {"not_aligned": "alignment=no, view1=permuted, view2=permuted", "aligned_both_permuted": "alignment=yes, view1=permuted, view2=permuted",
+        "aligned_one_permuted": "alignment=yes, view1=aligned, view2=permuted", "aligned_both_given": "alignment=yes, view1=aligned, view2=aligned"}  # fmt: skip
+WORDS = {"not_aligned": "not aligned, both permuted", "aligned_both_permuted": "aligned, both permuted",
+         "aligned_one_permuted": "aligned, one permuted (paper)", "aligned_both_given": "aligned, both as given (released)"}  # fmt: skip
+variants = {name: sane_recipe(f"digits_seed-{name}", profile) for name in ALIGNMENT}
+made = dict(zip(variants, representations(study, [(one, 0) for one in variants.values()]), strict=True))
+theirs = published.published("sane-ablation-alignment").pivot(index="method", columns="metric", values="value")
+rows = []
+for name, sane in made.items():
+    train, _, test = parts_of(study, variants[name])
+    order = hyperlib.random_permutations(test.architecture, len(test), torch.Generator().manual_seed(0))
+    index = hyperlib.permutation_index(test.architecture, order, models=len(test))
+    moved = hyperlib.Samples(test.weights.gather(-1, index), test.table, test.architecture)
+    own, scale = test.weights, sane.scale(train)
+    errors = [(scale.standardise(sane.reconstruct(some, scale=scale).weights) - scale.standardise(some.weights)).square().mean() for some in (test, moved)]
+    published_loss = {f"published, {part}": theirs.loc[LAID[name], f"reconstruction loss, {part}"] for part in ("train", "test")}
+    rows.append({"networks and views": WORDS[name], "training": sane.history_["reconstruction"].iloc[-1], "test": float(errors[0]),
+                 "test, permuted": float(errors[1]), **published_loss})  # fmt: skip
+alignment = study.publish("sane-ablation-alignment", pd.DataFrame(rows))
+
+# %% tags=["hide-input"] table={"name": "tab-sane-alignment", "caption": "Mean square error of rebuilt weights, standardised by layer, by how networks were laid and which views are permuted: in training, on test networks as they are laid, and on the same with their units in random order; and the published losses."}
+show_table(alignment, 3, of=alignment)
+
+# %% [markdown]
+# **How many tokens at a time?** A representation that learned on windows of one length is asked for shorter and longer ones. A *halo* of neighbours on both sides, which are read and thrown away, gives every token the
+# context that it had in training.
+
+# %% tags=["hide-input"]
+longest = [zoo for zoo in ("rgb_large", "resnet_seed") if zoo in ZOOS]
+rows = []
+for zoo in longest:
+    train, _, test = parts_of(study, recipes["all"], 0, zoo)
+    sane, some = trained["all", 0], sane_tables.few(test, 40)
+    scale, length = sane.scale(train), len(sane.kept(test.architecture))
+    windows = [(w, 0) for w in (4, 8, 16, 32, 64, 128, length) if w <= length] + [(32, halo) for halo in (4, 8, 12)]
+    table = sane_tables.by_window(sane, some, scale, train.weights.mean(0), windows)
+    rows.append(table.assign(zoo=zoo, tokens=length))
+lengths = study.publish("sane-ablation-window", pd.concat(rows, ignore_index=True))
+
+# %% tags=["hide-input"] mystnb={"image": {"alt": "A line per zoo: share of weights rebuilt against the number of tokens read at a time, with a vertical line at the window of training; crosses for windows with a halo."}, "figure": {"name": "fig-sane-window", "caption": "R² of rebuilt weights by how many tokens are read at a time, of the representation of all zoos; the vertical line is the window of training, crosses have a halo."}}
+fig, ax = plt.subplots(figsize=(6, 3))
+for zoo, colour in zip(longest, style.CYCLE, strict=False):
+    own = lengths[lengths["zoo"] == zoo]
+    plain, haloed = own[own["halo"] == 0].sort_values("window"), own[own["halo"] > 0]
+    ax.plot(plain["window"], plain["r2"], "o-", color=colour, label=ZOOS[zoo])
+    ax.plot(haloed["window"] + haloed["halo"] / 4, haloed["r2"], "x", color=colour)
+ax.axvline(32, color=style.INK, linewidth=1)
+ax.set(xscale="log", xlabel="tokens read at a time", ylabel="R² of weights")
+ax.legend()
+plt.show()
+
+# %% [markdown]
+# **What was tried?** `python -m hyperlib.study.sane_trials` changes one setting at a time and scores it on validation models.
+
+# %% tags=["hide-input"] table={"name": "tab-sane-trials", "caption": "Trials, scored on validation models of the first split: R² of rebuilt weights, and of linear probes on the mean of tokens; always those at laptop."}
+trials = study.committed("sane-trials", profile="laptop")
+wide = trials.pivot(index="trial", columns="zoo", values=["r2", "mean_accuracy", "mean_epoch"]).loc[list(dict.fromkeys(trials["trial"]))]
+wide.columns = [f"{dict(r2='rebuilt', mean_accuracy='accuracy', mean_epoch='epoch')[what]}, {ONE.get(zoo, zoo)}" for what, zoo in wide]
+wide = wide.rename_axis("trial").reset_index()
+show_table(wide, 2, of=trials)
+
+# %% [markdown]
+# **Sizes.** The released code and the text differ *(seen)*; both are recipes here (`cnn-released` and `cnn-text`), built, trained for a step and saved in a test, and far too large for a laptop.
+
+# %% tags=["hide-input"] table={"name": "tab-sane-sizes", "caption": "Sizes of SANE for CNNs: released, in the paper's text, and ours."}
+SETTINGS = ["token", "window", "latent", "width", "depth", "heads", "batch_size", "rate", "mix"]
+rows = []
+for name, label in (("cnn-released", "released code"), ("cnn-text", "text"), ("all", "ours, all zoos")):
+    with torch.device("meta"):
+        sane = sane_recipe(name, profile).estimator(0)
+        sane.build()
+    rows.append({"sizes": label, "parameters": sum(p.numel() for p in sane.network_.parameters()), **{key: getattr(sane, key) for key in SETTINGS}})
+sizes = study.publish("sane-arch-table", pd.DataFrame(rows))
+show_table(sizes, digits=3, of=sizes)
+
+# %% [markdown]
+# ## Exercises
+#
+# ```{exercise} A network of your own
+# :label: ex-sane-own
+# Train a module that no zoo of this book has, trace it, and let the representation of all zoos embed it. Which two things does it need, and which not?
+# ```
+#
+# ```{solution-start} ex-sane-own
+# :class: dropdown
+# ```
+
+# %% tags=["solution"]
+import hyperlib
+import pandas as pd
+import torch
+from torch import nn
+
+module = nn.Sequential(nn.Flatten(), nn.Linear(64, 12), nn.GELU(), nn.Linear(12, 10))
+network = hyperlib.from_module(module, torch.rand(2, 1, 8, 8))
+few = network.trial_weights(6).float()
+table = pd.DataFrame({"model": range(6), "epoch": 0})
+mine = hyperlib.Samples(few, table, network)
+sane = hyperlib.Sane(steps=0).fit(mine)  # or one that was trained
+other = hyperlib.Samples(hyperlib.digits_cnn().initialise(range(6), "kaiming_normal"), table, hyperlib.digits_cnn())
+assert sane.embed(mine).shape == sane.embed(other).shape == (6, 16)
+assert sane.embed_tokens(mine).shape[1] == 2 * 12 + 10  # 65 numbers need two tokens
+
+# %% [markdown]
+# The layout of its weights, and a scale: mean and deviation of each layer, here of six networks. It needs neither the module nor a fit. A scale of one network alone makes all networks alike in it.
+# ```{solution-end}
+# ```
+#
+# ```{exercise} A halo by hand
+# :label: ex-sane-halo
+# Cut a sequence of twenty tokens into windows of eight with a halo of two. How many windows are there, and which tokens does each keep? Check with `windows.cuts`.
+# ```
+#
+# ```{solution-start} ex-sane-halo
+# :class: dropdown
+# ```
+
+# %% tags=["solution"]
+from hyperlib.representations.windows import cuts
+
+starts, kept = cuts(20, window=8, halo=2)
+assert starts.tolist() == [0, 2, 6, 10, 12]
+assert kept.sum(1).tolist() == [4, 4, 4, 4, 4]
+assert kept[0].tolist() == [True] * 4 + [False] * 4  # the first has its context on the right
+
+# %% [markdown]
+# Five: each is there for four tokens. Windows at both ends cannot have neighbours on both sides, so they have all of their context on one.
+# ```{solution-end}
+# ```
+#
+# ## What held, what did not
+#
+# A case is a zoo.
+
+# %% tags=["hide-input"]
+LINEAR = "linear-standardised"
+
+
+def better(first, second, target="test_accuracy", probes=(LINEAR, LINEAR)):
+    return {ONE[zoo]: result.compare((first, probes[0]), (second, probes[1]), target, within=False) for zoo, result in repeated.items()}
+
+
+at = {"shown": "fig-sane-properties"}
+claims = [
+    verdicts.tested(f"one zoo: tells {PROPERTIES[target]} better than {words}", better("one zoo", other, target), source=source, **at, headline=head)
+    for target in targets
+    for other, words, source, head in (
+        ("W", "raw weights", "SANE", target == "test_accuracy"), ("s(W)", "layer statistics", "SANE", target == "test_accuracy"),
+        ("untrained", "the same network, untrained", "ours", target == "test_accuracy"), ("random tokens", "random units on tokens", "ours", False))
+] + [
+    verdicts.tested("all zoos: tells accuracy no worse than one zoo", better("all zoos", "one zoo"), source="ours", margin=0.05, **at, headline=True),
+    verdicts.tested("one zoo: tells accuracy better than trees on statistics", better("one zoo", "s(W)", probes=(LINEAR, "trees")), source="ours", **at),
+    verdicts.tested("all tokens tell accuracy better than their mean", better("all tokens", "one zoo"), source="SANE", **at),
+]  # fmt: skip
+card = study.publish("disc-scorecard", verdicts.scorecard(claims), "06a")
+
+# %% tags=["hide-input"] table={"name": "tab-sane-scorecard", "caption": "The page's claims; a case is a zoo."}
+show_table(verdicts.summary(card), rows=8, of=card)
+
+# %% [markdown]
+# **Back to the thesis.** TODO
