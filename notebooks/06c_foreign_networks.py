@@ -43,22 +43,28 @@ if "google.colab" in sys.modules and find_spec("hyperlib") is None:
 import inspect
 from math import lgamma, log
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import torch
 
 import hyperlib
-from hyperlib.figures import interactive, plots
+from hyperlib import SaneReader
+from hyperlib.figures import interactive, plots, style
 from hyperlib.figures.movable import movable
 from hyperlib.figures.tables import show_table
 from hyperlib.figures.words import say
-from hyperlib.study import foreign
+from hyperlib.study import foreign, sane_layers
+from hyperlib.study.representations import representations
 from hyperlib.tasks import verdicts
-from hyperlib.tasks.estimates import mean_over_pairs
+from hyperlib.tasks.estimates import jackknife, mean_of, mean_over_pairs
+from hyperlib.thesis.book_sane import sane_recipe
 from hyperlib.zoos.gathered import SUFFIXES
 
 study = hyperlib.Study(profile)
-quick = profile == "quick"
+quick, repeats = profile == "quick", {"quick": 1, "laptop": 3, "paper": 3}[profile]
+trained_sanes = {f"{name} {k}": (sane_recipe(recipe, profile), k)
+                 for name, recipe in (("CNNs", "all"), ("untrained", "untrained")) for k in range(repeats)}  # fmt: skip
 digits = hyperlib.load_images("digits")
 SEEDS, EPOCHS = (3, 3) if quick else (8, 20)
 zoos = {kind: foreign.foreign_zoo(kind, digits, seeds=SEEDS, epochs=EPOCHS) for kind in foreign.DIGITS}
@@ -278,6 +284,107 @@ show_table(shown[["layer", "state", "log of the largest", "alpha", "weighted alp
 # - The exponent falls from 5.8 to 1.8 and from 5.5 to 1.7; with the same weights in random places it is 5.1 and 4.3. The stable rank falls by more than half, and in the last layer hardly (6.1 to 5.7).
 # - With so few eigenvalues a fit always gives an exponent. How far the tail is from its law (ks) tells more: it falls with training from .15 to .09.
 # :::
+
+# %% [markdown]
+# ## What does a representation see in networks that it never saw?
+#
+# The SANE of all CNN {term}`zoos <zoo>` ({doc}`/notebooks/06a_sane`) reads any network, and it never saw a perceptron of this page, a transformer or an LSTM. It needs the layout of the weights, and a
+# scale: mean and deviation, layer by layer, of some such networks. Nothing is trained for this section.
+
+# %%
+made = representations(study, trained_sanes.values())
+sanes = dict(zip(trained_sanes, made, strict=True))
+some = zoos["LSTM"].samples(EPOCHS)
+sane = sanes["CNNs 0"]
+sane.embed_tokens(some, scale=sane.scale(some)).shape  # networks, tokens, latents
+
+# %% [markdown]
+# > The spread of a layer's embeddings goes with the layer's spectral norm and weighted alpha, and its mean over layers with accuracy.
+# > — in our words, after {cite}`schuerholt2024sane` (Figs. 3, 4 and 8 to 11, *seen*), of ResNets and VGGs from a hub
+#
+# Two controls ask what SANE adds: the same network untrained, and the deviation of the weights themselves. For layers to be compared, all weights of a network are in one unit here; in each
+# layer's own unit, as SANE learns, sizes would be gone *(our choice)*.
+
+# %% tags=["hide-input"] table={"name": "tab-foreign-layers", "caption": "Rank correlation over a network's layers of their spread (of embeddings, and of weights) with the decimal logarithm of the largest eigenvalue and with weighted alpha; means over networks and trainings; dashes where fewer than two layers have a tail."}
+READS = {"SANE": [one for one in sanes if "CNNs" in one], "untrained": [one for one in sanes if "untrained" in one], "weights": [sane_layers.WEIGHTS]}
+of_layers, correlations, rows = [], {}, []
+for kind, zoo in zoos.items():
+    table = sane_layers.layer_table(sanes, zoo.samples(EPOCHS), "one for all")
+    of_layers.append(table.assign(network=kind))
+    for metric in sane_layers.METRICS:
+        correlations[kind, metric] = found = sane_layers.within_networks(table, READS, metric)
+        rows.append({"network": kind, "metric": metric} | found.mean().to_dict())
+of_layers = study.publish("sane-embedding-layers", pd.concat(of_layers, ignore_index=True))
+ranked = study.publish("sane-embedding-layers", pd.DataFrame(rows), "ranks")
+wide = ranked.pivot(index="network", columns="metric", values=list(READS)).loc[list(zoos)]
+names = {"log_spectral_norm": "spectral norm", "weighted_alpha": "weighted alpha"}
+wide = wide[[(reader, metric) for metric in names for reader in READS]]
+wide.columns = [f"{names[metric]}: {reader}" for reader, metric in wide]
+show_table(wide.reset_index(), precision=2, of=ranked)
+
+# %% [markdown]
+# **Of whole networks.** The transformers above differ in learning rate and seed. Does the mean spread of their layers order them by accuracy? And what does a {term}`linear probe` read off the mean of the tokens?
+
+# %% tags=["hide-input"] table={"name": "tab-foreign-accuracy", "caption": "Rank correlation of the mean spread over layers with test accuracy, over all transformers of the zoo at their last epoch, in both units, with intervals over models."}
+everything = many.samples(many.epochs[-1])
+rows, over = [], {}
+for units in sane_layers.UNITS:
+    table = sane_layers.layer_table(sanes, everything, units)
+    table = table.merge(everything.table[["model", "test_accuracy"]], on="model")
+    over[units] = sane_layers.over_networks(table, READS, "test_accuracy")
+    for reader in READS:
+        value, low, high, _ = jackknife(over[units][reader][0], over[units][reader][1:])
+        rows.append({"spread of": reader, "units": units, "correlation": value, "low": low, "high": high})
+by_spread = study.publish("sane-embedding-accuracy", pd.DataFrame(rows))
+show_table(by_spread, precision=2, of=by_spread)
+
+# %% tags=["hide-input"] table={"name": "tab-foreign-embedded", "caption": "Test accuracy of transformers that training did not see, read by a linear probe: R², rank correlation; means over trainings of SANE."}
+LINEAR, results = "linear-standardised", []
+for k in range(repeats):
+    readers = {"SANE, of CNNs": SaneReader(sanes[f"CNNs {k}"]), "untrained": SaneReader(sanes[f"untrained {k}"])}
+    readers = {name: reader.fit(last[0]) for name, reader in readers.items()}
+    readers |= {"random tokens": hyperlib.RandomTokens(sane.latent, seed=k), "statistics": hyperlib.LayerStatistics(), "learning rate": rate}
+    results.append(hyperlib.run_probes(readers, *last, ["test_accuracy"], [LINEAR], bootstrap=300 if quick else 1000))
+embedded = hyperlib.Repeats.of(results)
+read_off = study.publish("sane-embedding-accuracy", embedded.table, "probes")
+show_table(read_off.rename(columns={"value": "R²"})[["features", "dimensions", "R²", "tau"]], precision=2, of=read_off)
+
+# %% [markdown]
+# **Do distances between embeddings see how a network was trained?** A layer's spectrum tells the size of the batches ({doc}`/notebooks/02a_weight_space`). The paper sets distances between the
+# layer's token embeddings beside it (its Fig. 7, *seen*). Here are the wide perceptrons of chapter 2.
+
+# %% tags=["hide-input"]
+wide_zoos = {size: study.zoo(f"wide_{size}_batch") for size in ("small", "middle", "large")}
+parts, drawn = [], {}
+for size, zoo in wide_zoos.items():
+    for stage, epoch in (("start", 0), ("end", zoo.epochs[-1])):
+        table, apart = sane_layers.token_distances({"SANE": sane, "untrained": sanes["untrained 0"]}, zoo.samples(int(epoch)), "fc1")
+        parts.append(table.assign(batch=size, stage=stage))
+        drawn[size, stage] = apart
+distances = study.publish("sane-esd-vs-embedding", pd.concat(parts, ignore_index=True))
+
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Three panels, SANE, untrained and the tokens themselves: outlined histograms of distances inside the first layer before training and after it with small and large batches."}, "figure": {"name": "fig-foreign-distances", "caption": "Distances between the tokens of the first layer of wide perceptrons, in units of their mean: of embeddings by SANE, by the same network untrained, and of the tokens themselves."}}
+fig, axes = plt.subplots(1, 3, figsize=(8, 2.6), sharex=True, sharey=True)
+SHOWN = {"before training": ("small", "start"), "large batches": ("large", "end"), "small batches": ("small", "end")}
+for ax, (reader, title) in zip(axes, {"SANE": "SANE", "untrained": "untrained", sane_layers.WEIGHTS: "tokens themselves"}.items(), strict=True):
+    for (label, key), colour in zip(SHOWN.items(), (style.INK, *style.CYCLE), strict=False):
+        plots.outlined_histogram(drawn[key][reader].ravel(), np.linspace(0, 2.5, 60), ax, label, colour, density=True)
+    ax.set(title=title, xlabel="distance / mean")
+axes[0].set_ylabel("density")
+fig.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=3, fontsize=9)
+plt.show()
+
+# %% tags=["hide-input"] table={"name": "tab-foreign-distances", "caption": "Deviation of the distances, in units of their mean, by batch size, at the start and at the end; means over models. Last column: share of the layer's eigenvalues beyond the law of random weights."}
+means = distances.pivot_table(index=["batch", "stage"], columns="reader", values="width", sort=False)[["SANE", "untrained", sane_layers.WEIGHTS]]
+means["eigenvalues beyond"] = distances.groupby(["batch", "stage"])["outside"].mean()
+show_table(means.reset_index(), precision=3, of=distances)
+
+# %% [markdown]
+# :::{admonition} Our run (laptop)
+# :class: published-run
+#
+# **TODO**
+# :::
 #
 # ## Your own folder
 #
@@ -448,6 +555,26 @@ def over_pairs(measured):
 
 
 told_by = told.set_index("features")
+LAYERS = {kind: correlations[kind, "log_spectral_norm"] for kind in zoos}
+
+
+def beyond(*readers):
+    """By how much SANE orders the layers of a network better than the best of others does."""
+    return {kind: mean_of(one["SANE"] - one[list(readers)].max(axis=1)) for kind, one in LAYERS.items()}
+
+
+def by_units(*readers):
+    """The same for whole networks and their accuracy, whichever way they are ordered; without readers SANE's own."""
+    sizes = {units: one["SANE"].abs() - (one[list(readers)].abs().max(axis=1) if readers else 0) for units, one in over.items()}
+    return {units: jackknife(size[0], size[1:]) for units, size in sizes.items()}
+
+
+def width_of(stage, reader):
+    """Deviation of distances by batch size, a column each."""
+    some = distances[(distances["stage"] == stage) & (distances["reader"] == reader)]
+    return some.pivot(index="model", columns="batch", values="width")
+
+
 at = {"shown": "fig-foreign-lines", "margin": MARGIN}
 claims = [
     verdicts.tested("the order of units lowers the barrier between two seeds", over_pairs(lambda t: t["two seeds"] - t["aligned"]),
@@ -468,6 +595,19 @@ claims = [
                      {"transformer": (told_by.loc["statistics", "low"] > told_by.loc["learning rate", "value"],
                                       f"R² {told_by.loc['statistics', 'value']:.2f} against {told_by.loc['learning rate', 'value']:.2f}")},
                      source="ours", shown="tab-foreign-probes"),
+    verdicts.tested("the spread of embeddings orders layers as their spectral norms do", {kind: mean_of(one["SANE"]) for kind, one in LAYERS.items()},
+                    source="SANE", shown="tab-foreign-layers", headline=True),
+    verdicts.tested("it does so better than untrained and than the weights' own spread", beyond("untrained", "weights"), source="ours",
+                    shown="tab-foreign-layers", headline=True),
+    verdicts.tested("the mean spread over layers goes with accuracy", by_units(), source="SANE", shown="tab-foreign-accuracy"),
+    verdicts.tested("it does so better than untrained and than the weights' own spread, over networks", by_units("untrained", "weights"), source="ours",
+                    shown="tab-foreign-accuracy"),
+    verdicts.tested("SANE of CNNs tells more of transformers than untrained",
+                    {"transformer": embedded.compare(("SANE, of CNNs", LINEAR), ("untrained", LINEAR), "test_accuracy", within=False)},
+                    source="ours", shown="tab-foreign-embedded", headline=True),
+    verdicts.tested("distances between embeddings are wider after small batches than after large ones",
+                    {reader: mean_of(width_of("end", reader)["small"] - width_of("end", reader)["large"]) for reader in distances["reader"].unique()},
+                    source="SANE (in pictures)", shown="fig-foreign-distances"),
 ]  # fmt: skip
 card = study.publish("disc-scorecard", verdicts.scorecard(claims), "06c")
 
@@ -475,5 +615,4 @@ card = study.publish("disc-scorecard", verdicts.scorecard(claims), "06c")
 show_table(verdicts.summary(card), rows=8, of=card)
 
 # %% [markdown]
-# **Back to the thesis.** Chapter 6 learns from networks of all sizes, and trains on aligned ones. Here is what it can rely on for networks of other people, and what not. Their
-# embeddings come with that chapter.
+# **Back to the thesis.** Chapter 6 learns from networks of all sizes, and trains on aligned ones. Here is what it can rely on for networks of other people, and what not.

@@ -22,6 +22,11 @@ from hyperlib.zoos.zoo import Samples
 READS = ("mean", "layers", "spread", "tokens")
 
 
+def spread(tokens: Float[np.ndarray, "samples tokens latent"]) -> Float[np.ndarray, " samples"]:
+    """How far token embeddings scatter: the root of their variance over tokens, mean over latents."""
+    return np.sqrt(tokens.var(1).mean(-1))
+
+
 class SaneReader(Representation):
     """Reads the networks of one zoo with a fitted `Sane`.
 
@@ -57,9 +62,7 @@ class SaneReader(Representation):
             return tokens.reshape(len(tokens), self.latents_)
         found = []
         for layer in np.split(tokens, self.sizes_.cumsum(0)[:-1].tolist(), axis=1):
-            spread = layer.std(1)
-            alone = [np.sqrt((spread**2).mean(-1, keepdims=True))]
-            found += [layer.mean(1), spread] if self.read == "layers" else alone
+            found += [layer.mean(1), layer.std(1)] if self.read == "layers" else [spread(layer)[:, None]]
         return np.concatenate(found, 1)
 
     def _names(self) -> list[str]:
