@@ -53,9 +53,11 @@ from hyperlib.figures.movable import movable
 from hyperlib.figures.tables import show_table
 from hyperlib.figures.words import say
 from hyperlib.study import sane_tables
+from hyperlib.study.aligned import comparable_parts
 from hyperlib.study.representations import parts_of, representations
+from hyperlib.study.resized import Resized
 from hyperlib.tasks import verdicts
-from hyperlib.thesis import published
+from hyperlib.thesis import published, sane_cost
 from hyperlib.thesis.book_sane import ALIGNMENT, sane_recipe
 
 study = hyperlib.Study(profile)
@@ -71,7 +73,7 @@ trained = dict(zip(wanted, made, strict=True))
 # ## How does a network become a sequence?
 #
 # Every unit's incoming weights and its bias are a row, and rows are cut into pieces of one width, the tokens; short rows are filled up, and a mask says where. A token knows its
-# place in the sequence, its layer and its unit, and that is all the encoder is told of the network. It is a {term}`transformer` that reads a *window* of tokens and puts out a few
+# place in the sequence, its layer and its unit, and that is all the encoder is told of the network. It is a {term}`transformer` that reads a {term}`window` of tokens and puts out a few
 # numbers for each: the {term}`latents <embedding>`. A decoder of the same form writes windows back.
 #
 # ```{figure} ../book/figures/sane-method.svg
@@ -246,6 +248,30 @@ kept = means["gain"].unstack().loc[list(reads), list(ZOOS.values())].rename_axis
 show_table(kept, 2, of=matrix)
 
 # %% [markdown]
+# **ResNets.** Published are three zoos of ResNet-18. Ours are small ones, with {term}`norms <batch norm>`, of which the last table had too few for a probe, so here are more. The SANE of all zoos learned from some of them, that of the digits zoo from none.
+
+# %% tags=["hide-input"]
+more = Resized(profile, seeds=14 if quick else 40)
+results = []
+for k in range(repeats):
+    parts = comparable_parts(more, "resnet_seed", split=k)
+    readers = {"SANE, digits": trained["digits_seed", k], "SANE, all zoos": trained["all", k], "untrained": trained["untrained", k]}
+    features = {name: hyperlib.SaneReader(one).fit(parts[0]) for name, one in readers.items()}
+    features |= {"random tokens": hyperlib.RandomTokens(trained["all", k].latent), "s(W)": hyperlib.LayerStatistics(), "clock": hyperlib.Clock()}
+    results.append(hyperlib.run_probes(features, *parts, targets, ["linear-standardised"]))
+resnets = hyperlib.Repeats.of(results)
+of_resnets = study.publish("sane-resnet-property", resnets.table)
+
+# %% tags=["hide-input"] table={"name": "tab-sane-resnets", "caption": "R² of linear probes on test models of small ResNets, means over splits, and what was published of ResNet-18; the fold has all published rows."}
+wide = of_resnets.pivot(index="features", columns="target", values="value").loc[list(features), targets].rename(columns=PROPERTIES)
+wide = wide.rename_axis("method").reset_index().assign(zoo="small ResNets, MNIST")
+theirs = published.as_fractions(published.published("sane-resnet-property"))
+theirs["target"] = theirs["metric"].str.removeprefix("R2: ").map({"test accuracy": "accuracy", "epoch": "epoch", "generalization gap": "gap"})
+theirs = theirs.pivot(index=["method", "dataset"], columns="target", values="value").reset_index().rename(columns={"dataset": "zoo"})
+wide = pd.concat([wide, theirs.assign(method=theirs["method"] + ", published")], ignore_index=True)[["method", "zoo", *PROPERTIES.values()]]
+show_table(wide, 2, rows=[row for row, zoo in enumerate(wide["zoo"]) if zoo in ("small ResNets, MNIST", "ResNet-18 CIFAR-10")], of=wide)
+
+# %% [markdown]
 # :::{admonition} Our run (laptop)
 # :class: published-run
 #
@@ -309,6 +335,24 @@ ax.legend()
 plt.show()
 
 # %% [markdown]
+# **How wide is a token?** Narrow tokens cut a row into more pieces, and a token keeps the same number of latents whatever its width.
+
+# %% tags=["hide-input"]
+widths = {width: sane_recipe(f"digits_seed-token_{width}", profile) for width in (16, 32)} | {64: variants["aligned_one_permuted"]}
+made = representations(study, [(one, 0) for one in widths.values()])
+rows = []
+for (width, one), sane in zip(widths.items(), made, strict=True):
+    train, val, test = parts_of(study, one)
+    told = hyperlib.run_probes({"mean": hyperlib.SaneReader(sane)}, train, val, test, ["test_accuracy"], ["linear-standardised"], bootstrap=2).table
+    tokens = len(sane.kept(test.architecture))
+    rebuilt_r2 = sane_tables.rebuilt_share(sane, test, sane.scale(train), train.weights.mean(0))
+    rows.append({"token": width, "tokens": tokens, "latents in all": tokens * sane.latent, "rebuilt": rebuilt_r2, "accuracy": told["value"][0]})
+tokens_wide = study.publish("sane-ablation-window", pd.DataFrame(rows), "tokens")
+
+# %% tags=["hide-input"] table={"name": "tab-sane-token", "caption": "Width of a token in weights, number of tokens and latents of a network of the digits zoo, and R² on test models of rebuilt weights and of accuracy by a linear probe on the mean of tokens."}
+show_table(tokens_wide, 2, of=tokens_wide)
+
+# %% [markdown]
 # **What was tried?** `python -m hyperlib.study.sane_trials` changes one setting at a time and scores it on validation models.
 
 # %% tags=["hide-input"] table={"name": "tab-sane-trials", "caption": "Trials, scored on validation models of the first split: R² of rebuilt weights, and of linear probes on the mean of tokens; always those at laptop."}
@@ -319,18 +363,19 @@ wide = wide.rename_axis("trial").reset_index()
 show_table(wide, 2, of=trials)
 
 # %% [markdown]
-# **Sizes.** The released code and the text differ *(seen)*; both are recipes here (`cnn-released` and `cnn-text`), built, trained for a step and saved in a test, and far too large for a laptop.
+# **Sizes.** The released code and the text differ *(seen)*; both are recipes here. Those for CNNs are built, trained for a step and saved in a test; all are far too large for a laptop ({numref}`tab-cost-sane` has their cost).
 
-# %% tags=["hide-input"] table={"name": "tab-sane-sizes", "caption": "Sizes of SANE for CNNs: released, in the paper's text, and ours."}
+# %% tags=["hide-input"] table={"name": "tab-sane-sizes", "caption": "Sizes of SANE as recipes at paper, and those that are printed in the paper."}
 SETTINGS = ["token", "window", "latent", "width", "depth", "heads", "batch_size", "rate", "mix"]
 rows = []
-for name, label in (("cnn-released", "released code"), ("cnn-text", "text"), ("all", "ours, all zoos")):
-    with torch.device("meta"):
-        sane = sane_recipe(name, profile).estimator(0)
-        sane.build()
-    rows.append({"sizes": label, "parameters": sum(p.numel() for p in sane.network_.parameters()), **{key: getattr(sane, key) for key in SETTINGS}})
+for name, label in {**sane_cost.RECIPES, "digits_seed": "ours, one zoo"}.items():
+    sane = sane_recipe(name, "paper").estimator(0)
+    rows.append({"sizes": label, "parameters": sane_cost.step_cost(sane)["parameters"]} | {key: getattr(sane, key) for key in SETTINGS})
 sizes = study.publish("sane-arch-table", pd.DataFrame(rows))
-show_table(sizes, digits=3, of=sizes)
+theirs = published.published("sane-arch-table").dropna(subset="value").pivot(index="dataset", columns="metric", values="value")
+theirs.columns = [name.replace("latent dim per token", "latent").replace("d_model", "width").replace(" size", "").replace("layers", "depth") for name in theirs]
+theirs = theirs.reset_index().rename(columns={"dataset": "sizes"}).assign(sizes=lambda one: one["sizes"] + ", printed")
+show_table(pd.concat([sizes, theirs], ignore_index=True), digits=3, of=sizes)
 
 # %% [markdown]
 # ## Exercises
@@ -409,6 +454,9 @@ claims = [
 ] + [
     verdicts.tested("all zoos: tells accuracy no worse than one zoo", better("all zoos", "one zoo"), source="ours", margin=0.05, **at, headline=True),
     verdicts.tested("one zoo: tells accuracy better than trees on statistics", better("one zoo", "s(W)", probes=(LINEAR, "trees")), source="ours", **at),
+    verdicts.tested("of digits: tells accuracy of ResNets, which it never saw, better than untrained",
+                    {"ResNets": resnets.compare(("SANE, digits", LINEAR), ("untrained", LINEAR), "test_accuracy", within=False)},
+                    source="ours", shown="tab-sane-resnets"),
     verdicts.tested("all tokens tell accuracy better than their mean", better("all tokens", "one zoo"), source="SANE", **at),
 ]  # fmt: skip
 card = study.publish("disc-scorecard", verdicts.scorecard(claims), "06a")

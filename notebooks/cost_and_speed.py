@@ -46,6 +46,7 @@ from hyperlib.figures import plots
 from hyperlib.figures.tables import show_table
 from hyperlib.figures.words import say
 from hyperlib.tasks import verdicts
+from hyperlib.thesis import sane_cost
 from hyperlib.thesis.estimate import beside_measured, benchmark, cost_table, growth_rates
 from hyperlib.thesis.targets import targets
 from hyperlib.weightspace.work import multiply_adds
@@ -220,6 +221,17 @@ show_table(step.rename(columns={"seconds_per_step": "seconds"}), digits=3)
 # most of ours is matrix products, which the other side needs as well. Half precision (bfloat16) shortens the products themselves, on a
 # processor that has instructions for it.
 #
+# **Token by token.** SANE ({doc}`/notebooks/06a_sane`) has settings of its own that are too large for a laptop. What they would take on one H100 is arithmetic here, and no measurement: six operations per weight
+# and token, at the share of the card's peak that the released size for CNNs once reached with this code. No step is taken to be shorter than those of small ones that were measured on such a card.
+
+# %% tags=["hide-input"] table={"name": "tab-cost-sane", "caption": "SANE at its published sizes, estimated on one H100: parameters, tokens and operations of a step, its milliseconds, the recipe's steps and their minutes, and gigabytes of parameters, gradients and moments. Without making windows, and without growing the zoos."}
+shortest = float(study.committed("sane-trials", profile="laptop")["milliseconds"].median())
+sane_costs = study.publish("sane-arch-table", sane_cost.cost_table(shortest), "costs")
+in_words = {"parameters": "million parameters", "operations": "10¹² operations"}
+shown = sane_costs.assign(parameters=sane_costs["parameters"] / 1e6, operations=sane_costs["operations"] / 1e12)
+show_table(shown.rename(columns=in_words), digits=3, of=sane_costs)
+
+# %% [markdown]
 # ## What does each zoo cost?
 #
 # Since cost is in proportion, a price list needs one measurement per architecture: microseconds per training image and per evaluated

@@ -9,6 +9,7 @@ import torch
 from hyperlib.representations.sane import Sane
 from hyperlib.study.representations import parts_of, representation
 from hyperlib.study.study import Study
+from hyperlib.thesis import sane_cost
 from hyperlib.thesis.book_sane import CNNS, SANES, SaneRecipe, sane_recipe
 from hyperlib.thesis.profiles import PROFILES
 from hyperlib.thesis.recipes import zoo_recipe
@@ -68,3 +69,37 @@ def test_networks_are_laid_on_one_where_the_recipe_says_so(study):
     assert laid.table["model"].equals(plain.table["model"]) and not torch.equal(laid.weights, plain.weights)
     late = SaneRecipe("pair", PAIR.zoos, "quick", PAIR.settings, aligned=(1, 2))
     assert set(parts_of(study, late, 0, "digits_seed")[0].table["epoch"]) == {1, 2}
+
+
+def test_at_paper_the_resnets_have_the_published_sizes_and_elsewhere_small_ones_stand_in():
+    for name, norms, heads in (("resnets", "left_out", 8), ("resnets-norms_tokens", "tokens", 16)):
+        large, small = (sane_recipe(name, profile) for profile in ("paper", "laptop"))
+        settings = dict(large.settings)
+        assert large.zoos == ("resnet18",) and small.zoos == ("resnet_seed",)
+        assert [settings[key] for key in ("token", "window", "width", "depth")] == [288, 256, 2048, 8]
+        assert (settings["heads"], settings["norms"]) == (heads, norms) and "width" not in dict(small.settings)
+        assert dict(small.settings).get("norms", "left_out") == norms
+
+
+# ---- cost
+
+
+def test_operations_of_a_step_are_six_per_weight_and_token_and_those_of_attention():
+    sane = Sane(token=10, latent=4, width=8, depth=3, heads=2, window=16, batch_size=5)
+    cost = sane_cost.step_cost(sane)
+    block = 3 * 8 * 8 + 8 * 8 + 2 * 8 * 16  # read, write, up and down
+    network = 2 * 3 * block + 96 * 8 + 10 * 8 + 8 * 4 + 4 * 8 + 8 * 10
+    norms = 2 * 3 * 2 * 8  # of one number per feature
+    tokens = 2 * 5 * 16
+    head = cost["operations"] / 6 - tokens * (network + norms + 2 * 3 * 2 * 8 * 16)
+    assert cost["tokens"] == tokens and head == 2 * 5 * sum(one.numel() for one in sane.head_.parameters())
+    larger = Sane(token=10, latent=4, width=8, depth=3, heads=2, window=16, batch_size=10)
+    assert sane_cost.step_cost(larger)["operations"] == 2 * cost["operations"]
+
+
+def test_the_released_size_for_cnns_has_the_parameters_that_were_counted_in_the_released_code():
+    table = sane_cost.cost_table(0.0).set_index("sizes")
+    assert table.loc["CNNs, released code", "parameters"] == pytest.approx(202.5e6, rel=2e-3)
+    assert table.loc["CNNs, released code", "milliseconds"] == pytest.approx(73, rel=0.05)  # as measured
+    longer = sane_cost.cost_table(50.0).set_index("sizes")
+    assert longer["milliseconds"].min() == 50 and (longer["minutes"] >= table["minutes"]).all()

@@ -1,4 +1,4 @@
-"""The book with other recipes: more models of a zoo, or fewer epochs. For commands; pages have one size per profile."""
+"""The book with other recipes: more models of a zoo, or fewer epochs. For commands, and where a page needs more."""
 
 from __future__ import annotations
 

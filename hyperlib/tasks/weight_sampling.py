@@ -7,10 +7,14 @@ Source: B_KDE30 of Schürholt et al. (2022) is taken for such an estimate (infer
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from hyperlib.tasks import novelty
 from hyperlib.tasks.sampling import KDE, Gaussian, Sampler
+from hyperlib.weightspace.tokens import Tokenizer
 from hyperlib.zoos.zoo import Samples
 
 SAMPLERS: dict[str, Sampler] = {
@@ -21,6 +25,23 @@ SAMPLERS: dict[str, Sampler] = {
     "KDE joint, .3": KDE("joint", 0.3, relative=True),
     "Gaussian": Gaussian(),
 }
+
+
+class InWeights:
+    """Weights as their own latents, standardised by layer: what stands in for a representation where there is none."""
+
+    def fit(self, samples: Samples) -> InWeights:
+        """Measure the scale. Raises ValueError for no samples and for weights that are not finite."""
+        self.scale_ = Tokenizer(samples.architecture.layout).scale(samples.weights, spread="within")
+        return self
+
+    def latents(self, samples: Samples) -> Float[np.ndarray, "samples params"]:
+        """Standardised weights."""
+        return self.scale_.standardise(samples.weights).numpy()
+
+    def decode(self, latents: Float[np.ndarray, "samples params"] | Tensor) -> Float[Tensor, "samples params"]:
+        """Weights again."""
+        return self.scale_.restore(torch.as_tensor(latents).float())
 
 
 def drawn_in_weights(known: Samples, n: int, seed: int = 0) -> dict[str, Samples]:
