@@ -397,12 +397,14 @@ from torch import nn
 
 module = nn.Sequential(nn.Flatten(), nn.Linear(64, 12), nn.GELU(), nn.Linear(12, 10))
 network = hyperlib.from_module(module, torch.rand(2, 1, 8, 8))
-few = network.trial_weights(6).float()
+six = network.trial_weights(6).float()
 table = pd.DataFrame({"model": range(6), "epoch": 0})
-mine = hyperlib.Samples(few, table, network)
+mine = hyperlib.Samples(six, table, network)
 sane = hyperlib.Sane(steps=0).fit(mine)  # or one that was trained
-other = hyperlib.Samples(hyperlib.digits_cnn().initialise(range(6), "kaiming_normal"), table, hyperlib.digits_cnn())
-assert sane.embed(mine).shape == sane.embed(other).shape == (6, 16)
+cnn = hyperlib.digits_cnn()
+start = cnn.initialise(range(6), "kaiming_normal")
+others = hyperlib.Samples(start, table, cnn)
+assert sane.embed(mine).shape == sane.embed(others).shape == (6, 16)
 assert sane.embed_tokens(mine).shape[1] == 2 * 12 + 10  # 65 numbers need two tokens
 
 # %% [markdown]
@@ -425,7 +427,7 @@ from hyperlib.representations.windows import cuts
 starts, kept = cuts(20, window=8, halo=2)
 assert starts.tolist() == [0, 2, 6, 10, 12]
 assert kept.sum(1).tolist() == [4, 4, 4, 4, 4]
-assert kept[0].tolist() == [True] * 4 + [False] * 4  # the first has its context on the right
+assert kept[0].tolist() == [True] * 4 + [False] * 4  # context on the right
 
 # %% [markdown]
 # Five: each is there for four tokens. Windows at both ends cannot have neighbours on both sides, so they have all of their context on one.

@@ -292,8 +292,8 @@ show_table(shown[["layer", "state", "log of the largest", "alpha", "weighted alp
 # scale: mean and deviation, layer by layer, of some such networks. Nothing is trained for this section.
 
 # %%
-made = representations(study, trained_sanes.values())
-sanes = dict(zip(trained_sanes, made, strict=True))
+fitted = representations(study, trained_sanes.values())
+sanes = dict(zip(trained_sanes, fitted, strict=True))
 some = zoos["LSTM"].samples(EPOCHS)
 sane = sanes["CNNs 0"]
 sane.embed_tokens(some, scale=sane.scale(some)).shape  # networks, tokens, latents
@@ -555,6 +555,8 @@ def over_pairs(measured):
 
 
 told_by = told.set_index("features")
+
+# %% tags=["hide-input"]
 LAYERS = {kind: correlations[kind, "log_spectral_norm"] for kind in zoos}
 
 
