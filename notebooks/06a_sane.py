@@ -125,14 +125,14 @@ is kept in {sane.latent} numbers, {len(tokens) * sane.latent:,} in all: this aut
 #
 # **Output** encoder, decoder, head
 #
-# 1. Measure mean and deviation of each layer over each zoo, and standardise (`Sane.scale`)
+# 1. Measure mean and deviation of each layer over each zoo, and standardise ({source}`representations.sane.Sane.scale`)
 # 2. For every step:
-#    1. Draw as many networks of each zoo (`Population.batch`)
-#    2. Make two views: one as given, one permuted; noise, if any (`Augment.views`)
-#    3. Cut both into tokens, and out of these one window of $w$ tokens at the same random place (`window_views.windows_of`)
-#    4. Encode and decode both (`SaneNetwork.encode`, `decode`); the error is the mean square over weights, padding left out (`WindowViews`)
-#    5. Look at the latents through the head, and contrast them (`losses.nt_xent`)
-#    6. Take a step of AdamW on $\gamma$ times the contrast plus $1 - \gamma$ times the error (`Trainer.advance`)
+#    1. Draw as many networks of each zoo ({source}`representations.batches.Population.batch`)
+#    2. Make two views: one as given, one permuted; noise, if any ({source}`representations.augment.Augment.views`)
+#    3. Cut both into tokens, and out of these one window of $w$ tokens at the same random place ({source}`representations.window_views.windows_of`)
+#    4. Encode and decode both ({source}`representations.sane_network.SaneNetwork.encode`, {source}`representations.sane_network.SaneNetwork.decode`); the error is the mean square over weights, padding left out ({source}`representations.window_views.WindowViews`)
+#    5. Look at the latents through the head, and contrast them ({source}`representations.losses.nt_xent`)
+#    6. Take a step of AdamW on $\gamma$ times the contrast plus $1 - \gamma$ times the error ({source}`representations.training.Trainer.advance`)
 # ```
 #
 # ```{prf:algorithm} Embedding
@@ -142,11 +142,11 @@ is kept in {sane.latent} numbers, {len(tokens) * sane.latent:,} in all: this aut
 #
 # **Output** latents of each token; one vector for the network
 #
-# 1. Standardise and cut into tokens (`Tokenizer.encode`)
-# 2. Cut the sequence into windows of $w$ tokens that overlap by $2h$ (`windows.cuts`)
-# 3. Encode every window, some at a time (`windows.through`)
-# 4. Of each window keep all but the outer $h$ tokens, and put these together (`Sane.embed_tokens`)
-# 5. The mean over tokens is the network's embedding (`Sane.embed`)
+# 1. Standardise and cut into tokens ({source}`weightspace.tokens.Tokenizer.encode`)
+# 2. Cut the sequence into windows of $w$ tokens that overlap by $2h$ ({source}`representations.windows.cuts`)
+# 3. Encode every window, some at a time ({source}`representations.windows.through`)
+# 4. Of each window keep all but the outer $h$ tokens, and put these together ({source}`representations.sane.Sane.embed_tokens`)
+# 5. The mean over tokens is the network's embedding ({source}`representations.sane.Sane.embed`)
 # ```
 #
 # After Schürholt et al. {cite}`schuerholt2024sane` *(seen; that these are the thesis's algorithms is inferred from their number)*; sampling is the third, on the page after.

@@ -115,12 +115,12 @@ SAMPLERS = {
 #
 # **Output** $m$ networks
 #
-# 1. Encode the prompts, all tokens (`SaneReader.latents`); without prompts, begin with a normal {term}`prior` of wide latents (`sampling.Prior`)
+# 1. Encode the prompts, all tokens ({source}`representations.sane_reader.SaneReader.latents`); without prompts, begin with a normal {term}`prior` of wide latents ({source}`tasks.sampling.Prior`)
 # 2. For every round:
-#    1. Fit the sampler to the latents (`Sampler.fit`), and draw $n$ (`Sampler.sample`)
-#    2. Decode; measure the running statistics of norms on some images (`SaneReader.decode`, `refinement.conditioned`)
-#    3. Score the networks (`refinement.by_accuracy`), and keep the latents of the best $m$ of all rounds so far
-# 3. Return the best $m$ (`refinement.bootstrapped`)
+#    1. Fit the sampler to the latents ({source}`tasks.sampling.Sampler.fit`), and draw $n$ ({source}`tasks.sampling.Sampler.sample`)
+#    2. Decode; measure the running statistics of norms on some images ({source}`representations.sane_reader.SaneReader.decode`, {source}`tasks.refinement.conditioned`)
+#    3. Score the networks ({source}`tasks.refinement.by_accuracy`), and keep the latents of the best $m$ of all rounds so far
+# 3. Return the best $m$ ({source}`tasks.refinement.bootstrapped`)
 # ```
 #
 # *Subsampling* is one round. As *released*, bootstrapping returns the $m$ networks that were drawn first in the last round, and every round draws by the same random numbers *(seen)*. Scores are
