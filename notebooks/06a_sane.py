@@ -179,11 +179,12 @@ def probed(zoo):
     results = []
     for k in range(repeats):
         features = features_of(zoo, k) | {"chapter 4": chapter_4[zoo, k]}
-        how = {"linear-standardised": list(features), "trees": ["s(W)"]}
+        how = {"linear-standardised": list(features), "trees": ["s(W)"], "beside the clock": INSIDE}
         results.append(hyperlib.run_probes(features, *parts_of(study, recipes[zoo], k, zoo), targets, how))
     return hyperlib.Repeats.of(results)
 
 
+INSIDE = ["one zoo", "all zoos", "untrained", "random tokens", "chapter 4", "s(W)"]
 targets, PROPERTIES = ["test_accuracy", "epoch", "gap"], {"test_accuracy": "accuracy", "epoch": "epoch", "gap": "gap"}
 pairs = [(zoo, k) for zoo in ONE for k in range(repeats)]
 chapter_4 = dict(zip(pairs, representations(study, pairs), strict=True))
@@ -193,7 +194,7 @@ scores = study.publish("sane-cnn-property", scores)
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Three panels, accuracy, epoch and gap: a line per zoo with dots for SANE of one zoo, of all zoos, untrained, random tokens, statistics and the representation of chapter 4."}, "figure": {"name": "fig-sane-properties", "caption": "R² of linear probes on test models, over all checkpoints, means over the splits."}}
 SHOWN = ["one zoo", "all zoos", "untrained", "random tokens", "s(W)", "chapter 4"]
-drawn = scores[(scores["probe"] != "trees") & scores["features"].isin(SHOWN)]
+drawn = scores[(scores["probe"] == "linear-standardised") & scores["features"].isin(SHOWN)]
 drawn = drawn.assign(zoo=drawn["zoo"].map(ONE), target=drawn["target"].map(PROPERTIES))
 drawn["features"] = pd.Categorical(drawn["features"], SHOWN, ordered=True)
 drawn = drawn.sort_values("features", kind="stable").astype({"features": str})
@@ -202,7 +203,8 @@ plt.show()
 
 # %% tags=["hide-input"] table={"name": "tab-sane-properties", "caption": "R² of probes on test models, over all checkpoints, means over the splits; linear but for trees. The fold has all methods; published ones are of other zoos, larger and with another start."}
 METHODS = ["one zoo", "all zoos", "untrained", "random tokens", "all tokens", "chapter 4", "W", "s(W)", "s(W), trees", "clock"]
-named = scores.assign(method=np.where(scores["probe"] == "trees", scores["features"] + ", trees", scores["features"]))
+plain = scores[scores["probe"] != "beside the clock"]
+named = plain.assign(method=np.where(plain["probe"] == "trees", plain["features"] + ", trees", plain["features"]))
 wide = named.pivot(index="method", columns=["zoo", "target"], values="value").loc[METHODS]
 wide.columns = [f"{PROPERTIES[target]}, {ONE[zoo]}" for zoo, target in wide]
 theirs = pd.concat([published.as_fractions(published.published(name)) for name in ("sane-cnn-property", "sane-prev-work-compare")])
@@ -212,6 +214,15 @@ theirs = theirs.rename(index=lambda name: f"{name}, published").add_suffix(", MN
 wide = pd.concat([wide, theirs]).rename_axis("method").reset_index()
 wide = study.publish("sane-prev-work-compare", wide)
 show_table(wide, 2, rows=[row for row, name in enumerate(wide["method"]) if name in SHOWN or "published" in name], of=wide)
+
+# %% [markdown]
+# The {term}`clock` tells accuracy of seed zoos without looking at a weight. So the question of chapter 4 again: what do probes that are told the epoch read *inside* epochs, where zero is for who knows nothing else?
+
+# %% tags=["hide-input"] table={"name": "tab-sane-inside", "caption": "R² inside epochs, of linear probes that are told the epoch beside what is named; means over the splits."}
+beside = scores[(scores["probe"] == "beside the clock") & (scores["target"] != "epoch")]
+wide = beside.pivot(index="features", columns=["zoo", "target"], values="within").loc[INSIDE]
+wide.columns = [f"{PROPERTIES[target]}, {ONE[zoo]}" for zoo, target in wide]
+show_table(wide.rename_axis("method").reset_index(), 2, of=scores)
 
 # %% [markdown]
 # :::{admonition} Our run (laptop)
@@ -232,15 +243,16 @@ ZOOS = {"digits_seed": "digits", "digits_hyp": "digits hyp", "mnist_seed": "MNIS
         "photo_hyp": "photo hyp", "rgb_large": "RGB large", "resnet_seed": "ResNet"}  # fmt: skip
 ZOOS = {zoo: name for zoo, name in ZOOS.items() if zoo in recipes["all"].zoos}
 sizes = {"train": 300, "test": 60} if quick else {"train": 1500, "test": 300}
+CONTROLS = {"random tokens": hyperlib.RandomTokens(trained["all", 0].latent), "s(W)": hyperlib.LayerStatistics(), "clock": hyperlib.Clock()}
 matrix = [
-    sane_tables.across_zoos(study, {name: trained[one, k] for name, one in reads.items()}, recipes["all"], k, **sizes)
+    sane_tables.across_zoos(study, {name: trained[one, k] for name, one in reads.items()}, recipes["all"], k, beside=CONTROLS, **sizes)
     for k in range(repeats)
 ]
 matrix = study.publish("sane-cnn-property", pd.concat(matrix, ignore_index=True), "matrix")
 
 # %% tags=["hide-input"] table={"name": "tab-sane-matrix", "caption": "R² of accuracy by a linear probe on test models, by what SANE was trained on (rows) and tested on (columns); a dash where test models are too few for a probe. Means over splits and trainings."}
 means = matrix.assign(zoo=matrix["zoo"].map(ZOOS)).groupby(["trained", "zoo"], sort=False)[["value", "gain", "r2"]].mean()
-told = means["value"].unstack().loc[list(reads), list(ZOOS.values())].rename_axis("trained on").reset_index()
+told = means["value"].unstack().loc[[*reads, *CONTROLS], list(ZOOS.values())].rename_axis("trained on").reset_index()
 show_table(told, 2, of=matrix)
 
 # %% tags=["hide-input"] table={"name": "tab-sane-kept", "caption": "Share of labels that networks keep when they are written out again, less the share on which strangers of the same epoch agree: above zero a network keeps something of its own."}
@@ -454,6 +466,8 @@ claims = [
         ("W", "raw weights", "SANE", target == "test_accuracy"), ("s(W)", "layer statistics", "SANE", target == "test_accuracy"),
         ("untrained", "the same network, untrained", "ours", target == "test_accuracy"), ("random tokens", "random units on tokens", "ours", False))
 ] + [
+    verdicts.tested("one zoo: tells accuracy inside epochs", {ONE[zoo]: one.compare(("one zoo", "beside the clock"), (), "test_accuracy", within=True) for zoo, one in repeated.items()},
+                    source="ours", shown="tab-sane-inside", headline=True),
     verdicts.tested("all zoos: tells accuracy no worse than one zoo", better("all zoos", "one zoo"), source="ours", margin=0.05, **at, headline=True),
     verdicts.tested("one zoo: tells accuracy better than trees on statistics", better("one zoo", "s(W)", probes=(LINEAR, "trees")), source="ours", **at),
     verdicts.tested("of digits: tells accuracy of ResNets, which it never saw, better than untrained",

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from hyperlib.representations.estimator import Representation
 from hyperlib.representations.losses import reconstruction_r2
 from hyperlib.representations.sane import Sane
 from hyperlib.representations.sane_reader import SaneReader
@@ -32,14 +33,14 @@ CONDITIONED = 20 * 32  # images on which running statistics are measured; publis
 
 def across_zoos(
     study: Study, trained: Mapping[str, Sane], recipe: SaneRecipe, repeat: int = 0,
-    *, train: int = 2000, test: int = 400,
+    *, beside: Mapping[str, Representation] | None = None, train: int = 2000, test: int = 400,
 ) -> pd.DataFrame:  # fmt: skip
     """What each `Sane` knows of every zoo of a recipe: a row for each pair.
 
     trained: by a name; a zoo's scale is measured on its own training networks, nothing else of it is learned but the
     probe. Columns: `trained`, `zoo`, `repeat`, `value` (R² of test accuracy by a linear probe on the mean of tokens;
     NaN where a part has fewer models than `FEWEST`) and what `reconstructed` gives, running statistics of norms being
-    measured on training images. At most so many networks are read.
+    measured on training images. beside: other estimators, probed alone. At most so many networks are read.
     """
     rows = []
     for zoo in recipe.zoos:
@@ -52,12 +53,13 @@ def across_zoos(
         readers = {name: SaneReader(sane).fit(some[0]) for name, sane in trained.items()}
         told = {}
         if enough:
-            table = run_probes(readers, *some, ["test_accuracy"], [PROBE], bootstrap=2).table
+            table = run_probes(readers | dict(beside or {}), *some, ["test_accuracy"], [PROBE], bootstrap=2).table
             told = table.set_index("features")["value"].to_dict()
+        known = {"zoo": zoo, "repeat": repeat}
+        rows += [{"trained": name, **known, "value": told.get(name, np.nan)} for name in beside or ()]
         for name, reader in readers.items():
             rebuilt = reconstructed(reader, some[2], images, some[0].weights.mean(0), finish)
-            known = {"trained": name, "zoo": zoo, "repeat": repeat, "value": told.get(name, np.nan)}
-            rows.append(known | rebuilt)
+            rows.append({"trained": name, **known, "value": told.get(name, np.nan)} | rebuilt)
     return pd.DataFrame(rows)
 
 
