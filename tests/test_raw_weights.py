@@ -1,5 +1,6 @@
 """Networks drawn in raw weights: what the controls are, what is refused, and the command."""
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -7,7 +8,9 @@ from long_training import walks
 
 from hyperlib.study.raw_weights import LEAST, main
 from hyperlib.study.resized import Resized
-from hyperlib.tasks.weight_sampling import drawn_in_weights
+from hyperlib.tasks.generation import generate
+from hyperlib.tasks.sampling import KDE
+from hyperlib.tasks.weight_sampling import InWeights, drawn_in_weights
 from hyperlib.zoos.zoo import Samples
 
 
@@ -60,3 +63,21 @@ def test_what_cannot_be_asked_is_refused_in_a_sentence(arguments, message, capsy
     with pytest.raises(SystemExit):
         main(arguments)
     assert message in capsys.readouterr().err
+
+
+def test_weights_as_their_own_latents_come_back_and_are_standardised_by_layer():
+    known = walks("digits_cnn", models=5)
+    codec = InWeights().fit(known)
+    latents = codec.latents(known)
+    assert torch.allclose(codec.decode(latents), known.weights, atol=1e-5)
+    slots = [slot for slot in known.architecture.layout if slot.layer == "conv1"]
+    own = np.concatenate([latents[:, slot.start : slot.stop] for slot in slots], 1)
+    assert np.isclose(np.sqrt(own.var(1).mean()), 1, atol=1e-3)  # within networks
+
+
+def test_networks_drawn_jointly_in_weights_lie_around_those_that_are_known():
+    known = walks("digits_cnn", models=5)
+    known = tanh(known.take((known.table["epoch"] == known.table["epoch"].max()).to_numpy()))
+    drawn = generate(InWeights().fit(known), KDE("joint", 0.01), known, 30, torch.Generator().manual_seed(0))
+    nearest = torch.cdist(drawn.weights, known.weights).min(1).values
+    assert nearest.max() < torch.pdist(known.weights).min() / 2

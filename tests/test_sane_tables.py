@@ -9,6 +9,7 @@ import pytest
 from long_training import walks
 
 from hyperlib.figures.microscope import microscope, microscope_still, said
+from hyperlib.representations.baselines import LayerStatistics
 from hyperlib.representations.sane import Sane
 from hyperlib.study.sane_tables import across_zoos, by_window, rebuilt_share
 from hyperlib.study.study import Study
@@ -62,8 +63,13 @@ def test_every_pair_of_a_training_and_a_zoo_has_a_row(sane, monkeypatch, tmp_pat
     monkeypatch.setattr(Study, "recipe", lambda self, name: whole(self, name).but(seeds=70, epochs=3))
     recipe = SaneRecipe("pair", ("tetris_seed", "digits_seed"), "quick", (), aligned=False)
     untrained = Sane(**SHORT, steps=0).fit(walks("digits_cnn", models=2))
-    table = across_zoos(study, {"one": sane, "none": untrained}, recipe, train=120, test=40)
+    beside = {"s(W)": LayerStatistics()}
+    table = across_zoos(study, {"one": sane, "none": untrained}, recipe, beside=beside, train=120, test=40)
 
+    of_others = table[table["trained"] == "s(W)"]
+    assert of_others["zoo"].tolist() == ["tetris_seed", "digits_seed"] and of_others["value"].notna().all()
+    assert of_others["r2"].isna().all()
+    table = table[table["trained"] != "s(W)"]
     assert table[["trained", "zoo"]].to_numpy().tolist() == [
         [name, zoo] for zoo in ("tetris_seed", "digits_seed") for name in ("one", "none")
     ]
