@@ -315,7 +315,7 @@ for name, sane in made.items():
                  "test, permuted": float(errors[1]), **published_loss})  # fmt: skip
 alignment = study.publish("sane-ablation-alignment", pd.DataFrame(rows))
 
-# %% tags=["hide-input"] table={"name": "tab-sane-alignment", "caption": "Mean square error of rebuilt weights, standardised by layer, by how networks were laid and which views are permuted: in training, on test networks as they are laid, and on the same with their units in random order; and the published losses."}
+# %% tags=["hide-input"] table={"name": "tab-sane-alignment", "caption": "Mean square error of rebuilt weights, standardised by layer, by how networks were laid and which views are permuted, one training each: in training, on test networks as they are laid, and on the same with their units in random order; and the published losses."}
 show_table(alignment, 3, of=alignment)
 
 # %% [markdown]
