@@ -230,10 +230,10 @@ show_table(wide.rename_axis("method").reset_index(), 2, of=scores)
 #
 # **On digits and MNIST the mean of tokens tells more of accuracy after training than before it, and less than layer statistics.**
 #
-# - One zoo tells .62 and .68 of accuracy there, untrained .50 and .40, random units .49 and .39. Statistics tell .92 and .88, and trees on them .98 and 1.00. Of the networks of Tetris, which have nine tokens, training takes something away (.85 to .81).
-# - A training on all CNN zoos tells as much there (.66 and .66), and .88 of Tetris, which it never saw. All tokens side by side tell less than their mean on digits and MNIST, below zero.
-# - The clock is ahead of it in each zoo (.90, .98, 1.00). Inside epochs the mean adds nothing on digits and MNIST. On Tetris a training on all CNN zoos has .29 of accuracy there, as statistics have (.29), and chapter 4's encoder .35.
-# - Published are .98 for SANE and .96 for raw weights, so there, too, it is not far between them. Ours have -.60 on MNIST, with another start and fewer networks.
+# - One zoo tells .62 and .68 of accuracy there, untrained .50 and .40, random units .49 and .39. Statistics tell .92 and .88, and trees on them .98 and 1.00. From Tetris networks, of nine tokens, training takes something away (.85 to .81).
+# - A training on all CNN zoos tells as much there (.66 and .66), and .88 of Tetris, which it never saw. All tokens side by side are below zero on digits and MNIST.
+# - The clock is ahead of it in each zoo (.90, .98, 1.00). Inside epochs the mean adds nothing on digits and MNIST. On Tetris a training on all CNN zoos has .29, as statistics have (.29), and chapter 4's encoder .35.
+# - Published are .98 for SANE and .96 for raw weights. Ours have -.60 on MNIST.
 # :::
 #
 # ## One for all?

@@ -46,7 +46,7 @@ def _(t):
     return [*_scores(t).loc["s(W)", CNNS], *trees]
 
 
-@says("06a", "the networks of Tetris, which have nine tokens, training takes something away (.85 to .81)")
+@says("06a", "From Tetris networks, of nine tokens, training takes something away (.85 to .81)")
 def _(t):
     tokens = len(sane_recipe("tetris_seed", "laptop").estimator(0).kept(tetris_mlp()))
     return tokens, *_scores(t).loc[["untrained", "one zoo"], "tetris_seed"]
@@ -61,7 +61,7 @@ def _(t):
     return _scores(t).loc["all zoos", [*CNNS, "tetris_seed"]].tolist()
 
 
-@says("06a", "All tokens side by side tell less than their mean on digits and MNIST, below zero")
+@says("06a", "All tokens side by side are below zero on digits and MNIST")
 def _(t):
     return (_scores(t).loc["all tokens", CNNS] < 0).all()
 
@@ -79,7 +79,7 @@ def _(t):
     return (inside.loc[["one zoo", "all zoos"], CNNS] <= 0).all(axis=None)
 
 
-_INSIDE = "a training on all CNN zoos has .29 of accuracy there, as statistics have (.29), and chapter 4's encoder .35"
+_INSIDE = "a training on all CNN zoos has .29, as statistics have (.29), and chapter 4's encoder .35"
 
 
 @says("06a", _INSIDE)
