@@ -178,18 +178,26 @@ def probed(zoo):
     """Scores on several splits, each with trainings of its own."""
     results = []
     for k in range(repeats):
-        features = features_of(zoo, k) | {"chapter 4": chapter_4[zoo, k]}
+        features = features_of(zoo, k)
         how = {"linear-standardised": list(features), "trees": ["s(W)"], "beside the clock": INSIDE}
         results.append(hyperlib.run_probes(features, *parts_of(study, recipes[zoo], k, zoo), targets, how))
     return hyperlib.Repeats.of(results)
 
 
-INSIDE = ["one zoo", "all zoos", "untrained", "random tokens", "chapter 4", "s(W)"]
+def probed_of_chapter_4(zoo):
+    """The same models, as they are and not aligned, which is how chapter 4 learned from them."""
+    how = {"linear-standardised": ["chapter 4"], "beside the clock": ["chapter 4"]}
+    runs = (hyperlib.run_probes({"chapter 4": chapter_4[zoo, k]}, *study.parts(zoo, split=k), targets, how) for k in range(repeats))
+    return hyperlib.Repeats.of(runs)
+
+
+INSIDE = ["one zoo", "all zoos", "untrained", "random tokens", "s(W)"]
 targets, PROPERTIES = ["test_accuracy", "epoch", "gap"], {"test_accuracy": "accuracy", "epoch": "epoch", "gap": "gap"}
 pairs = [(zoo, k) for zoo in ONE for k in range(repeats)]
 chapter_4 = dict(zip(pairs, representations(study, pairs), strict=True))
 repeated = {zoo: probed(zoo) for zoo in ONE}
-scores = pd.concat([result.table.assign(zoo=zoo) for zoo, result in repeated.items()], ignore_index=True)
+tables = [(zoo, one.table) for zoo, one in repeated.items()] + [(zoo, probed_of_chapter_4(zoo).table) for zoo in ONE]
+scores = pd.concat([table.assign(zoo=zoo) for zoo, table in tables], ignore_index=True)
 scores = study.publish("sane-cnn-property", scores)
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Three panels, accuracy, epoch and gap: a line per zoo with dots for SANE of one zoo, of all zoos, untrained, random tokens, statistics and the representation of chapter 4."}, "figure": {"name": "fig-sane-properties", "caption": "R² of linear probes on test models, over all checkpoints, means over the splits."}}
@@ -220,7 +228,7 @@ show_table(wide, 2, rows=[row for row, name in enumerate(wide["method"]) if name
 
 # %% tags=["hide-input"] table={"name": "tab-sane-inside", "caption": "R² inside epochs, of linear probes that are told the epoch beside what is named; means over the splits."}
 beside = scores[(scores["probe"] == "beside the clock") & (scores["target"] != "epoch")]
-wide = beside.pivot(index="features", columns=["zoo", "target"], values="within").loc[INSIDE]
+wide = beside.pivot(index="features", columns=["zoo", "target"], values="within").loc[[*INSIDE, "chapter 4"]]
 wide.columns = [f"{PROPERTIES[target]}, {ONE[zoo]}" for zoo, target in wide]
 show_table(wide.rename_axis("method").reset_index(), 2, of=scores)
 
@@ -260,18 +268,19 @@ means = matrix.assign(zoo=matrix["zoo"].map(ZOOS)).groupby(["trained", "zoo"], s
 told = means["value"].unstack().loc[[*reads, *CONTROLS], list(ZOOS.values())].rename_axis("trained on").reset_index()
 show_table(told, 2, of=matrix)
 
-# %% tags=["hide-input"] table={"name": "tab-sane-kept", "caption": "Share of labels that networks keep when they are written out again, less the share on which strangers of the same epoch agree: above zero a network keeps something of its own."}
+# %% tags=["hide-input"] table={"name": "tab-sane-kept", "caption": "Share of labels that networks keep when they are written out again, less the share on which strangers of the same epoch agree: above zero a network keeps something of its own; a dash where the test part has no strangers."}
 kept = means["gain"].unstack().loc[list(reads), list(ZOOS.values())].rename_axis("trained on").reset_index()
 show_table(kept, 2, of=matrix)
 
 # %% [markdown]
-# **ResNets.** Published are three zoos of ResNet-18. Ours are small ones, with {term}`norms <batch norm>`, of which the last table had too few for a probe, so here are more. The SANE of all zoos learned from some of them, that of the digits zoo from none.
+# **ResNets.** Published are three zoos of ResNet-18. Ours are small ones, with {term}`norms <batch norm>`, of which the last table had too few for a probe, so here are more. The SANE of all zoos learned from others of their kind, that of the digits zoo from none.
 
 # %% tags=["hide-input"]
-more = Resized(profile, seeds=14 if quick else 40)
+SEEN = len(study.recipe("resnet_seed").design)  # those with the same seeds as in the zoo that SANE learned from are left out
+more = Resized(profile, seeds=SEEN + (14 if quick else 34))
 results = []
 for k in range(repeats):
-    parts = comparable_parts(more, "resnet_seed", split=k)
+    parts = [part.take((part.table["model"] >= SEEN).to_numpy()) for part in comparable_parts(more, "resnet_seed", split=k)]
     readers = {"SANE, digits": trained["digits_seed", k], "SANE, all zoos": trained["all", k], "untrained": trained["untrained", k]}
     features = {name: hyperlib.SaneReader(one).fit(parts[0]) for name, one in readers.items()}
     features |= {"random tokens": hyperlib.RandomTokens(trained["all", k].latent), "s(W)": hyperlib.LayerStatistics(), "clock": hyperlib.Clock()}
@@ -301,6 +310,8 @@ show_table(wide, 2, rows=[row for row, zoo in enumerate(wide["zoo"]) if zoo in (
 # :::
 #
 # ## What does it hang on?
+#
+# Alignment and the width of tokens are tried with the paper's contrast and few latents, one short training each on digits; the length of windows with the representation of all zoos.
 #
 # **Alignment and views.** The paper aligns all networks and permutes one of two views; its released code leaves both as they are *(seen)*. The published losses are of another zoo and scale.
 
@@ -344,7 +355,7 @@ for zoo in longest:
     rows.append(table.assign(zoo=zoo, tokens=length))
 lengths = study.publish("sane-ablation-window", pd.concat(rows, ignore_index=True))
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "A line per zoo: share of weights rebuilt against the number of tokens read at a time, with a vertical line at the window of training; crosses for windows with a halo."}, "figure": {"name": "fig-sane-window", "caption": "R² of rebuilt weights by how many tokens are read at a time, of the representation of all zoos; the vertical line is the window of training, crosses have a halo."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "A line per zoo: share of weights rebuilt against the number of tokens read at a time, with a vertical line at the window of training; crosses for windows with a halo."}, "figure": {"name": "fig-sane-window", "caption": "R² of rebuilt weights by how many tokens are read at a time, of the representation of all zoos, on the few test networks of both zoos; the vertical line is the window of training, crosses have a halo."}}
 fig, ax = plt.subplots(figsize=(6, 3))
 for zoo, colour in zip(longest, style.CYCLE, strict=False):
     own = lengths[lengths["zoo"] == zoo]
@@ -375,13 +386,13 @@ tokens_wide = study.publish("sane-ablation-window", pd.DataFrame(rows), "tokens"
 show_table(tokens_wide, 2, of=tokens_wide)
 
 # %% [markdown]
-# **What was tried?** `python -m hyperlib.study.sane_trials` changes one setting at a time and scores it on validation models. *Ours* contrasts means, has wider latents and a higher rate.
+# **What was tried?** `python -m hyperlib.study.sane_trials` changes settings and scores them on validation models. *Contrast of means* changes three at once: what the head sees, the share of the contrast, and how many checkpoints of a network it sees; these three and wider latents and a higher rate are *ours*.
 
 # %% tags=["hide-input"] table={"name": "tab-sane-trials", "caption": "Trials on the digits zoo, scored on validation models of the first split: R² of rebuilt weights, and of linear probes on the mean of tokens; always those at laptop. The default is the paper's contrast, of latents side by side."}
 trials = study.committed("sane-trials", profile="laptop")
 on_digits = trials[trials["zoos"] == "digits"].rename(columns={"r2": "rebuilt", "mean_accuracy": "accuracy", "mean_epoch": "epoch"})
-chosen = ["untrained", "default", "contrast of means", "64 latents", "contrast of means, 64 latents",
-          "64 latents of means, rate .005", "64 latents of means, contrast alone", "64 latents of means, other epochs as positives"]  # fmt: skip
+chosen = ["default", "contrast 30%", "8 checkpoints of a model", "head of means", "contrast of means", "64 latents", "contrast of means, 64 latents",
+          "64 latents of means, rate .005"]  # fmt: skip
 rows = [row for row in on_digits.index if on_digits["trial"][row] in chosen]
 show_table(on_digits[["trial", "rebuilt", "accuracy", "epoch"]], 2, rows=rows, of=trials)
 
@@ -490,7 +501,7 @@ claims = [
 ] + [
     verdicts.tested("one zoo: tells accuracy inside epochs", {ONE[zoo]: one.compare(("one zoo", "beside the clock"), (), "test_accuracy", within=True) for zoo, one in repeated.items()},
                     source="ours", shown="tab-sane-inside", headline=True),
-    verdicts.tested("all zoos: tells accuracy no worse than one zoo", better("all zoos", "one zoo"), source="ours", margin=0.05, **at, headline=True),
+    verdicts.tested("all zoos: tells accuracy no worse than one zoo", better("all zoos", "one zoo"), source="ours", threshold=-0.05, **at, headline=True),
     verdicts.tested("one zoo: tells accuracy better than trees on statistics", better("one zoo", "s(W)", probes=(LINEAR, "trees")), source="ours", **at),
     verdicts.tested("of digits: tells accuracy of ResNets, which it never saw, better than untrained",
                     {"ResNets": resnets.compare(("SANE, digits", LINEAR), ("untrained", LINEAR), "test_accuracy", within=False)},

@@ -222,7 +222,7 @@ show_table(step.rename(columns={"seconds_per_step": "seconds"}), digits=3)
 # processor that has instructions for it.
 #
 # **Token by token.** SANE ({doc}`/notebooks/06a_sane`) has settings of its own that are too large for a laptop. What they would take on one H100 is arithmetic here, and no measurement: six operations per weight
-# and token, at the share of the card's peak that the released size for CNNs once reached with this code. No step is taken to be shorter than those of small ones that were measured on such a card.
+# and token, at an assumed share of the card's peak *(our choice)*. No step is taken to be shorter than those of small ones that were measured on such a card.
 
 # %% tags=["hide-input"] table={"name": "tab-cost-sane", "caption": "SANE at its published sizes, estimated on one large GPU: parameters, tokens and operations of a step, its milliseconds, the recipe's steps and their minutes, and gigabytes of parameters, gradients and moments. Without making windows, and without growing the zoos."}
 shortest = float(study.committed("sane-trials", profile="laptop")["milliseconds"].median())

@@ -28,7 +28,8 @@ from hyperlib.weightspace.spectral_table import spectral_table
 from hyperlib.weightspace.tokens import Scale
 from hyperlib.zoos.zoo import Samples
 
-WEIGHTS = "weights"  # the control: what the weights themselves show
+WEIGHTS = "weights"  # a control: what the weights themselves show
+RANDOM = "random matrix"  # another: the spectral norm that independent weights of that deviation would have
 METRICS = ("log_spectral_norm", "weighted_alpha")
 UNITS = ("each layer", "one for all")
 Readers = Mapping[str, Sequence[str]]  # columns of a table by a word for them, such as those of several trainings
@@ -51,8 +52,9 @@ def layer_table(sanes: Mapping[str, Sane], samples: Samples, units: str = "each 
     """Spread of the token embeddings of every layer with a matrix, and its spectrum: a row per network and matrix.
 
     Columns: `model`, `epoch`, `name` (of the matrix), a column for each `Sane`, `WEIGHTS` (deviation of the layer's
-    weights in the same units) and `METRICS`, NaN where a spectrum has too few values for a tail. Raises ValueError as
-    `scale_in` and `spectral_table`, and for no `Sane`.
+    weights in the same units), `RANDOM` (that, times the sum of the roots of both sides of the matrix, the edge of a
+    random matrix's singular values) and `METRICS`, NaN where a spectrum has too few values for a tail. Raises
+    ValueError as `scale_in` and `spectral_table`, and for no `Sane`.
     """
     if not sanes:
         raise ValueError("A table of layers needs a Sane to read them.")
@@ -66,6 +68,8 @@ def layer_table(sanes: Mapping[str, Sane], samples: Samples, units: str = "each 
         layer = int(scale.layer_of[slot.start])
         own = {name: spreads[layer] for name, spreads in found.items()}
         own[WEIGHTS] = weights[:, scale.layer_of == layer].std(1).numpy()
+        sides = slot.shape[0], slot.size / slot.shape[0]
+        own[RANDOM] = own[WEIGHTS] * np.sqrt(sides).sum()
         metrics = spectra.loc[spectra["name"] == slot.name, list(METRICS)].reset_index(drop=True)
         known = samples.table[["model", "epoch"]].reset_index(drop=True).assign(name=slot.name, **own)
         parts.append(pd.concat([known, metrics], axis=1))

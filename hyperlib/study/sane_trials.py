@@ -1,8 +1,9 @@
 """What was tried with `Sane` before its settings were chosen: `python -m hyperlib.study.sane_trials`.
 
-A trial is one change to the settings, trained on the first split of one zoo or of several at once. Its scores are those
-of validation models alone: how much of their weights is rebuilt, and R² of linear probes on the mean of tokens and on
-layers. A trial is written down as soon as it is done, and what is in the table already is not run again.
+A trial is a change to the settings ("contrast of means" is three at once), trained on the first split of one zoo or of
+several at once. Its scores are those of validation models alone: how much of their weights is rebuilt, and R² of linear
+probes on the mean of tokens and on layers. A trial is written down as soon as it is done, and what is in the table
+already is not run again.
 
 Source: our choice.
 """
@@ -43,6 +44,7 @@ CHANGES: dict[str, dict[str, Any]] = {  # of the default settings, then of those
     "learned tables": {"places": "tables"},
     **{f"contrast {share:.0%}": {"mix": share} for share in (0.0, 0.3, 1.0)},
     "8 checkpoints of a model": {"per_model": 8},
+    "head of means": {"head": "mean"},
     **{f"{n} latents": {"latent": n} for n in (8, 64)},
     "contrast of means": _MEAN,
     **{f"contrast of means, {n} latents": _MEAN | {"latent": n} for n in (32, 64)},

@@ -103,8 +103,8 @@ SANES: dict[str, tuple] = {  # zoos, settings, steps at quick, laptop, paper, an
         for name, (laid, fixed) in ALIGNMENT.items()
     },
     **{f"digits_seed-token_{width}": _changed(token=width) for width in (16, 32)},
-    "resnets": (("resnet_seed",), _SMALL, (12, 600, 1100), False),
-    "resnets-norms_tokens": (("resnet_seed",), _SMALL | {"norms": "tokens"}, (12, 600, 1100), False),
+    "resnets": (("resnet_seed",), _SMALL, (12, 600, 1100)),
+    "resnets-norms_tokens": (("resnet_seed",), _SMALL | {"norms": "tokens"}, (12, 600, 1100)),
     "mnist_seed-sampled": (("mnist_seed",), _SAMPLED, (20, 1500, 20_000), LATE),
     "mnist_seed-answers": (("mnist_seed",), _SAMPLED | {"behaviour": 1.0}, (10, 800, 20_000), LATE),
     "cnn-released": (("mnist_seed",), RELEASED, (0, 1, 1100)),

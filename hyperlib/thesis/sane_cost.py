@@ -17,7 +17,7 @@ from hyperlib.representations.sane import Sane
 from hyperlib.thesis.book_sane import sane_recipe
 
 PEAK = 989e12  # operations per second of an H100 (SXM) in bfloat16, dense: its data sheet
-SHARE = 0.07  # of the peak: what the released size for CNNs reached with this code on such a card, 73 ms a step
+SHARE = 0.07  # of the peak that is reached; an assumption, since no such run is recorded
 RECIPES = {
     **{"cnn-released": "CNNs, released code", "cnn-text": "CNNs, text"},
     **{"resnets-norms_tokens": "ResNets, released code", "resnets": "ResNets, text", "all": "ours, all zoos"},
