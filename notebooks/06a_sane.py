@@ -221,7 +221,14 @@ theirs = theirs[theirs["dataset"] == "MNIST CNN"].pivot(index="method", columns=
 theirs = theirs.rename(index=lambda name: f"{name}, published").add_suffix(", MNIST").reindex(columns=wide.columns)
 wide = pd.concat([wide, theirs]).rename_axis("method").reset_index()
 wide = study.publish("sane-prev-work-compare", wide)
-show_table(wide, 2, rows=[row for row, name in enumerate(wide["method"]) if name in SHOWN or "published" in name], of=wide)
+shown = [row for row, name in enumerate(wide["method"]) if name in SHOWN or "published" in name]
+show_table(wide, 2, rows=[row for row in shown if wide.drop(columns="method").loc[row].notna().any()], of=wide)
+
+# %% tags=["hide-input"] table={"name": "tab-sane-published", "caption": "Published: R² of linear probes on CNN zoos; the fold has all data sets and methods."}
+theirs = pd.concat([published.as_fractions(published.published(name)) for name in ("sane-cnn-property", "sane-prev-work-compare")])
+theirs["target"] = theirs["metric"].str.removeprefix("R2: ").map({"test accuracy": "accuracy", "epoch": "epoch", "generalization gap": "gap"})
+theirs = theirs.pivot_table(index=["dataset", "method"], columns="target", values="value", sort=False).reset_index()
+show_table(theirs, 3, rows=theirs.index[theirs["method"].isin(["W", "s(W)", "SANE"]) & theirs["dataset"].isin(["MNIST CNN", "CIFAR-10 CNN (large)"])], of=theirs)
 
 # %% [markdown]
 # The {term}`clock` tells accuracy of seed zoos without looking at a weight. So the question of chapter 4 again: what do probes that are told the epoch read *inside* epochs, where zero is for who knows nothing else?
@@ -399,7 +406,7 @@ show_table(on_digits[["trial", "rebuilt", "accuracy", "epoch"]], 2, rows=rows, o
 # %% [markdown]
 # **Sizes.** The released code and the text differ *(seen)*; both are recipes here. Those for CNNs are built, trained for a step and saved in a test; all are far too large for a laptop ({numref}`tab-cost-sane` has their cost).
 
-# %% tags=["hide-input"] table={"name": "tab-sane-sizes", "caption": "Sizes of SANE as recipes at paper, and those that are printed in the paper."}
+# %% tags=["hide-input"] table={"name": "tab-sane-sizes", "caption": "Sizes of SANE as recipes at paper, with millions of parameters, and those that are printed in the paper."}
 SETTINGS = ["token", "window", "latent", "width", "depth", "heads", "batch_size", "rate", "mix"]
 rows = []
 for name, label in {**sane_cost.RECIPES, "digits_seed": "ours, one zoo"}.items():
@@ -409,7 +416,9 @@ sizes = study.publish("sane-arch-table", pd.DataFrame(rows))
 theirs = published.published("sane-arch-table").dropna(subset="value").pivot(index="dataset", columns="metric", values="value")
 theirs.columns = [name.replace("latent dim per token", "latent").replace("d_model", "width").replace(" size", "").replace("layers", "depth") for name in theirs]
 theirs = theirs.reset_index().rename(columns={"dataset": "sizes"}).assign(sizes=lambda one: one["sizes"] + ", printed")
-show_table(pd.concat([sizes, theirs], ignore_index=True), digits=3, of=sizes)
+wide = pd.concat([sizes.assign(millions=sizes["parameters"] / 1e6), theirs], ignore_index=True)
+whole = ["token", "window", "latent", "width", "depth", "heads", "batch_size"]
+show_table(wide.astype(dict.fromkeys(whole, "Int64"))[["sizes", "millions", *whole]].rename(columns={"batch_size": "batch"}), 1, of=sizes)
 
 # %% [markdown]
 # :::{admonition} Our run (laptop)
@@ -493,17 +502,17 @@ def better(first, second, target="test_accuracy", probes=(LINEAR, LINEAR)):
 
 at = {"shown": "fig-sane-properties"}
 claims = [
-    verdicts.tested(f"one zoo: tells {PROPERTIES[target]} better than {words}", better("one zoo", other, target), source=source, **at, headline=head)
+    verdicts.tested(f"SANE tells {PROPERTIES[target]} better than {words}", better("one zoo", other, target), source=source, **at, headline=head)
     for target in targets
     for other, words, source, head in (
         ("W", "raw weights", "SANE", target == "test_accuracy"), ("s(W)", "layer statistics", "SANE", target == "test_accuracy"),
         ("untrained", "the same network, untrained", "ours", target == "test_accuracy"), ("random tokens", "random units on tokens", "ours", False))
 ] + [
-    verdicts.tested("one zoo: tells accuracy inside epochs", {ONE[zoo]: one.compare(("one zoo", "beside the clock"), (), "test_accuracy", within=True) for zoo, one in repeated.items()},
+    verdicts.tested("SANE tells accuracy inside epochs", {ONE[zoo]: one.compare(("one zoo", "beside the clock"), (), "test_accuracy", within=True) for zoo, one in repeated.items()},
                     source="ours", shown="tab-sane-inside", headline=True),
-    verdicts.tested("all zoos: tells accuracy no worse than one zoo", better("all zoos", "one zoo"), source="ours", threshold=-0.05, **at, headline=True),
-    verdicts.tested("one zoo: tells accuracy better than trees on statistics", better("one zoo", "s(W)", probes=(LINEAR, "trees")), source="ours", **at),
-    verdicts.tested("of digits: tells accuracy of ResNets, which it never saw, better than untrained",
+    verdicts.tested("SANE of all zoos tells accuracy no worse than of one", better("all zoos", "one zoo"), source="ours", threshold=-0.05, **at, headline=True),
+    verdicts.tested("SANE tells accuracy better than trees on statistics", better("one zoo", "s(W)", probes=(LINEAR, "trees")), source="ours", **at),
+    verdicts.tested("SANE of digits tells accuracy of ResNets, which it never saw, better than untrained",
                     {"ResNets": resnets.compare(("SANE, digits", LINEAR), ("untrained", LINEAR), "test_accuracy", within=False)},
                     source="ours", shown="tab-sane-resnets"),
     verdicts.tested("all tokens tell accuracy better than their mean", better("all tokens", "one zoo"), source="SANE", **at),

@@ -30,8 +30,8 @@ _HEAD = "On digits and MNIST the mean of tokens tells more of accuracy after tra
 
 @says("06a", _HEAD)
 def _(t):
-    before = _verdicts(t, "one zoo: tells accuracy better than the same network, untrained")
-    statistics = _verdicts(t, "one zoo: tells accuracy better than layer statistics")
+    before = _verdicts(t, "SANE tells accuracy better than the same network, untrained")
+    statistics = _verdicts(t, "SANE tells accuracy better than layer statistics")
     return (before[["digits", "MNIST"]] == "holds").all() and (statistics[["digits", "MNIST"]] == "fails").all()
 
 
