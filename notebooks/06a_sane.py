@@ -370,7 +370,9 @@ for zoo, colour in zip(longest, style.CYCLE, strict=False):
     ax.plot(plain["window"], plain["r2"], "o-", color=colour, label=ZOOS[zoo])
     ax.plot(haloed["window"] + haloed["halo"] / 4, haloed["r2"], "x", color=colour)
 ax.axvline(32, color=style.INK, linewidth=1)
-ax.set(xscale="log", xlabel="tokens read at a time", ylabel="R² of weights")
+ax.set(xscale="log", ylim=(0, 1), xlabel="tokens read at a time", ylabel="R² of weights")
+ax.set_xticks([4, 8, 16, 32, 64, 128], labels=["4", "8", "16", "32", "64", "128"])
+ax.minorticks_off()
 ax.legend()
 plt.show()
 
