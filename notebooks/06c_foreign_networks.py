@@ -382,7 +382,12 @@ show_table(means.reset_index(), precision=3, of=distances)
 # :::{admonition} Our run (laptop)
 # :class: published-run
 #
-# **TODO**
+# **What SANE shows of strangers, their weights mainly show by themselves.**
+#
+# - Over the layers of a network the spread of embeddings goes with the spectral norm, by 1.00, .87 and .33 in CNN, LSTM and MLP, by .22 and .20 in the transformers. A random matrix of the layer's shape and deviation has .88, .56 and -.50 there, and .92 and .47 in the transformers.
+# - Over transformers the mean spread goes with accuracy (.87), and so does the deviation of the weights (.87).
+# - A probe on the mean of tokens tells .90 of their accuracy; untrained .81, which is not surely less, random units .66, statistics .92, the learning rate .98.
+# - After small batches distances are wider than after large ones by .025 for SANE, by .115 for the tokens themselves.
 # :::
 #
 # ## Your own folder
@@ -616,4 +621,4 @@ card = study.publish("disc-scorecard", verdicts.scorecard(claims), "06c")
 show_table(verdicts.summary(card), rows=8, of=card)
 
 # %% [markdown]
-# **Back to the thesis.** Chapter 6 learns from networks of all sizes, and trains on aligned ones. Here is what it can rely on for networks of other people, and what not.
+# **Back to the thesis.** Chapter 6 learns from networks of all sizes, and trains on aligned ones. Here is what it can rely on for networks of other people, and what its embeddings of them add to what weights say without it.

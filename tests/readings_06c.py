@@ -145,3 +145,58 @@ def _(t):
 def _(t):
     told = t("sane-foreign.probes").set_index("features")["value"]
     return told["statistics"], told["learning rate"]
+
+
+# ---- embeddings
+
+
+def _ranks(t, metric="log_spectral_norm"):
+    return t("sane-embedding-layers.ranks").query("metric == @metric").set_index("network")
+
+
+_KINDS = ["CNN with norms", "LSTM", "MLP"]
+_OWN = ["transformer", "wide transformer"]
+
+
+@says("06c", "What SANE shows of strangers, their weights mainly show by themselves.")
+def _(t):
+    over = t("sane-embedding-accuracy").set_index(["spread of", "units"])["correlation"].unstack(0)
+    apart = t("sane-esd-vs-embedding").query("stage == 'end'").groupby(["reader", "batch"])["width"].mean().unstack()
+    wider = apart["small"] - apart["large"]
+    return (over["weights"] >= over["SANE"]).all() and wider["weights"] > wider["SANE"]
+
+
+@says("06c", "goes with the spectral norm, by 1.00, .87 and .33 in CNN, LSTM and MLP, by .22 and .20 in the transformers")
+def _(t):
+    return [*_ranks(t).loc[_KINDS, "SANE"], *_ranks(t).loc[_OWN, "SANE"]]
+
+
+@says("06c", "A random matrix of the layer's shape and deviation has .88, .56 and -.50 there, and .92 and .47 in the transformers.")
+def _(t):
+    return [*_ranks(t).loc[_KINDS, "random matrix"], *_ranks(t).loc[_OWN, "random matrix"]]
+
+
+@says("06c", "Over transformers the mean spread goes with accuracy (.87), and so does the deviation of the weights (.87).")
+def _(t):
+    own = t("sane-embedding-accuracy").query("units == 'each layer'").set_index("spread of")["correlation"]
+    return own["SANE"], own["weights"]
+
+
+_READ = (
+    "A probe on the mean of tokens tells .90 of their accuracy; untrained .81, which is not surely less, random units "
+    ".66, statistics .92, the learning rate .98."
+)
+
+
+@says("06c", _READ)
+def _(t):
+    told = t("sane-embedding-accuracy.probes").set_index("features")["value"]
+    assert (_verdicts(t, "SANE of CNNs tells more of transformers than untrained") == "undecided").all()
+    return told[["SANE, of CNNs", "untrained", "random tokens", "statistics", "learning rate"]].tolist()
+
+
+@says("06c", "wider than after large ones by .025 for SANE, by .115 for the tokens themselves")
+def _(t):
+    apart = t("sane-esd-vs-embedding").query("stage == 'end'").groupby(["reader", "batch"])["width"].mean().unstack()
+    wider = apart["small"] - apart["large"]
+    return wider["SANE"], wider["weights"]
