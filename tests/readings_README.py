@@ -305,3 +305,47 @@ def _(table):
     others = table("ghr-transfer.mean").query(f"epoch >= 5 and {drawn}")
     assert len(others) == 4 and (others["difference_high"] < 0).all()
     return 25, 0.005, 5
+
+
+# ---- chapter 6
+
+
+@says("README", "rebuilds networks of every one of them")
+def _(t):
+    rebuilt = t("sane-cnn-property.matrix").groupby(["trained", "zoo"])["r2"].mean()["all CNN zoos"]
+    return (rebuilt > 0.8).all() and len(rebuilt) == 7
+
+
+@says("README", "One representation of seven zoos")
+def _(t):
+    return [t("sane-cnn-property.matrix")["zoo"].nunique()]
+
+
+@says("README", "tells .66 of the accuracy of MNIST networks (untrained .40, statistics .88)")
+def _(t):
+    scores = t("sane-cnn-property").query("zoo == 'mnist_seed' and target == 'test_accuracy'")
+    value = scores[scores["probe"] == "linear-standardised"].set_index("features")["value"]
+    return value[["all zoos", "untrained", "s(W)"]].tolist()
+
+
+_DRAWN = "are at chance; drawn as the released code does, they work (.81 to .90 of the images) and are replicas"
+
+
+@says("README", _DRAWN)
+def _(t):
+    drawn = t("sane-cnn-sampling.trainings").set_index("population")
+    released = drawn.loc["token, released"]
+    assert drawn.loc["token", "accuracy"].max() < 0.13 and (released["verdict"] == "replica").all()
+    return released["accuracy"].min(), released["accuracy"].max()
+
+
+@says("README", "architectures that it never saw (.56, .57 and .78)")
+def _(t):
+    first = t("sane-arch-sweep").query("epoch == 0 and population == 'SANE of small CNNs'")["mean"]
+    return sorted(first)
+
+
+@says("README", "and so does a kernel around the same prompts in raw weights (.85 to .87)")
+def _(t):
+    first = t("sane-arch-sweep").query("epoch == 0 and population == 'raw weights'")["mean"]
+    return first.min(), first.max()
