@@ -209,25 +209,23 @@ drawn = drawn.sort_values("features", kind="stable").astype({"features": str})
 dot_panels(drawn, "target", "value", "zoo", "features", columns=3, height=2.6, label="R²", left=-0.2, zero=True)
 plt.show()
 
-# %% tags=["hide-input"] table={"name": "tab-sane-properties", "caption": "R² of probes on test models, over all checkpoints, means over the splits; linear but for trees. The fold has all methods; published ones are of other zoos, larger and with another start."}
+# %% tags=["hide-input"] table={"name": "tab-sane-properties", "caption": "R² of probes on test models, over all checkpoints, means over the splits; linear but for trees. The fold has all methods, the CSV epochs, too."}
 METHODS = ["one zoo", "all zoos", "untrained", "random tokens", "all tokens", "chapter 4", "W", "s(W)", "s(W), trees", "clock"]
 plain = scores[scores["probe"] != "beside the clock"]
 named = plain.assign(method=np.where(plain["probe"] == "trees", plain["features"] + ", trees", plain["features"]))
 wide = named.pivot(index="method", columns=["zoo", "target"], values="value").loc[METHODS]
 wide.columns = [f"{PROPERTIES[target]}, {ONE[zoo]}" for zoo, target in wide]
-theirs = pd.concat([published.as_fractions(published.published(name)) for name in ("sane-cnn-property", "sane-prev-work-compare")])
-theirs["target"] = theirs["metric"].str.removeprefix("R2: ").map({"test accuracy": "accuracy", "epoch": "epoch", "generalization gap": "gap"})
-theirs = theirs[theirs["dataset"] == "MNIST CNN"].pivot(index="method", columns="target", values="value")
+printed = pd.concat([published.as_fractions(published.published(name)) for name in ("sane-cnn-property", "sane-prev-work-compare")])
+printed["target"] = printed["metric"].str.removeprefix("R2: ").map({"test accuracy": "accuracy", "epoch": "epoch", "generalization gap": "gap"})
+theirs = printed[printed["dataset"] == "MNIST CNN"].pivot(index="method", columns="target", values="value")
 theirs = theirs.rename(index=lambda name: f"{name}, published").add_suffix(", MNIST").reindex(columns=wide.columns)
 wide = pd.concat([wide, theirs]).rename_axis("method").reset_index()
 wide = study.publish("sane-prev-work-compare", wide)
-shown = [row for row, name in enumerate(wide["method"]) if name in SHOWN or "published" in name]
-show_table(wide, 2, rows=[row for row in shown if wide.drop(columns="method").loc[row].notna().any()], of=wide)
+columns = ["method", *(name for name in wide if name.startswith(("accuracy", "gap")))]
+show_table(wide.loc[~wide["method"].str.contains("published"), columns], 2, rows=[row for row, name in enumerate(wide["method"]) if name in SHOWN], of=wide)
 
 # %% tags=["hide-input"] table={"name": "tab-sane-published", "caption": "Published: R² of linear probes on CNN zoos; the fold has all data sets and methods."}
-theirs = pd.concat([published.as_fractions(published.published(name)) for name in ("sane-cnn-property", "sane-prev-work-compare")])
-theirs["target"] = theirs["metric"].str.removeprefix("R2: ").map({"test accuracy": "accuracy", "epoch": "epoch", "generalization gap": "gap"})
-theirs = theirs.pivot_table(index=["dataset", "method"], columns="target", values="value", sort=False).reset_index()
+theirs = printed.pivot_table(index=["dataset", "method"], columns="target", values="value", sort=False).reset_index()
 show_table(theirs, 3, rows=theirs.index[theirs["method"].isin(["W", "s(W)", "SANE"]) & theirs["dataset"].isin(["MNIST CNN", "CIFAR-10 CNN (large)"])], of=theirs)
 
 # %% [markdown]

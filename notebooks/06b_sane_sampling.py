@@ -183,7 +183,7 @@ plt.show()
 decide = ["individual", "token", "joint", "individual, released", "token, released", "token, bootstrapped", "joint, bootstrapped", "Gaussian prior, bootstrapped"]
 near = sampled.assign(distance=sampled["nearest_l2"] / sampled["stranger_l2"])
 wide = near.pivot(index="population", columns="where", values=["accuracy", "distance"]).loc[list(dict.fromkeys(sampled["population"]))]
-wide = wide[[(what, where) for what in ("accuracy", "distance") for where in readers | raw]]
+wide = wide[[*(("accuracy", where) for where in readers | raw), *(("distance", where) for where in readers)]]
 wide.columns = [f"{what}, {where}" for what, where in wide]
 wide = wide.rename_axis("drawn").reset_index()
 show_table(wide, 2, rows=[row for row, name in enumerate(wide["drawn"]) if name in decide], of=sampled)
