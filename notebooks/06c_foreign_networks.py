@@ -335,7 +335,7 @@ for units in sane_layers.UNITS:
         value, low, high, _ = jackknife(over[units][reader][0], over[units][reader][1:])
         rows.append({"spread of": reader, "units": units, "correlation": value, "low": low, "high": high})
 by_spread = study.publish("sane-embedding-accuracy", pd.DataFrame(rows))
-show_table(by_spread, precision=2, of=by_spread)
+show_table(by_spread, precision=2, rows=4, of=by_spread)
 
 # %% tags=["hide-input"] table={"name": "tab-foreign-embedded", "caption": "Test accuracy of transformers that training did not see, read by a linear probe: R², rank correlation; means over trainings of SANE."}
 LINEAR, results = "linear-standardised", []
@@ -363,7 +363,7 @@ for size, zoo in wide_zoos.items():
 distances = study.publish("sane-esd-vs-embedding", pd.concat(parts, ignore_index=True))
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Three panels, SANE, untrained and the tokens themselves: outlined histograms of distances inside the first layer before training and after it with small and large batches."}, "figure": {"name": "fig-foreign-distances", "caption": "Distances between the tokens of the first layer of wide perceptrons, in units of their mean: of embeddings by SANE, by the same network untrained, and of the tokens themselves."}}
-fig, axes = plt.subplots(1, 3, figsize=(8, 2.6), sharex=True, sharey=True)
+fig, axes = plt.subplots(1, 3, figsize=(8, 2.2), sharex=True, sharey=True)
 SHOWN = {"before training": ("small", "start"), "large batches": ("large", "end"), "small batches": ("small", "end")}
 for ax, (reader, title) in zip(axes, {"SANE": "SANE", "untrained": "untrained", sane_layers.WEIGHTS: "tokens themselves"}.items(), strict=True):
     for (label, key), colour in zip(SHOWN.items(), (style.INK, *style.CYCLE), strict=False):

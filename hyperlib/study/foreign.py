@@ -46,12 +46,15 @@ class Rows(nn.Module):
 
 
 class Transformer(nn.Module):
-    """Eight rows of an image as tokens, an encoder layer with four heads, the mean of what comes out."""
+    """Rows of an image as tokens, one encoder layer with four heads, their mean."""
 
     def __init__(self, width: int = 32) -> None:
         super().__init__()
-        self.embed, self.place = nn.Linear(8, width), nn.Parameter(0.1 * torch.randn(8, width))
-        self.encoder = nn.TransformerEncoderLayer(width, 4, 2 * width, dropout=0.0, batch_first=True, norm_first=True)
+        self.embed = nn.Linear(8, width)
+        self.place = nn.Parameter(0.1 * torch.randn(8, width))
+        self.encoder = nn.TransformerEncoderLayer(
+            width, 4, 2 * width, dropout=0.0, batch_first=True, norm_first=True
+        )  # fmt: skip
         self.read = nn.Linear(width, 10)
 
     def forward(self, x: Tensor) -> Tensor:
