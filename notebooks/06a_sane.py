@@ -131,7 +131,7 @@ is kept in {sane.latent} numbers, {len(tokens) * sane.latent:,} in all: this aut
 #    2. Make two views: one as given, one permuted; noise, if any ({source}`representations.augment.Augment.views`)
 #    3. Cut both into tokens, and out of these one window of $w$ tokens at the same random place ({source}`representations.window_views.windows_of`)
 #    4. Encode and decode both ({source}`representations.sane_network.SaneNetwork.encode`, {source}`representations.sane_network.SaneNetwork.decode`); the error is the mean square over weights, padding left out ({source}`representations.window_views.WindowViews`)
-#    5. Look at the latents through the head, and contrast them ({source}`representations.losses.nt_xent`)
+#    5. Look at the latents through the head, a small network used in training alone, and contrast them ({source}`representations.losses.nt_xent`)
 #    6. Take a step of AdamW on $\gamma$ times the contrast plus $1 - \gamma$ times the error ({source}`representations.training.Trainer.advance`)
 # ```
 #
@@ -143,9 +143,9 @@ is kept in {sane.latent} numbers, {len(tokens) * sane.latent:,} in all: this aut
 # **Output** latents of each token; one vector for the network
 #
 # 1. Standardise and cut into tokens ({source}`weightspace.tokens.Tokenizer.encode`)
-# 2. Cut the sequence into windows of $w$ tokens that overlap by $2h$ ({source}`representations.windows.cuts`)
+# 2. Cut the sequence into windows of $w$ tokens, each to answer for $w - 2h$ in its middle, shifted inwards at both ends ({source}`representations.windows.cuts`)
 # 3. Encode every window, some at a time ({source}`representations.windows.through`)
-# 4. Of each window keep all but the outer $h$ tokens, and put these together ({source}`representations.sane.Sane.embed_tokens`)
+# 4. Of each window keep what it answers for, and put these together ({source}`representations.sane.Sane.embed_tokens`)
 # 5. The mean over tokens is the network's embedding ({source}`representations.sane.Sane.embed`)
 # ```
 #
@@ -229,7 +229,7 @@ theirs = printed.pivot_table(index=["dataset", "method"], columns="target", valu
 show_table(theirs, 3, rows=theirs.index[theirs["method"].isin(["W", "s(W)", "SANE"]) & theirs["dataset"].isin(["MNIST CNN", "CIFAR-10 CNN (large)"])], of=theirs)
 
 # %% [markdown]
-# The {term}`clock` tells accuracy of seed zoos without looking at a weight. So the question of chapter 4 again: what do probes that are told the epoch read *inside* epochs, where zero is for who knows nothing else?
+# The {term}`clock` tells accuracy of seed zoos without looking at a weight. So the question of chapter 4 again: what do probes that are told the epoch read *inside* epochs, where zero means nothing beyond it?
 
 # %% tags=["hide-input"] table={"name": "tab-sane-inside", "caption": "R² inside epochs, of linear probes that are told the epoch beside what is named; means over the splits."}
 beside = scores[(scores["probe"] == "beside the clock") & (scores["target"] != "epoch")]
@@ -268,7 +268,7 @@ matrix = [
 ]
 matrix = study.publish("sane-cnn-property", pd.concat(matrix, ignore_index=True), "matrix")
 
-# %% tags=["hide-input"] table={"name": "tab-sane-matrix", "caption": "R² of accuracy by a linear probe on test models, by what SANE was trained on (rows) and tested on (columns); a dash where test models are too few for a probe. Means over splits and trainings."}
+# %% tags=["hide-input"] table={"name": "tab-sane-matrix", "caption": "R² of accuracy by a linear probe on test models, by what SANE was trained on (rows) and tested on (columns); a dash where test models are too few for a probe. Fewer checkpoints are read than in {numref}`tab-sane-properties`. Means over splits and trainings."}
 means = matrix.assign(zoo=matrix["zoo"].map(ZOOS)).groupby(["trained", "zoo"], sort=False)[["value", "gain", "r2"]].mean()
 told = means["value"].unstack().loc[[*reads, *CONTROLS], list(ZOOS.values())].rename_axis("trained on").reset_index()
 show_table(told, 2, of=matrix)
@@ -278,7 +278,7 @@ kept = means["gain"].unstack().loc[list(reads), list(ZOOS.values())].rename_axis
 show_table(kept, 2, of=matrix)
 
 # %% [markdown]
-# **ResNets.** Published are three zoos of ResNet-18. Ours are small ones, with {term}`norms <batch norm>`, of which the last table had too few for a probe, so here are more. The SANE of all zoos learned from others of their kind, that of the digits zoo from none.
+# **ResNets.** Published are three zoos of ResNet-18. Ours are small ones, with {term}`norms <batch norm>`, of which {numref}`tab-sane-matrix` had too few for a probe, so here are more. The SANE of all zoos learned from others of their kind, that of the digits zoo from none.
 
 # %% tags=["hide-input"]
 SEEN = len(study.recipe("resnet_seed").design)  # those with the same seeds as in the zoo that SANE learned from are left out
@@ -309,7 +309,7 @@ show_table(wide, 2, rows=[row for row, zoo in enumerate(wide["zoo"]) if zoo in (
 # **A training on all CNN zoos rebuilds networks of every one of them, and keeps as many labels as one on a single zoo, or more.**
 #
 # - Rebuilt is an R² of .87 to .99 of the weights in every zoo; of a training on MNIST .71 to .97, on digits .34 to .99.
-# - Beyond what strangers share it keeps .18 of the labels on digits, .50 on digits hyp, .06 on MNIST, .40, .42 and .15 on the next three. A training on MNIST itself keeps .05 there.
+# - Beyond what strangers share it keeps .18 of the labels on digits, .50 on digits hyp, .06 on MNIST (.05 by a training on it), .40, .42 and .15 on the next three.
 # - What a probe reads depends less on the training: .64 on digits, where a training on digits has .59 and one on MNIST .62. Where settings vary statistics are ahead (.66 against .31 on digits hyp), but not on photographs (-.34 against .17).
 # - Of ResNets, of which it never saw any, a training on digits tells .84 of accuracy; untrained tells .64, which is not surely less, random units .75, statistics .92.
 # :::
@@ -395,7 +395,7 @@ show_table(tokens_wide, 2, of=tokens_wide)
 # %% [markdown]
 # **What was tried?** `python -m hyperlib.study.sane_trials` changes settings and scores them on validation models. *Contrast of means* changes three at once: what the head sees, the share of the contrast, and how many checkpoints of a network it sees; these three and wider latents and a higher rate are *ours*.
 
-# %% tags=["hide-input"] table={"name": "tab-sane-trials", "caption": "Trials on the digits zoo, scored on validation models of the first split: R² of rebuilt weights, and of linear probes on the mean of tokens; always those at laptop. The default is the paper's contrast, of latents side by side."}
+# %% tags=["hide-input"] table={"name": "tab-sane-trials", "caption": "Trials on the digits zoo, scored on validation models of the first split: R² of rebuilt weights, and of linear probes on the mean of tokens; always those at laptop. The default is the paper's contrast, of latents side by side, with a small share."}
 trials = study.committed("sane-trials", profile="laptop")
 on_digits = trials[trials["zoos"] == "digits"].rename(columns={"r2": "rebuilt", "mean_accuracy": "accuracy", "mean_epoch": "epoch"})
 chosen = ["default", "contrast 30%", "8 checkpoints of a model", "head of means", "contrast of means", "64 latents", "contrast of means, 64 latents",
@@ -524,5 +524,5 @@ show_table(verdicts.summary(card), rows=8, of=card)
 
 # %% [markdown]
 # **Back to the thesis.** The idea holds at this size: one encoder that is told nothing but tokens and their places reads and writes networks of seven zoos, and a training on many zoos costs little on any of them. That its
-# mean tells more of a network than simple statistics do does not hold here; in the published tables, too, they are close. What tokens are worth for drawing networks is asked on the page after
+# mean tells more of a network than simple statistics do does not hold here; in the published tables it does on small CNNs alone. What tokens are worth for drawing networks is asked on the page after
 # ({doc}`/notebooks/06b_sane_sampling`), and what they show of strangers in {doc}`/notebooks/06c_foreign_networks`.

@@ -99,7 +99,7 @@ def _(t):
     return means["of weights"], means["with answers"], len(_trainings(t)["of weights"].columns)
 
 
-@says("06b", "nothing of what is drawn token by token")
+@says("06b", "leave what is drawn token by token broken")
 def _(t):
     means = _trainings(t).loc["token"].groupby("where").mean()
     return abs(means["with answers"] - means["of weights"]) < 0.01
@@ -113,7 +113,7 @@ def _(t):
     return _tuned(t)[15].idxmax() == "mean of all"
 
 
-@says("06b", "The more a start is a replica, the better it starts")
+@says("06b", "Replicas start best")
 def _(t):
     first = _tuned(t)[1]
     return first[["joint", "chapter 5 (released)"]].min() > first[["token", "token, of weights", "token, bootstrapped"]].max()
@@ -164,13 +164,13 @@ def _(t):
     return first["scratch"], first["drawn of MNIST"], 5, first["drawn of 5 prompts"], first["the prompts"]
 
 
-_LATER = "After 15 epochs the mean of all MNIST networks has .42, drawn around prompts .41, the prompts .40, new ones .35."
+_LATER = "After 15 epochs the mean of all MNIST networks has .42, drawn around prompts .41, the prompts .40, new ones .35 and those drawn of MNIST .34."
 
 
 @says("06b", _LATER)
 def _(t):
     end = _tuned(t, "sane-cnn-transfer")[15]
-    return 15, *end[["mean of all", "drawn of 5 prompts", "the prompts", "scratch"]]
+    return 15, *end[["mean of all", "drawn of 5 prompts", "the prompts", "scratch", "drawn of MNIST"]]
 
 
 # ---- other architectures
@@ -185,7 +185,7 @@ def _swept(t, epoch):
 
 _ARCHITECTURES = (
     "A SANE of small CNNs draws networks of architectures that it never saw; drawing around the same prompts in raw "
-    "weights does as well."
+    "weights starts higher, and does as well after an epoch."
 )
 
 
@@ -193,7 +193,8 @@ _ARCHITECTURES = (
 def _(t):
     ahead = (_verdicts(t, "in another architecture drawn networks are ahead of new ones after an epoch") == "holds").all()
     after = _swept(t, 1)
-    return ahead and (after.loc["raw weights"] > after.loc["SANE of small CNNs"]).all()
+    higher = _swept(t, 0).loc["raw weights"] > _swept(t, 0).loc["SANE of small CNNs"]
+    return ahead and higher.all() and (after.loc["raw weights"] > after.loc["SANE of small CNNs"]).all()
 
 
 _UNTRAINED = (
@@ -242,7 +243,7 @@ def _(t):
 
 _TASKS = (
     "prompts of that task help (.24 after an epoch, raw weights .25, new .12); prompts of the first task do not surely "
-    "(.15, new .13)"
+    "(.15, raw weights .18, new .13)"
 )
 
 
@@ -250,4 +251,4 @@ _TASKS = (
 def _(t):
     same, other = (_tuned(t, name)[1] for name in ("sane-fewshot-task-arch", "sane-resnet-transfer"))
     assert _verdicts(t, "a SANE of ResNets draws ResNets that are ahead of new ones after an epoch")["another task"] == "undecided"
-    return [*same[["SANE of small CNNs", "raw weights", "scratch"]], other["SANE of these ResNets"], other["scratch"]]
+    return [*same[["SANE of small CNNs", "raw weights", "scratch"]], *other[["SANE of these ResNets", "raw weights", "scratch"]]]

@@ -158,12 +158,11 @@ _KINDS = ["CNN with norms", "LSTM", "MLP"]
 _OWN = ["transformer", "wide transformer"]
 
 
-@says("06c", "What SANE shows of strangers, their weights mainly show by themselves.")
+@says("06c", "Of accuracy SANE shows no more than simple controls do; of layers, it depends on the network.")
 def _(t):
     over = t("sane-embedding-accuracy").set_index(["spread of", "units"])["correlation"].unstack(0)
-    apart = t("sane-esd-vs-embedding").query("stage == 'end'").groupby(["reader", "batch"])["width"].mean().unstack()
-    wider = apart["small"] - apart["large"]
-    return (over["weights"] >= over["SANE"]).all() and wider["weights"] > wider["SANE"]
+    beyond = _verdicts(t, "it does so better than untrained, weights and random matrices")
+    return (over["weights"] >= over["SANE"]).all() and {"holds", "fails"} <= set(beyond)
 
 
 @says("06c", "goes with the spectral norm, by 1.00, .87 and .33 in CNN, LSTM and MLP, by .22 and .20 in the transformers")
@@ -195,8 +194,13 @@ def _(t):
     return told[["SANE, of CNNs", "untrained", "random tokens", "statistics", "learning rate"]].tolist()
 
 
-@says("06c", "wider than after large ones by .025 for SANE, by .115 for the tokens themselves")
+@says("06c", "spread more than after large ones: by .025 for SANE, .068 untrained, .115 for the tokens themselves")
 def _(t):
     apart = t("sane-esd-vs-embedding").query("stage == 'end'").groupby(["reader", "batch"])["width"].mean().unstack()
     wider = apart["small"] - apart["large"]
-    return wider["SANE"], wider["weights"]
+    return wider["SANE"], wider["untrained"], wider["weights"]
+
+
+@says("06c", "With weighted alpha it does not go (-.33 and -.02).")
+def _(t):
+    return _ranks(t, "weighted_alpha")["SANE"].dropna().tolist()
