@@ -51,7 +51,7 @@ from hyperlib.figures.words import say
 from hyperlib.study.representations import parts_of, representations
 from hyperlib.tasks import generation, novelty
 from hyperlib.tasks.estimates import Estimate
-from hyperlib.tasks.finetuning import accuracy_table, fine_tuned_zoos
+from hyperlib.tasks.finetuning import accuracy_table, by_epoch, fine_tuned_zoos
 from hyperlib.tasks.transplant import by_name, poured
 from hyperlib.tasks.verdicts import counted, scorecard, summary, tested
 from hyperlib.thesis import published
@@ -126,19 +126,11 @@ tuned = study.publish("ghr-finetune", accuracy_table(zoos, against="scratch"))
 beside_mean = study.publish("ghr-finetune", accuracy_table(zoos, against="mean of all"), "mean")
 
 
-def by_epoch(table, rows):
-    """A row per population, a column per epoch, as readers see it."""
-    wide = table.pivot(index="population", columns="epoch", values="mean").loc[list(rows)]
-    wide = wide.rename(columns=lambda epoch: f"epoch {epoch}")
-    wide.insert(0, "population", wide.index)
-    return wide
-
-
 # %% tags=["remove-input"]
 say(f"""{n} networks of each population train on {len(images.train_x):,} images, with the settings that their zoo had: network *k* of each sees the same batches in the same order.""")
 
 # %% table={"name": "tab-ghr-finetune", "caption": "Test accuracy before training and after some epochs of it, mean over networks. Where nothing else is said, networks are drawn in latents learned with answers; KDE is a kernel density estimate."} tags=["hide-input"]
-show_table(by_epoch(tuned, starts), 3, of=tuned)
+show_table(by_epoch(tuned), 3, of=tuned)
 
 # %% table={"name": "tab-ghr-finetune-published", "caption": "Published: test accuracy of MNIST networks, mean over networks; the fold has other data sets. The published zoo has another initialisation, more images and smaller batches than ours and is slower to learn, so rows compare, not sizes. B_T is training from scratch; the KDE rows are kernel density estimates of the best networks, B in raw weights (inferred) and S in latents."} tags=["hide-input"]
 theirs = published.as_fractions(published.published("ghr-finetune"))
@@ -223,7 +215,7 @@ some |= {"networks of the zoo": train.take(range(n))}
 moved = fine_tuned_zoos(some, network, other, design, epochs=epochs, batch_size=batch, progress=False)
 transfer = study.publish("ghr-transfer", accuracy_table(moved, against="scratch"))
 transfer_mean = study.publish("ghr-transfer", accuracy_table(moved, against="mean of all"), "mean")
-show_table(by_epoch(transfer, some), 3, of=transfer)
+show_table(by_epoch(transfer), 3, of=transfer)
 
 # %% table={"name": "tab-ghr-transfer-published", "caption": "Published: test accuracy on MNIST of networks that come from SVHN. B_F are networks of the SVHN zoo."} tags=["hide-input"]
 theirs = published.as_fractions(published.published("ghr-transfer"))

@@ -215,8 +215,16 @@ plain = scores[scores["probe"] != "beside the clock"]
 named = plain.assign(method=np.where(plain["probe"] == "trees", plain["features"] + ", trees", plain["features"]))
 wide = named.pivot(index="method", columns=["zoo", "target"], values="value").loc[METHODS]
 wide.columns = [f"{PROPERTIES[target]}, {ONE[zoo]}" for zoo, target in wide]
-printed = pd.concat([published.as_fractions(published.published(name)) for name in ("sane-cnn-property", "sane-prev-work-compare")])
-printed["target"] = printed["metric"].str.removeprefix("R2: ").map({"test accuracy": "accuracy", "epoch": "epoch", "generalization gap": "gap"})
+
+
+def printed_of(*artefacts):
+    """Published R², with our words for what is told."""
+    table = pd.concat([published.as_fractions(published.published(name)) for name in artefacts])
+    words = {"test accuracy": "accuracy", "epoch": "epoch", "generalization gap": "gap"}
+    return table.assign(target=table["metric"].str.removeprefix("R2: ").map(words))
+
+
+printed = printed_of("sane-cnn-property", "sane-prev-work-compare")
 theirs = printed[printed["dataset"] == "MNIST CNN"].pivot(index="method", columns="target", values="value")
 theirs = theirs.rename(index=lambda name: f"{name}, published").add_suffix(", MNIST").reindex(columns=wide.columns)
 wide = pd.concat([wide, theirs]).rename_axis("method").reset_index()
@@ -296,9 +304,7 @@ of_resnets = study.publish("sane-resnet-property", resnets.table)
 # %% tags=["hide-input"] table={"name": "tab-sane-resnets", "caption": "R² of linear probes on test models of small ResNets, means over splits, and what was published of ResNet-18; the fold has all published rows."}
 wide = of_resnets.pivot(index="features", columns="target", values="value").loc[list(features), targets].rename(columns=PROPERTIES)
 wide = wide.rename_axis("method").reset_index().assign(zoo="small ResNets, MNIST")
-theirs = published.as_fractions(published.published("sane-resnet-property"))
-theirs["target"] = theirs["metric"].str.removeprefix("R2: ").map({"test accuracy": "accuracy", "epoch": "epoch", "generalization gap": "gap"})
-theirs = theirs.pivot(index=["method", "dataset"], columns="target", values="value").reset_index().rename(columns={"dataset": "zoo"})
+theirs = printed_of("sane-resnet-property").pivot(index=["method", "dataset"], columns="target", values="value").reset_index().rename(columns={"dataset": "zoo"})
 wide = pd.concat([wide, theirs.assign(method=theirs["method"] + ", published")], ignore_index=True)[["method", "zoo", *PROPERTIES.values()]]
 show_table(wide, 2, rows=[row for row, zoo in enumerate(wide["zoo"]) if zoo in ("small ResNets, MNIST", "ResNet-18 CIFAR-10")], of=wide)
 
@@ -436,7 +442,7 @@ show_table(wide.astype(dict.fromkeys(whole, "Int64"))[["sizes", "millions", *who
 #
 # ```{exercise} A network of your own
 # :label: ex-sane-own
-# Train a module that no zoo of this book has, trace it, and let the representation of all zoos embed it. Which two things does it need, and which not?
+# Trace a module that no zoo of this book has, and let a `Sane` of other networks embed some of its kind. Which two things does that need, and which not?
 # ```
 #
 # ```{solution-start} ex-sane-own
@@ -454,15 +460,16 @@ network = hyperlib.from_module(module, torch.rand(2, 1, 8, 8))
 six = network.trial_weights(6).float()
 table = pd.DataFrame({"model": range(6), "epoch": 0})
 mine = hyperlib.Samples(six, table, network)
-sane = hyperlib.Sane(steps=0).fit(mine)  # or one that was trained
 cnn = hyperlib.digits_cnn()
 start = cnn.initialise(range(6), "kaiming_normal")
 others = hyperlib.Samples(start, table, cnn)
-assert sane.embed(mine).shape == sane.embed(others).shape == (6, 16)
+sane = hyperlib.Sane(steps=2).fit(others)  # or one that learned more
+read = sane.embed(mine, scale=sane.scale(mine))
+assert read.shape == sane.embed(others).shape == (6, 16)
 assert sane.embed_tokens(mine).shape[1] == 2 * 12 + 10  # 65 numbers need two tokens
 
 # %% [markdown]
-# The layout of its weights, and a scale: mean and deviation of each layer, here of six networks. It needs neither the module nor a fit. A scale of one network alone makes all networks alike in it.
+# The layout of its weights, and a scale: mean and deviation of each layer, here of six networks. It needs neither the module nor a fit on its kind. A scale of one network alone makes all networks alike in it.
 # ```{solution-end}
 # ```
 #

@@ -52,7 +52,7 @@ from hyperlib.figures.tables import show_table
 from hyperlib.figures.words import say
 from hyperlib.study.representations import parts_of, representations
 from hyperlib.tasks import generation, novelty, refinement, verdicts
-from hyperlib.tasks.finetuning import accuracy_table, fine_tuned_zoos
+from hyperlib.tasks.finetuning import accuracy_table, by_epoch, fine_tuned_zoos
 from hyperlib.tasks.weight_sampling import InWeights
 from hyperlib.thesis import published
 from hyperlib.thesis.book_generators import generator_recipe
@@ -226,20 +226,14 @@ starts["mean of all"] = novelty.as_samples(novelty.mean_of_all(train.weights).ex
 zoos = fine_tuned_zoos(starts, train.architecture, images, design, epochs=epochs, batch_size=batch, progress=False)
 tuned = study.publish("sane-cnn-sampling", accuracy_table(zoos, against="scratch"))
 
-
-def by_epoch(table, rows):
-    """A row per population, a column per epoch."""
-    wide = table.pivot(index="population", columns="epoch", values="mean").loc[list(rows)]
-    return wide.rename(columns=lambda epoch: f"epoch {epoch}").rename_axis("population").reset_index()
-
-
 # %% tags=["hide-input"] table={"name": "tab-sane-finetune", "caption": "Test accuracy before training and after some epochs of it, mean over networks; where nothing else is said, drawn with answers."}
-show_table(by_epoch(tuned, starts), 3, of=tuned)
+show_table(by_epoch(tuned), 3, of=tuned)
 
 # %% tags=["hide-input"] table={"name": "tab-sane-finetune-published", "caption": "Published: test accuracy of CNNs drawn by SANE and by its forerunner, mean over networks; the fold has other data sets."}
 theirs = published.as_fractions(published.published("sane-cnn-sampling"))
-theirs = theirs[~theirs["third_party"]].dropna(subset="epoch").pivot_table(index=["dataset", "method"], columns="epoch", values="value", sort=False)
-theirs = theirs.rename(columns=lambda epoch: f"epoch {epoch:.0f}").reset_index()
+theirs = theirs[~theirs["third_party"]].dropna(subset="epoch")
+theirs = theirs.sort_values("dataset", key=lambda names: names.map(list(names.unique()).index), kind="stable")
+theirs = by_epoch(theirs, "dataset", "method", values="value")
 show_table(theirs, 3, rows=[row for row in theirs.index if theirs["dataset"][row].startswith("MNIST")], of=theirs)
 
 # %% [markdown]
@@ -278,11 +272,10 @@ task = transfer[transfer["population"].isin(["scratch", "drawn of 5 prompts", "t
 study.publish("sane-fewshot-task", task);
 
 # %% tags=["hide-input"] table={"name": "tab-sane-transfer", "caption": "Test accuracy on digits on photographs, by what training begins from."}
-show_table(by_epoch(transfer, some), 3, of=transfer)
+show_table(by_epoch(transfer), 3, of=transfer)
 
 # %% tags=["hide-input"] table={"name": "tab-sane-transfer-published", "caption": "Published: test accuracy on another data set than that of the zoo; the fold has all rows."}
-theirs = published.as_fractions(published.published("sane-cnn-transfer")).pivot_table(index=["dataset", "method"], columns="epoch", values="value", sort=False)
-theirs = theirs.rename(columns=lambda epoch: f"epoch {epoch:.0f}").reset_index()
+theirs = by_epoch(published.as_fractions(published.published("sane-cnn-transfer")), "dataset", "method", values="value")
 show_table(theirs, 3, rows=8, of=theirs)
 
 # %% [markdown]
@@ -361,15 +354,7 @@ study.publish("sane-fewshot-arch", swept[swept["architecture"] == "small ResNet"
 
 # %% tags=["hide-input"] table={"name": "tab-sane-arch", "caption": "Test accuracy by what training begins from, in architectures that the SANE of small CNNs never saw, before training and after some epochs."}
 
-
-def by_start(table, key):
-    """A row per architecture or task and start, a column per epoch."""
-    wide = table.pivot(index=[key, "population"], columns="epoch", values="mean")
-    wide = wide.loc[list(dict.fromkeys(table[[key, "population"]].itertuples(index=False, name=None)))]
-    return wide.rename(columns=lambda epoch: f"epoch {epoch}").reset_index()
-
-
-show_table(by_start(swept, "architecture"), 3, of=swept)
+show_table(by_epoch(swept, "architecture", "population"), 3, of=swept)
 
 # %% [markdown]
 # **Another task, too**: digits on photographs. Prompts of another CNN are networks of that task; ResNets are drawn around those of the first task, and must learn the second.
@@ -384,7 +369,7 @@ of_resnet = swept[swept["architecture"] == "small ResNet"]
 study.publish("sane-resnet-finetune", of_resnet[of_resnet["population"] != "SANE of small CNNs"]);
 
 # %% tags=["hide-input"] table={"name": "tab-sane-tasks", "caption": "The same for another task."}
-show_table(by_start(moved_on, "question"), 3, of=moved_on)
+show_table(by_epoch(moved_on, "question", "population"), 3, of=moved_on)
 
 # %% [markdown]
 # **What it takes.** A *halo* lets every token see its neighbours. {term}`Running statistics <batch norm>` are no tokens in the text and are in the released code; in both readings they can be measured on images after decoding

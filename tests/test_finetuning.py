@@ -13,7 +13,7 @@ from toys import some_images
 
 from hyperlib.tasks import verdicts
 from hyperlib.tasks.estimates import Estimate
-from hyperlib.tasks.finetuning import accuracy_table, compared, fine_tuned, fine_tuned_zoos
+from hyperlib.tasks.finetuning import accuracy_table, by_epoch, compared, fine_tuned, fine_tuned_zoos
 from hyperlib.thesis.other_architectures import cnn_4conv
 from hyperlib.weightspace.architectures import digits_cnn, small_cnn, tetris_mlp
 from hyperlib.zoos.design import grid
@@ -260,3 +260,17 @@ def test_samples_of_another_architecture_are_not_poured_in_by_chance():
     samples = Samples(small.initialise(range(2)), table, small)
     with pytest.raises(ValueError, match="networks of small_cnn_1ch, not of cnn_4conv; .* hand over the weights alone"):
         fine_tuned_zoos({"drawn": samples}, deeper, some_images((1, 28, 28), 10, train=8, test=4), grid(seeds=1))
+
+
+def test_a_table_by_epoch_keeps_the_order_of_its_rows_and_sorts_its_epochs():
+    table = pd.DataFrame({
+        "task": ["two", "two", "one", "one", "one"], "population": ["b", "b", "b", "a", "b"],
+        "epoch": [5.0, 0.0, 0.0, 0.0, 5.0], "mean": [0.5, 0.1, 0.2, 0.3, 0.4],
+    })  # fmt: skip
+    wide = by_epoch(table, "task", "population")
+    assert list(wide) == ["task", "population", "epoch 0", "epoch 5"]
+    assert wide[["task", "population"]].to_numpy().tolist() == [["two", "b"], ["one", "b"], ["one", "a"]]
+    np.testing.assert_array_equal(wide[["epoch 0", "epoch 5"]], [[0.1, 0.5], [0.2, 0.4], [0.3, np.nan]])
+    assert by_epoch(table[table["task"] == "one"])["population"].tolist() == ["b", "a"]
+    with pytest.raises(ValueError, match="duplicate"):
+        by_epoch(table)

@@ -58,10 +58,9 @@ def layer_table(sanes: Mapping[str, Sane], samples: Samples, units: str = "each 
     """
     if not sanes:
         raise ValueError("A table of layers needs a Sane to read them.")
-    some = next(iter(sanes.values()))
-    slots = matrix_slots(samples.architecture.layout)
-    found = {name: _spreads(sane, samples, scale_in(units, sane, samples)) for name, sane in sanes.items()}
-    scale = scale_in(units, some, samples)
+    scales = {name: scale_in(units, sane, samples) for name, sane in sanes.items()}
+    found = {name: _spreads(sane, samples, scales[name]) for name, sane in sanes.items()}
+    scale, slots = next(iter(scales.values())), matrix_slots(samples.architecture.layout)
     weights, parts = scale.standardise(samples.weights), []
     spectra = spectral_table(samples.weights, samples.architecture.layout)
     for slot in slots:

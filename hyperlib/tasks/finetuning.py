@@ -157,6 +157,15 @@ def accuracy_table(
     return table
 
 
+def by_epoch(table: pd.DataFrame, *index: str, values: str = "mean") -> pd.DataFrame:
+    """A table as people read it: a row for each value of the columns `index` (populations without), in the table's
+    order, and a column for each epoch. Raises ValueError where two rows have the same index and epoch."""
+    rows = list(index) or ["population"]
+    wide = table.pivot(index=rows, columns="epoch", values=values)
+    wide = wide.rename(columns=lambda epoch: f"epoch {epoch:.0f}").rename_axis(columns=None).reset_index()
+    return table[rows].drop_duplicates().merge(wide, on=rows)
+
+
 def compared(
     own: Float[np.ndarray, " networks"], base: Float[np.ndarray, " networks"], *, paired: bool = False
 ) -> dict[str, object]:
