@@ -24,8 +24,8 @@ from hyperlib.weightspace.architecture import Architecture
 from hyperlib.weightspace.layers import Norm
 from hyperlib.weightspace.values import as_tensor, device_called, is_whole
 from hyperlib.zoos.design import check_design
-from hyperlib.zoos.engines.choice import resolve_engine
-from hyperlib.zoos.engines.trainer import images_used
+from hyperlib.zoos.engines.choice import DENSE, resolve_engine
+from hyperlib.zoos.engines.trainer import Method, images_used
 from hyperlib.zoos.evaluation import PROPERTIES
 
 GROUPED = ("activation", "optimizer", "train_fraction")  # and whether dropout acts
@@ -48,12 +48,13 @@ class Job:
     seed: int
     engine: str
     device: torch.device
+    method: Method = DENSE
 
     def signature(self) -> str:
         """A checksum of the job, by which its files on disk are told from another job's."""
         numbers = [self.epochs, self.batch_size, self.seed]
         made_by = [self.engine, self.device.type, torch.__version__]
-        settings = [repr(self.architecture), self.images.checksum, *numbers, *made_by]
+        settings = [repr(self.architecture), self.images.checksum, *numbers, *made_by, self.method.name]
         checksum = hashlib.sha256(json.dumps(settings).encode())
         checksum.update(self.design.to_csv(index=False).encode())
         if self.start is not None:

@@ -24,7 +24,6 @@ from tqdm import tqdm
 from hyperlib.images.images import Images
 from hyperlib.weightspace.architecture import Architecture
 from hyperlib.zoos.checkpoint import BlockCheckpoint, job_folder
-from hyperlib.zoos.engines.choice import ENGINES
 from hyperlib.zoos.engines.trainer import Block, Trainer
 from hyperlib.zoos.evaluation import PROPERTIES
 from hyperlib.zoos.job import Job, checked_job
@@ -66,15 +65,20 @@ def train_population(
     and OSError when the state cannot be written there.
     """
     job = checked_job(architecture, images, design, epochs, batch_size, start, seed, engine, device)
-    shape = (len(job.design), epochs + 1)
-    weights = torch.empty(*shape, architecture.layout.size, dtype=torch.float32)
+    return grown(job, checkpoint, progress)
+
+
+def grown(job: Job, checkpoint: Path | str | None, progress: bool | Callable[[int, int], None]) -> Zoo:
+    """The zoo of a job that was checked; see `train_population`."""
+    shape = (len(job.design), job.epochs + 1)
+    weights = torch.empty(*shape, job.architecture.layout.size, dtype=torch.float32)
     measures = np.empty((*shape, len(PROPERTIES)))
-    total = len(job.design) * epochs
+    total = len(job.design) * job.epochs
     bar = tqdm(total=total, unit=" model-epochs", disable=progress is not True, smoothing=0.05, mininterval=1.0)
     tell = progress if callable(progress) else None
     with bar, _checkpoints(job, checkpoint) as kept, _one_thread_each(job.device) as workers:
         _train_blocks(job, kept, workers, _Results(weights, measures, bar, tell))
-    return Zoo(architecture, weights, _table(job.design, measures))
+    return Zoo(job.architecture, weights, _table(job.design, measures))
 
 
 @dataclass(frozen=True)
@@ -129,7 +133,7 @@ def _train_block(job: Job, rows: np.ndarray, kept: BlockCheckpoint | None, resul
     network = job.architecture.with_activation(design["activation"].iloc[0])
     block = Block(network, job.images, design, job.batch_size, job.seed, job.device)
     start = block.initial_weights() if job.start is None else job.start[torch.from_numpy(rows)]
-    trainer = ENGINES[job.engine](block, start)
+    trainer = job.method.trainers[job.engine](block, start)
     first = done = _resume(trainer, rows, kept, results)
     while done <= job.epochs and not results.stop.is_set():
         _train_epoch(trainer, block, rows, done, results)

@@ -28,7 +28,7 @@ from hyperlib.weightspace.layers import (
 )
 from hyperlib.zoos.engines.batched import TorchTrainer
 from hyperlib.zoos.engines.sequential import SequentialTrainer
-from hyperlib.zoos.engines.trainer import Block, Trainer
+from hyperlib.zoos.engines.trainer import Block, Method, Trainer
 
 _LOG = logging.getLogger(__name__)
 COMPILED_LAYERS = (Conv, Linear, MaxPool, GlobalAveragePool, Flatten, Activation, Dropout, Add)
@@ -45,6 +45,7 @@ ENGINES: dict[str, Callable[[Block, Tensor], Trainer]] = {
     "torch": TorchTrainer,
     "numba": _numba_trainer,
 }
+DENSE = Method("dense", ENGINES)
 
 
 def resolve_engine(engine: str, architecture: Architecture, device: str | torch.device | None = None) -> str:

@@ -7,6 +7,7 @@ factors per step), so engines, block sizes and worker counts see the same choice
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol, runtime_checkable
@@ -113,3 +114,11 @@ class Trainer(Protocol):
 
     def restore(self, state: dict[str, Tensor]) -> None:
         """Go on from such a state."""
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way to train a block: what it is called in signatures, and its trainer in each engine that has one."""
+
+    name: str
+    trainers: Mapping[str, Callable[[Block, Tensor], Trainer]]

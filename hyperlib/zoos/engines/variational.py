@@ -1,0 +1,157 @@
+"""Variational dropout: noise on every weight, learned, until those that drown in it can go.
+
+The method (Molchanov, Ashukha and Vetrov 2017, arXiv:1701.05369; the Model Zoos' twins) gives every prunable
+weight w a normal noise of variance v, learns w and log v, and counts a weight as pruned where log alpha = log v -
+log w^2 is above 3. The loss of a batch is its mean cross-entropy plus kappa times the divergence from a log-uniform
+prior, summed over all weights, in the paper's approximation. Constants, kappa's schedule, the first log v and the
+threshold are those of the zoos' released script. Our choices: Adam for log v, with a rate of its own; noise of one kind
+in both engines (see `kernels.noise`); measures of training are of the noisy networks, those of evaluation of networks
+whose pruned weights are zero.
+"""
+
+from __future__ import annotations
+
+from statistics import NormalDist
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from hyperlib.weightspace.layers import Conv, Linear, Pass
+from hyperlib.weightspace.pruning import prunable
+from hyperlib.weightspace.randomness import draws, key
+from hyperlib.zoos.engines.batched import TorchTrainer
+from hyperlib.zoos.engines.kernels.noise import BITS, PER_HASH
+from hyperlib.zoos.engines.kernels.sparse_training import K1, K2, K3, LEAST
+from hyperlib.zoos.engines.trainer import ADAM_DECAYS, ADAM_EPSILON, Block
+from hyperlib.zoos.evaluation import batch_losses
+
+NOISE_STREAM = 4  # below a model's key, beside those of `trainer`
+FIRST_LOG_VARIANCE, THRESHOLD = -10.0, 3.0
+RATE, KAPPA = "noise_rate", "kappa_per_epoch"  # the design's columns: Adam's rate of log v, and how fast kappa grows
+
+
+def kappas(per_epoch: Float[np.ndarray, " models"], epoch: int) -> Float[np.ndarray, " models"]:
+    """The divergence's weight in an epoch (from 1): it grows by the same amount per epoch, and never beyond 1."""
+    return np.minimum(1.0, per_epoch * epoch)
+
+
+def log_alpha(weights: Float[Tensor, "..."], log_variances: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+    """Logarithm of noise variance over squared weight."""
+    return log_variances - 2 * (weights.abs() + LEAST).log()
+
+
+def divergence(log_alphas: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+    """The paper's approximation of the Kullback-Leibler divergence of each weight, eq. 14, without its constant."""
+    return K1 - K1 * torch.sigmoid(K2 + K3 * log_alphas) + 0.5 * torch.log1p(torch.exp(-log_alphas))
+
+
+def noise_table() -> Float[np.ndarray, " values"]:
+    """The equally likely values of the noise: mean 0, variance 1, the middles of as many parts of a normal."""
+    values = np.array([NormalDist().inv_cdf((n + 0.5) / 2**BITS) for n in range(2**BITS)])
+    return (values / values.std()).astype(np.float32)
+
+
+def noise(keys: Int[Tensor, " models"], images: int, outputs: int) -> Float[Tensor, "images models outputs"]:
+    """The noise of a layer's outputs for a batch, one key per model."""
+    hashes = -(-outputs // PER_HASH)
+    bits = draws(keys, images * hashes).unflatten(1, (images, hashes))
+    numbers = torch.stack([(bits >> (BITS * n)) & (2**BITS - 1) for n in range(PER_HASH)], -1).flatten(2)
+    return torch.from_numpy(noise_table()).to(keys.device)[numbers[..., :outputs]].transpose(0, 1)
+
+
+class VariationalTorchTrainer(TorchTrainer):
+    """Variational dropout of a block, batched over its models, for any architecture and device."""
+
+    def __init__(self, block: Block, weights: Float[Tensor, "models params"]) -> None:
+        super().__init__(block, weights)
+        self.noisy = prunable(block.architecture).to(block.device)
+        self.log_variances = torch.full_like(self.buffer, FIRST_LOG_VARIANCE)
+        self.moments = torch.zeros(2, *self.buffer.shape, device=block.device)
+        self.rate = block.column(RATE)
+        self.gradients = torch.func.grad(self._noisy_loss, argnums=(0, 1), has_aux=True)
+
+    @property
+    def weights(self) -> Float[Tensor, "models params"]:
+        return self._pruned().cpu()
+
+    def train_epoch(self, epoch: int) -> tuple[Float[Tensor, " models"], Float[Tensor, " models"]]:
+        order = self.block.order(epoch).T.contiguous().to(self.block.device)
+        totals = torch.zeros(2, len(self.buffer), dtype=torch.float64, device=self.block.device)
+        share = torch.from_numpy(kappas(self.block.design[KAPPA].to_numpy(), epoch)).float().to(self.block.device)
+        for step, places in enumerate(order.split(self.block.batch_size)):
+            now = Pass(self.block.architecture.activation, training=True)
+            batch = (self.train_x[places], self.train_y[places], now, (NOISE_STREAM, epoch, step))
+            (gradient, d_log), sums = self.gradients(self.buffer, self.log_variances, *batch, share)
+            self._update(gradient)
+            self._spread(d_log.masked_fill_(~self.noisy, 0.0))
+            self._keep_statistics(now)
+            totals += sums
+        loss, accuracy = (totals / self.block.num_images).cpu()
+        return loss, accuracy
+
+    def _noisy_loss(
+        self, weights: Tensor, log_variances: Tensor, x: Tensor, y: Tensor, now: Pass, path: tuple[int, ...], share: Tensor
+    ) -> tuple[Float[Tensor, ""], Float[Tensor, "two models"]]:
+        scores = self._noisy_scores(weights, log_variances.exp(), x, now, path)
+        losses, hits = batch_losses(scores, y)
+        now.statistics = {name: value.detach() for name, value in now.statistics.items()}
+        alphas = log_alpha(weights[:, self.noisy], log_variances[:, self.noisy])
+        whole = losses.mean(0) + share * divergence(alphas).sum(1)
+        return whole.sum(), torch.stack([losses.sum(0), hits.sum(0)]).detach()
+
+    def _noisy_scores(
+        self, weights: Tensor, variances: Tensor, x: Tensor, now: Pass, path: tuple[int, ...]
+    ) -> Float[Tensor, "images models classes"]:
+        """`Architecture.forward` with noise of these variances on what convolutions and linear layers give."""
+        network, slots = self.block.architecture, self.block.architecture.layout
+        outputs: list[Tensor] = []
+        for place, step in enumerate(network.steps):
+            source = outputs[step.source] if step.source >= 0 else x
+            if step.other is not None:
+                outputs.append(source + (outputs[step.other] if step.other >= 0 else x))
+                continue
+            now.place, layer = place, step.layer
+            named = {part: slots[f"{layer.name}.{part}"] for part in layer.parameters(step.inputs)}
+            own = {part: weights[:, s.start : s.stop].unflatten(-1, s.shape) for part, s in named.items()}
+            given = layer.run(source, own, now)
+            if isinstance(layer, Conv | Linear):
+                slot = named["weight"]
+                spread = {part: torch.zeros_like(value) for part, value in own.items()}
+                spread["weight"] = variances[:, slot.start : slot.stop].unflatten(-1, slot.shape)
+                width = (layer.run(source.square(), spread, now) + 1e-8).sqrt()
+                keys = key(self.block.keys, *path, place).to(x.device)
+                given = given + width * noise(keys, len(x), given[0, 0].numel()).reshape(given.shape)
+            outputs.append(given)
+        return outputs[-1]
+
+    @torch.no_grad()
+    def _spread(self, gradient: Float[Tensor, "models params"]) -> None:
+        """Adam's step of the log variances; `_update` has counted it."""
+        first, second = self.moments
+        first.lerp_(gradient, 1 - ADAM_DECAYS[0])
+        second.mul_(ADAM_DECAYS[1]).addcmul_(gradient, gradient, value=1 - ADAM_DECAYS[1])
+        width = (second.sqrt() / (1 - ADAM_DECAYS[1] ** self.steps) ** 0.5).add_(ADAM_EPSILON)
+        self.log_variances.addcdiv_(first * self.rate, width, value=-1 / (1 - ADAM_DECAYS[0] ** self.steps))
+
+    def _pruned(self) -> Float[Tensor, "models params"]:
+        return self.buffer.masked_fill((log_alpha(self.buffer, self.log_variances) > THRESHOLD) & self.noisy, 0)
+
+    def evaluate(
+        self, x: Float[Tensor, "images c h w"], y: Int[Tensor, " images"]
+    ) -> tuple[Float[Tensor, " models"], Float[Tensor, " models"]]:
+        held, self.buffer = self.buffer, self._pruned()
+        try:
+            return super().evaluate(x, y)
+        finally:
+            self.buffer = held
+
+    def state(self) -> dict[str, Tensor]:
+        return super().state() | {"log_variances": self.log_variances.cpu(), "moments": self.moments.cpu()}
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        super().restore(state)
+        self.log_variances, self.moments = (
+            state[name].to(self.block.device, copy=True) for name in ("log_variances", "moments")
+        )
