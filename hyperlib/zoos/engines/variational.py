@@ -11,6 +11,7 @@ whose pruned weights are zero.
 
 from __future__ import annotations
 
+from math import prod
 from statistics import NormalDist
 
 import numpy as np
@@ -53,12 +54,13 @@ def noise_table() -> Float[np.ndarray, " values"]:
     return (values / values.std()).astype(np.float32)
 
 
-def noise(keys: Int[Tensor, " models"], images: int, outputs: int) -> Float[Tensor, "images models outputs"]:
-    """The noise of a layer's outputs for a batch, one key per model."""
-    hashes = -(-outputs // PER_HASH)
-    bits = draws(keys, images * hashes).unflatten(1, (images, hashes))
-    numbers = torch.stack([(bits >> (BITS * n)) & (2**BITS - 1) for n in range(PER_HASH)], -1).flatten(2)
-    return torch.from_numpy(noise_table()).to(keys.device)[numbers[..., :outputs]].transpose(0, 1)
+def noise(keys: Int[Tensor, " models"], images: int, outputs: tuple[int, ...]) -> Float[Tensor, "images models ..."]:
+    """The noise of a layer's outputs for a batch, one key per model; `outputs` is the shape of one image's."""
+    *rows, width = outputs if len(outputs) > 1 else (*outputs, 1)
+    bits = draws(keys, images * prod(rows) * -(-width // PER_HASH)).unflatten(1, (images, prod(rows), -1))
+    numbers = torch.stack([(bits >> (BITS * n)) & (2**BITS - 1) for n in range(PER_HASH)], -1).flatten(3)
+    values = torch.from_numpy(noise_table()).to(keys.device)[numbers[..., :width]]
+    return values.reshape(len(keys), images, *outputs).transpose(0, 1)
 
 
 class VariationalTorchTrainer(TorchTrainer):
@@ -122,7 +124,7 @@ class VariationalTorchTrainer(TorchTrainer):
                 spread["weight"] = variances[:, slot.start : slot.stop].unflatten(-1, slot.shape)
                 width = (layer.run(source.square(), spread, now) + 1e-8).sqrt()
                 keys = key(self.block.keys, *path, place).to(x.device)
-                given = given + width * noise(keys, len(x), given[0, 0].numel()).reshape(given.shape)
+                given = given + width * noise(keys, len(x), tuple(given.shape[2:]))
             outputs.append(given)
         return outputs[-1]
 

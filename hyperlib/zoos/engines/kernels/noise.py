@@ -6,7 +6,7 @@ local reparametrisation of Kingma, Salimans and Welling 2015). So a noisy layer 
 record with other places, computed by the same code. Values stand as in `layers`.
 
 The noise is normal: 4,096 equally likely values, each drawn with twelve bits of a hash of (model, epoch, step, layer,
-image, output), our choice, because it costs a hash for four numbers and is the same to the bit in PyTorch.
+image, row, four outputs), our choice, because it costs little and is the same to the bit in PyTorch.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import math
 import numpy as np
 
 from hyperlib.weightspace.architecture import Architecture
-from hyperlib.zoos.engines.kernels.compiling import kernel
+from hyperlib.zoos.engines.kernels.compiling import inlined, kernel
 from hyperlib.zoos.engines.kernels.lanes import LANES
 from hyperlib.zoos.engines.kernels.program import CONV, LINEAR, Program
 
@@ -55,9 +55,10 @@ class NoisyProgram(Program):
 def square(step, twin, values):
     """The twin's source: the layer's, squared."""
     for row in range(step.lines):
-        source, target = (step.source + row * step.row) * LANES, (twin.source + row * step.row) * LANES
-        for n in range(step.length * LANES):
-            values[target + n] = values[source + n] * values[source + n]
+        source = _row(values, step.source + row * step.row, step.length)
+        squares = _row(values, twin.source + row * step.row, step.length)
+        for n in range(len(source)):
+            squares[n] = source[n] * source[n]
 
 
 @kernel
@@ -66,54 +67,58 @@ def shake(step, twin, values, key, first, table, drawn):
 
     drawn: room for one row's noise.
     """
-    own = derived(key, step.place)
-    hashes = (step.out_channels * step.out_height * step.out_width + PER_HASH - 1) // PER_HASH
-    for row in range(step.out_channels * step.out_height):
-        _noise(own, row * step.out_width, step.out_width, step.groups, hashes, first, table, drawn)
-        target, variance = (step.target + row * step.out_row) * LANES, (twin.target + row * step.out_row) * LANES
-        for n in range(step.out_width * step.groups * LANES):
-            width = math.sqrt(values[variance + n] + _LEAST)
-            values[target + n] += width * drawn[n]
-            values[variance + n] = _HALF * drawn[n] / width
-
-
-@kernel
-def _noise(key, feature, count, groups, hashes, first, table, drawn):
-    """The noise of `count` outputs from number `feature` on, for every image of a chunk."""
-    for g in range(groups):
-        for lane in range(LANES):
-            image, bits = first + g * LANES + lane, np.uint64(0)
-            for x in range(count):
-                number = (feature + x) % PER_HASH
-                if x == 0 or number == 0:
-                    bits = _draw(key, image * hashes + (feature + x) // PER_HASH)
-                    bits = bits >> (_BITS * np.uint64(number))
-                drawn[(x * groups + g) * LANES + lane] = table[bits & _MASK]
-                bits = bits >> _BITS
+    own, hashes = derived(key, step.place), (step.out_width + PER_HASH - 1) // PER_HASH
+    rows = step.out_channels * step.out_height
+    bits = np.zeros(LANES, np.uint64)
+    for row in range(rows):
+        for g in range(step.groups):
+            for n in range(hashes):
+                for lane in range(LANES):
+                    bits[lane] = _draw(own, ((first + g * LANES + lane) * rows + row) * hashes + n)
+                for x in range(n * PER_HASH, min((n + 1) * PER_HASH, step.out_width)):
+                    some = _row(drawn, x * step.groups + g, 1)
+                    for lane in range(LANES):
+                        some[lane] = table[bits[lane] & _MASK]
+                        bits[lane] = bits[lane] >> _BITS
+        outputs = _row(values, step.target + row * step.out_row, step.out_width * step.groups)
+        variances = _row(values, twin.target + row * step.out_row, step.out_width * step.groups)
+        for n in range(len(outputs)):
+            width = math.sqrt(variances[n] + _LEAST)
+            outputs[n] += width * drawn[n]
+            variances[n] = _HALF * drawn[n] / width
 
 
 @kernel
 def shake_back(step, twin, values):
     """The gradient of the variances, from that of the outputs."""
     for row in range(step.out_channels * step.out_height):
-        d_target, variance = (step.d_target + row * step.out_row) * LANES, (twin.target + row * step.out_row) * LANES
-        for n in range(step.out_width * step.groups * LANES):
-            values[variance + n] *= values[d_target + n]
+        gradient = _row(values, step.d_target + row * step.out_row, step.out_width * step.groups)
+        variances = _row(values, twin.target + row * step.out_row, step.out_width * step.groups)
+        for n in range(len(gradient)):
+            variances[n] *= gradient[n]
 
 
 @kernel
 def square_back(step, twin, values):
     """From the gradient of the squares to their share in that of the source, while the source is still there."""
     for row in range(step.lines):
-        source, squares = (step.source + row * step.row) * LANES, (twin.source + row * step.row) * LANES
-        for n in range(step.length * LANES):
-            values[squares + n] *= _TWO * values[source + n]
+        source = _row(values, step.source + row * step.row, step.length)
+        squares = _row(values, twin.source + row * step.row, step.length)
+        for n in range(len(source)):
+            squares[n] *= _TWO * source[n]
 
 
 @kernel
 def join_back(step, twin, values):
     """Add that share to the gradient of the source."""
     for row in range(step.lines):
-        d_source, squares = (step.d_source + row * step.row) * LANES, (twin.source + row * step.row) * LANES
-        for n in range(step.length * LANES):
-            values[d_source + n] += values[squares + n]
+        gradient = _row(values, step.d_source + row * step.row, step.length)
+        squares = _row(values, twin.source + row * step.row, step.length)
+        for n in range(len(gradient)):
+            gradient[n] += squares[n]
+
+
+@inlined
+def _row(values, place, length):
+    """Some vectors as a row of numbers: counted from its own begin, which lets the compiler make vectors of it."""
+    return values[place * LANES : (place + length) * LANES]
