@@ -41,7 +41,7 @@ def prunable(architecture: BaseArchitecture) -> Bool[Tensor, " params"]:
 def pruned(
     architecture: BaseArchitecture,
     weights: Float[Tensor, "models params"],
-    ratio: float | Float[Tensor, " models"],
+    ratio: float | Float[Tensor, " models"] | Float[Tensor, "models layers"],
     *,
     within: str = "network",
     by: str = "size",
@@ -49,31 +49,30 @@ def pruned(
 ) -> Float[Tensor, "models params"]:
     """The weights with the given share of the prunable ones set to zero, those of the smallest size.
 
-    ratio: one for all models, or one for each, rounded to whole weights. within: whether sizes are compared in the whole
-    "network" or in each "layer", which then loses this share by itself. by: "random" takes any instead of the smallest,
-    for comparison; row k then depends on `seed` and k alone. A layer's last weight stays, because a layer without any
-    passes nothing on (with "network" whole layers may go). Raises ValueError for a share outside of 0 to 1, for weights
-    that are not finite and for names that there are not.
+    ratio: one for all models, one for each, or with within="layer" one for each layer of each; rounded to whole weights.
+    within: whether sizes are compared in the whole "network" or in each "layer", which then loses this share by itself.
+    by: "random" takes any instead of the smallest, for comparison; row k then depends on `seed` and k alone. Whole
+    layers may go. Raises ValueError for a share outside of 0 to 1, for weights that are not finite and for names that
+    there are not.
     """
     architecture.layout.check(weights, architecture.name)
-    shares = as_tensor(ratio, torch.float64).expand(len(weights))
+    slots = prunable_slots(architecture)
+    places = [prunable(architecture)] if within == "network" else [_of_slot(architecture, slot) for slot in slots]
+    shares = as_tensor(ratio, torch.float64)
+    shares = (shares if shares.ndim > 1 else shares.unsqueeze(-1)).expand(len(weights), len(places))
     if not bool(((shares >= 0) & (shares <= 1)).all()):
         raise ValueError("The share of weights to prune lies between 0 and 1.")
     if within not in SCOPES or by not in SCORES:
         raise ValueError(f"Prune within {' or '.join(SCOPES)}, by {' or '.join(SCORES)}, not within {within} by {by}.")
     if not bool(torch.isfinite(weights).all()):
         raise ValueError("Some of these models have weights that are not finite; leave diverged models out.")
-    places = prunable(architecture)
     scores = weights.abs()
     if by == "random":
         scores = uniform(key(list(range(len(weights))), seed), weights.shape[1])
-    slots = prunable_slots(architecture)
-    whole = [places] if within == "network" else [_of_slot(slot, len(places)) for slot in slots]
     result = weights.clone()
-    for part in whole:
+    for part, share in zip(places, shares.T, strict=True):
         ranks = scores[:, part].argsort(dim=1, stable=True).argsort(dim=1)
-        most = int(part.sum()) - (within == "layer")
-        lost = (shares * int(part.sum())).round().clamp(max=most)
+        lost = (share * int(part.sum())).round()
         result[:, part] = result[:, part].masked_fill(ranks < lost[:, None], 0)
     return result
 
@@ -89,8 +88,8 @@ def layer_sparsity(architecture: BaseArchitecture, weights: Float[Tensor, "model
     return pd.DataFrame({s.layer or s.name: _zeros(weights[:, s.start : s.stop]).numpy() for s in slots})
 
 
-def _of_slot(slot: Slot, params: int) -> Bool[Tensor, " params"]:
-    places = torch.zeros(params, dtype=torch.bool)
+def _of_slot(architecture: BaseArchitecture, slot: Slot) -> Bool[Tensor, " params"]:
+    places = torch.zeros(architecture.layout.size, dtype=torch.bool)
     places[slot.start : slot.stop] = True
     return places
 

@@ -1,11 +1,10 @@
 """Sparse twins of a zoo: the same networks with most of their weights gone.
 
-A twin begins as a model's last checkpoint and is made sparse in one of two ways: by its size of weights (`magnitude`:
-the smallest go at once, and the rest is trained on) or by variational dropout (`variational`: noise on every weight is
-learned, and what drowns in it goes, epoch by epoch). Twins are a `Zoo`: a pruned weight is a zero, so that everything
-that reads zoos reads them, and its masks are where its weights are not zero. Its table has besides the design's and the
-measured columns `twin_of` (the original's number), `sparsity` (share of the prunable weights that are zero) and what
-the twins were made with.
+A twin begins as a model's last checkpoint and is made sparse in one of two ways: by magnitude (the smallest weights go
+at once, and the rest is trained on) or by variational dropout (noise on every weight is learned, and what drowns in it
+goes, epoch by epoch). Twins are a `Zoo`: a pruned weight is a zero, so that all that reads zoos reads them, and the
+masks are where weights are not zero. Beside the design's and the measured columns their table has `twin_of`, the
+original's number, and `sparsity`, the share of the prunable weights that are zero.
 
 Sources: Schürholt et al. (2022, arXiv:2209.14764) and the abstract of the twins' paper (arXiv:2304.13718) for the
 protocol: 25 epochs from the last checkpoint, magnitude pruning to the same shares and fine-tuning. How long and at
@@ -18,9 +17,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from math import isfinite
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-import pandas as pd
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -28,7 +26,6 @@ from torch import Tensor
 from hyperlib.images.images import Images
 from hyperlib.weightspace.architecture import Architecture
 from hyperlib.weightspace.pruning import pruned, sparsity
-from hyperlib.weightspace.values import as_tensor
 from hyperlib.zoos.design import COLUMNS
 from hyperlib.zoos.engines.sparse import MASKED, VARIATIONAL
 from hyperlib.zoos.engines.trainer import Method
@@ -43,29 +40,40 @@ EPOCHS, LAST_KAPPA = 25, 0.01  # of the released script
 def magnitude_twins(
     zoo: Zoo,
     images: Images,
-    ratio: float | Float[Tensor, " models"],
+    ratio: float | Float[Tensor, " models"] | Float[Tensor, "models layers"],
     *,
-    epochs: int = EPOCHS,
     within: str = "network",
     by: str = "size",
+    seed: int = 0,
+    **training: Any,
+) -> Zoo:
+    """Twins whose smallest weights are zero, at epoch 0 as pruned, then trained on with these weights held at zero.
+
+    ratio: the share of prunable weights that go. It, within and by are those of `weightspace.pruning.pruned`; ratio 0
+    trains whole networks on, for comparison. training: what `held_twins` takes besides. Raises ValueError for a share
+    outside of 0 to 1, for a zoo with diverged models, and for whatever `train_population` refuses.
+    """
+    start = pruned(zoo.architecture, last_weights(zoo), ratio, within=within, by=by, seed=seed)
+    return held_twins(zoo, images, start, seed=seed, **training)
+
+
+def held_twins(
+    zoo: Zoo,
+    images: Images,
+    start: Float[Tensor, "models params"],
+    *,
+    epochs: int = EPOCHS,
     batch_size: int = 32,
     seed: int = 0,
     engine: str = "auto",
     checkpoint: Path | str | None = None,
     progress: bool | Callable[[int, int], None] = True,
 ) -> Zoo:
-    """Twins whose smallest weights are zero, at epoch 0 as pruned, then trained on with these weights held at zero.
+    """Twins that begin at `start`, whose prunable zeros are held, for a mask of any origin.
 
-    ratio: the share of prunable weights that go, one for all models or one for each. within, by: see
-    `weightspace.pruning.pruned`; ratio 0 trains the whole networks on, for comparison. batch_size, seed, engine,
-    checkpoint and progress are those of `train_population`. Raises ValueError for a share outside of 0 to 1, for a zoo
-    with diverged models, and for whatever `train_population` refuses.
+    The other arguments are those of `train_population`, and errors too.
     """
-    start = _last(zoo)
-    shares = as_tensor(ratio, torch.float64).expand(len(zoo))
-    start = pruned(zoo.architecture, start, shares, within=within, by=by, seed=seed)
-    made_with = {"ratio": shares.numpy(), "within": within, "by": by}
-    return _twins(zoo, images, start, made_with, MASKED, epochs, batch_size, seed, engine, checkpoint, progress)
+    return _twins(zoo, images, start, {}, MASKED, epochs, batch_size, seed, engine, checkpoint, progress)
 
 
 def variational_twins(
@@ -91,12 +99,16 @@ def variational_twins(
     for name, value in (("rate", rate), ("strength", strength)):
         if not (isfinite(value) and value >= 0):
             raise ValueError(f"The {name} of variational dropout is a number from 0 on, not {value}.")
-    made_with = {RATE: float(rate), KAPPA: strength * LAST_KAPPA / max(1, epochs), "strength": float(strength), "dropout": 0.0}
-    return _twins(zoo, images, _last(zoo), made_with, VARIATIONAL, epochs, batch_size, seed, engine, checkpoint, progress)
+    made_with = {RATE: float(rate), KAPPA: strength * LAST_KAPPA / max(1, epochs), "dropout": 0.0}
+    start = last_weights(zoo)
+    return _twins(zoo, images, start, made_with, VARIATIONAL, epochs, batch_size, seed, engine, checkpoint, progress)
 
 
-def _last(zoo: Zoo) -> Float[Tensor, "models params"]:
-    """The last checkpoints, all of them finite."""
+def last_weights(zoo: Zoo) -> Float[Tensor, "models params"]:
+    """The last checkpoints of a zoo whose models can have twins.
+
+    Raises TypeError for networks that cannot be trained on, ValueError where models diverged.
+    """
     if not isinstance(zoo.architecture, Architecture):
         raise TypeError(f"Twins are trained, and only models of an Architecture can be, not {zoo.architecture.name}.")
     last = zoo.weights[:, -1]
