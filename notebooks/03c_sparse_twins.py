@@ -1,0 +1,478 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # What is left of a network when most of its weights are gone?
+#
+# Every network of a zoo gets a {term}`sparse twin`: it begins as the trained network and loses most of its weights. So there is a second zoo, model by model beside the first, in which one can ask what the lost
+# weights were for.
+#
+# **You will see**
+#
+# - two ways to choose the weights that go, over whole populations;
+# - which of them keeps more, beside what was published;
+# - whether a twin still answers as its original did, and whether a representation takes it for the same network.
+
+# %% tags=["parameters"]
+profile = "quick"  # minutes; "laptop" is what the book publishes
+
+# %% tags=["remove-input", "colab"]
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+if "google.colab" in sys.modules and find_spec("hyperlib") is None:
+    address = "https://github.com/hyper-representations/companion"
+    git = ["git", "clone", "-q", "--depth=1", address, "companion"]
+    if not Path("companion").exists():
+        subprocess.run(git, check=True)
+    pip = [sys.executable, "-m", "pip", "install", "-q", "-e", "companion"]
+    subprocess.run([*pip, "plotly>=6.1,<8"], check=True)
+    sys.path.insert(0, str(Path("companion").resolve()))
+
+# %% tags=["hide-input"]
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import torch
+
+import hyperlib
+from hyperlib.figures import plots, style
+from hyperlib.figures.dot_panels import dot_panels
+from hyperlib.figures.movable import movable
+from hyperlib.figures.pictures import dot_plot
+from hyperlib.figures.tables import show_table
+from hyperlib.figures.thinning import thinning, thinning_still
+from hyperlib.figures.words import say
+from hyperlib.study.representations import representations
+from hyperlib.study.twins import Twins
+from hyperlib.tasks import verdicts
+from hyperlib.tasks.agreement import correlation, found_again, twin_table
+from hyperlib.tasks.estimates import mean_of
+from hyperlib.thesis import published
+from hyperlib.zoos.engines.variational import THRESHOLD
+
+study = hyperlib.Study(profile)
+digits, mnist = Twins(study, "digits_seed"), Twins(study, "mnist_seed")
+
+# %% [markdown]
+# ## How does a network lose weights?
+#
+# **By magnitude.** The smallest weights become zero at once, compared over the whole network or layer by layer; what is left is trained on, and zeros stay zero.
+
+# %%
+network, weights = digits.zoo.architecture, digits.originals
+thinned = hyperlib.pruned(network, weights, 0.7)
+hyperlib.sparsity(network, thinned)[:3], hyperlib.layer_sparsity(network, thinned).head(3)
+
+# %% [markdown]
+# The figure goes on from there. Nothing is trained in it: it takes more and more of the smallest weights of the digits zoo.
+
+# %% tags=["hide-input"]
+ratios = np.round(np.append(np.arange(0, 0.95, 0.05), [0.94, 0.98, 1.0]), 2)
+rows, shares = [], []
+for ratio in ratios:
+    once = hyperlib.pruned(network, weights, float(ratio))
+    rows.append(twin_table(network, weights, once, digits.images)[["accuracy", "agreement"]].mean())
+    shares.append(hyperlib.layer_sparsity(network, once).mean())
+answered, of_layers = (pd.DataFrame(part, index=ratios) for part in (rows, shares))
+both_sides = pd.concat([answered, of_layers], axis=1).rename_axis("sparsity").reset_index()
+study.publish("zoo-sparse-magnitude", both_sides, "at-once");
+
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Left, accuracy and agreement with the original as lines that fall with sparsity. Right, a line per layer for the share of its weights that is gone."}, "figure": {"name": "fig-zoo-thinning", "caption": "The digits zoo while its smallest weights are taken and nothing is trained: means over models. Left: accuracy, and the share of images that a network calls as it did before. Right: how much each layer has lost. The slider goes along both."}}
+movable(thinning(answered, of_layers), thinning_still(answered, of_layers))
+
+# %% [markdown]
+# **By variational dropout.** Every weight $w$ gets a normal {term}`noise <variational dropout>` with a variance $v$ of its own, and both are learned. The loss is the usual one plus a price on information,
+#
+# $$ \mathcal{L} = \mathrm{CE} + \kappa \sum_{\text{weights}} D(\alpha), \qquad \alpha = v / w^2, $$
+#
+# where $D$ is the divergence from a prior on which every size of weights is as good as any other. It falls when $\alpha$ grows: a weight that nobody needs drowns in noise, and with $\log \alpha > 3$ it is set to zero
+# {cite}`molchanov2017`. Constants, the threshold, $\log v = -10$ at the start and $\kappa$, which grows evenly over the epochs, are those of the zoos' released script *(seen)*.
+
+# %%
+twins = digits.variational()
+columns = ["epoch", "train_accuracy", "test_accuracy", "sparsity"]
+twins.table.loc[twins.table["model"] == 0, columns].iloc[::5]
+
+# %% [markdown]
+# Accuracy in training is that of the noisy networks, in the test that of twins whose drowned weights are zero. A twin's zeros *are* its mask, so twins are a zoo like any other.
+#
+# ## What did variational dropout do to the published zoo?
+#
+# > After 25 epochs of variational dropout the MNIST-seed zoo is about 80 % sparse and has lost about 2 % of accuracy.
+# > — in our words, after the readme of the zoos' code *(seen)*
+#
+# Medians over the zoo were read off its figure, too *(digitised)*. Ours are {term}`MNIST networks <seed zoo>` with few steps per epoch, so log variances need a larger {term}`learning rate` to come as far. {numref}`tab-twins-rates` says which of three comes nearest to
+# the published pace, on a few models, by sparsity alone; accuracy was not looked at.
+
+# %% tags=["hide-input"]
+printed = published.published("zoo-sparse-vd")
+printed = printed[printed["kind"] == "digitised"]
+measure_of = {"test accuracy": "test_accuracy", "sparsity": "sparsity", "generalization gap": "gap"}
+printed = printed.assign(measure=printed["metric"].str.split(",").str[0].map(measure_of))
+pace = printed[printed["measure"] == "sparsity"].set_index("epoch")["value"]
+few, rates = Twins(study, "mnist_seed", models=mnist.recipe.tried_on), []
+for rate in mnist.recipe.tried:
+    medians = few.variational(rate=rate).table.groupby("epoch")["sparsity"].median().loc[pace.index]
+    rates.append({"rate": rate, "distance": (medians - pace).abs().mean(), "last": medians.iloc[-1]})
+rates = study.publish("zoo-sparse-vd", pd.DataFrame(rates), "rates")
+
+# %% tags=["hide-input"] table={"name": "tab-twins-rates", "caption": "Rates of the log variances, on a few models: mean distance of the median sparsity to the published one over its epochs, and sparsity at the end."}
+show_table(rates)
+
+# %% tags=["remove-input"]
+nearest = rates.loc[rates["distance"].idxmin(), "rate"]
+say(f"""The rate {nearest:g} is nearest; the page takes {mnist.recipe.rate:g}, on {len(mnist.zoo)} networks of MNIST and {len(digits.zoo)} of digits, for {mnist.epochs} epochs.""")
+
+# %% tags=["hide-input"]
+dense, noisy = mnist.magnitude(0.0), mnist.variational()
+quantiles = noisy.table.groupby("epoch")[list(measure_of.values())].quantile([0.25, 0.5, 0.75])
+quantiles = quantiles.rename_axis(["epoch", "quantile"]).reset_index()
+middle = quantiles[quantiles["quantile"] == 0.5].melt("epoch", list(measure_of.values()), "measure", "value")
+theirs = printed[["epoch", "measure", "value", "source", "confidence"]]
+beside = published.beside(middle.astype({"epoch": float}), theirs.astype({"epoch": float}), on=["measure", "epoch"])
+study.publish("zoo-sparse-vd", beside)
+study.publish("zoo-sparse-vd", quantiles, "quantiles");
+
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Three panels over epochs, accuracy, sparsity and gap: our median with bands, and the published medians as points."}, "figure": {"name": "fig-zoo-sparse-vd", "caption": "Variational dropout of the MNIST zoo over epochs. Lines: our medians, with bands over models; points: published medians. The gap is accuracy in training, with noise, less accuracy in the test, without."}}
+fig, axes = plt.subplots(1, 3, figsize=(8.4, 2.8))
+for ax, (name, column) in zip(axes, measure_of.items(), strict=True):
+    plots.bands_over_epochs(noisy.table, column, ax, "ours")
+    points = theirs[theirs["measure"] == column]
+    ax.plot(points["epoch"], 100 * points["value"], "o", markersize=4, color=style.COLOURS["thesis"], label="published")
+    ax.set_title(f"{name}, %", fontsize=10)
+axes[0].legend(fontsize=9)
+plt.show()
+
+# %% tags=["hide-input"] table={"name": "tab-zoo-sparse-vd", "caption": "Medians over models, ours beside those digitised; the fold has all published epochs."}
+shown = beside[beside["published"].notna()]
+show_table(shown[["measure", "epoch", "ours", "published", "difference"]], 3, rows=shown.index[shown["epoch"].isin([5, 10, 25])], of=beside)
+
+# %% [markdown]
+# :::{admonition} Our run (laptop)
+# :class: published-run
+#
+# **TODO**
+# :::
+#
+# ## Which way keeps more?
+#
+# > Magnitude pruning does better than variational dropout, except above about 80 % sparsity.
+# > — in our words, abstract of the twins' paper {cite}`honegger2023sparsified` *(seen; how it fine-tuned was not found)*
+#
+# So on the digits zoo a price from low to high makes twins from half full to nearly empty. Beside each stand twins by magnitude, of the same model, with the same share of zeros and as many epochs. The *strongest controls* are between
+# both: with the same share *in each layer* as variational dropout took; the same with twice the epochs; random weights in these shares; and last the *mask* of variational dropout on the original's weights, trained on without any noise.
+
+# %% tags=["hide-input"]
+def compared(twins, how, thick):
+    """Accuracy at the end of all ways to the sparsity of these noisy twins."""
+    last, gone = thick.weights[:, -1], hyperlib.sparsity(network, thick.weights[:, -1])
+    by_layer = torch.tensor(hyperlib.layer_sparsity(network, last).to_numpy())
+    masked = torch.where(last == 0, last, twins.originals)
+    ways = {
+        "variational dropout": thick,
+        "magnitude": twins.magnitude(gone),
+        "magnitude, same share in every layer": twins.magnitude(gone, within="layer"),
+        "magnitude, layer shares of dropout": twins.magnitude(by_layer, within="layer"),
+        "the same, twice the epochs": twins.magnitude(by_layer, 2 * twins.epochs, within="layer"),
+        "random, layer shares of dropout": twins.magnitude(by_layer, within="layer", by="random"),
+        "mask of dropout, no noise": twins.held(masked),
+    }
+    tables = [
+        twin_table(network, twins.originals, zoo.weights[:, -1], twins.images).assign(way=way, sparsity=gone, price=how)
+        for way, zoo in ways.items()
+    ]
+    return pd.concat(tables).rename_axis("model").reset_index()
+
+
+prices = {price: digits.variational(price) for price in digits.recipe.strengths}
+swept = pd.concat([compared(digits, price, thick) for price, thick in prices.items()], ignore_index=True)
+swept = study.publish("zoo-sparse-magnitude", swept)
+whole = digits.magnitude(0.0).weights[:, -1]
+kept_on = twin_table(network, digits.originals, whole, digits.images)["accuracy"].mean()
+
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Accuracy over sparsity, one line for each way to choose weights; points are means over models at each price."}, "figure": {"name": "fig-zoo-sparse-magnitude", "caption": "Test accuracy over sparsity, means over models of the digits zoo, after fine-tuning or variational dropout. The dashed line is the whole networks, trained on for as long."}}
+LINES = ["variational dropout", "magnitude", "magnitude, layer shares of dropout", "random, layer shares of dropout", "mask of dropout, no noise"]
+means = swept.groupby(["way", "price"])[["sparsity", "accuracy"]].mean()
+fig, ax = plt.subplots(figsize=(7.4, 3.6))
+for way, colour in zip(LINES, style.HUES, strict=False):
+    ax.plot(100 * means.loc[way, "sparsity"], 100 * means.loc[way, "accuracy"], "o-", color=colour, label=way)
+ax.axhline(100 * kept_on, color=style.INK, linestyle="--", linewidth=1)
+ax.set(xlabel="sparsity in %", ylabel="test accuracy in %")
+ax.legend(fontsize=8, loc="lower left")
+plt.show()
+
+# %% tags=["hide-input"] table={"name": "tab-zoo-sparse-magnitude", "caption": "Test accuracy by way and sparsity, means over models of the digits zoo."}
+wide = means["accuracy"].unstack("price")
+wide.columns = [f"{100 * means.loc['magnitude', 'sparsity'][price]:.0f} % gone" for price in wide.columns]
+show_table(wide.loc[swept["way"].unique()].reset_index(), 3, of=swept)
+
+# %% [markdown]
+# And MNIST, at two moments of variational dropout: magnitude to the sparsity of each twin then, trained on for as many epochs.
+
+# %% tags=["hide-input"]
+moments, of_mnist = {}, mnist.zoo.architecture
+for epoch in (10, 25):
+    then = noisy.weights[:, epoch]
+    thinned_then = mnist.magnitude(hyperlib.sparsity(of_mnist, then), epoch).weights[:, -1]
+    sides = {"variational dropout": then, "magnitude": thinned_then}
+    for way, last in sides.items():
+        facts = {"way": way, "epochs": epoch, "sparsity": hyperlib.sparsity(of_mnist, then)}
+        moments[way, epoch] = twin_table(of_mnist, mnist.originals, last, mnist.images).assign(**facts)
+moments = pd.concat(moments.values()).rename_axis("model").reset_index()
+moments = study.publish("zoo-sparse-magnitude", moments, "mnist")
+
+# %% tags=["hide-input"] table={"name": "tab-twins-mnist", "caption": "MNIST: means over models at two moments of variational dropout, and of magnitude to the same sparsity in as many epochs."}
+show_table(moments.groupby(["epochs", "way"])[["sparsity", "accuracy", "agreement"]].mean().reset_index(), 3, of=moments)
+
+# %% [markdown]
+# :::{admonition} Our run (laptop)
+# :class: published-run
+#
+# **TODO**
+# :::
+#
+# ## Where do the weights go?
+#
+# Every layer by itself, over the epochs of variational dropout, and at the end beside magnitude on the whole network.
+
+# %% tags=["hide-input"]
+by_epoch = pd.concat([hyperlib.layer_sparsity(of_mnist, noisy.weights[:, epoch]).mean().rename(epoch) for epoch in noisy.epochs], axis=1).T
+at_end = hyperlib.sparsity(of_mnist, noisy.weights[:, -1])
+sized = hyperlib.layer_sparsity(of_mnist, hyperlib.pruned(of_mnist, mnist.originals, at_end)).mean()
+layers = by_epoch.rename_axis("epoch").reset_index().assign(way="variational dropout")
+layers = pd.concat([layers, sized.to_frame().T.assign(epoch=noisy.epochs[-1], way="magnitude")], ignore_index=True)
+layers = study.publish("zoo-sparse-layerwise", layers)
+
+# %% tags=["hide-input"] mystnb={"image": {"alt": "A line per layer for the share of its weights that is gone over epochs of variational dropout, and at the right end a point per layer for magnitude."}, "figure": {"name": "fig-zoo-sparse-layerwise", "caption": "MNIST: share of each layer's weights that is gone, means over models. Lines: variational dropout over epochs; crosses: magnitude at the same sparsity of the whole network."}}
+fig, ax = plt.subplots(figsize=(7, 3.2))
+for (name, line), colour in zip(by_epoch.items(), style.HUES, strict=False):
+    ax.plot(line.index, 100 * line, color=colour, label=name)
+    ax.plot([line.index[-1] + 0.6], [100 * sized[name]], "X", color=colour, markersize=8)
+ax.set(xlabel="epoch of variational dropout", ylabel="weights gone, %")
+ax.legend(fontsize=9)
+plt.show()
+
+# %% [markdown]
+# :::{admonition} Our run (laptop)
+# :class: published-run
+#
+# **TODO**
+# :::
+#
+# ## Does a twin answer as its original?
+#
+# > Twins agree strongly with their originals, and their performance is highly correlated.
+# > — in our words, abstract of the twins' paper {cite}`honegger2023sparsified` *(seen)*
+#
+# {term}`Agreement` is the share of test images that two networks call the same. Networks that are right agree, whoever they are. So the control is the agreement of a twin with the *other* originals. For the correlation of accuracies there is
+# also a zoo of varied settings, in which networks differ more.
+
+# %% tags=["hide-input"]
+varied = Twins(study, "digits_hyp")
+price = digits.recipe.strengths[1]
+in_zoos = {}
+for name, some in {"digits": digits, "MNIST": mnist, "digits hyp": varied}.items():
+    thick = some.variational()
+    gone = hyperlib.sparsity(some.zoo.architecture, thick.weights[:, -1])
+    for way, zoo in {"variational dropout": thick, "magnitude": some.magnitude(gone)}.items():
+        table = twin_table(some.zoo.architecture, some.originals, zoo.weights[:, -1], some.images)
+        in_zoos[name, way] = table.assign(zoo=name, way=way, sparsity=gone)
+alike = pd.concat(in_zoos.values()).rename_axis("model").reset_index()
+alike = study.publish("zoo-sparse-agreement", alike)
+
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Three panels, one per zoo: accuracy of twins over accuracy of originals, a point per model, in two colours for the two ways, with the diagonal."}, "figure": {"name": "fig-zoo-sparse-agreement", "caption": "Accuracy of twins over that of their originals, one point per model, at the sparsity that variational dropout comes to with the released price; the line is where nothing was lost."}}
+fig, axes = plt.subplots(1, 3, figsize=(8.4, 3))
+for ax, name in zip(axes, alike["zoo"].unique(), strict=True):
+    for way, colour in style.method_colours(alike["way"]).items():
+        one = alike[(alike["zoo"] == name) & (alike["way"] == way)]
+        ax.plot(100 * one["original_accuracy"], 100 * one["accuracy"], "o", markersize=3.5, color=colour, label=way)
+    ends = [100 * alike.loc[alike["zoo"] == name, "original_accuracy"].agg(end) for end in ("min", "max")]
+    ax.plot(ends, ends, color=style.INK, linewidth=1)
+    ax.set_title(name, fontsize=10)
+    ax.set(xlabel="original, %")
+axes[0].set(ylabel="twin, %")
+axes[0].legend(fontsize=8)
+plt.show()
+
+# %% tags=["hide-input"] table={"name": "tab-zoo-sparse-agreement", "caption": "Means over models: agreement of a twin with its original and with others, the share of common errors that are the same error; correlation of accuracies over models."}
+averages = alike.groupby(["zoo", "way"], sort=False)[["sparsity", "accuracy", "agreement", "others", "wrong_alike"]].mean()
+related = {key: correlation(one["original_accuracy"].to_numpy(), one["accuracy"].to_numpy()) for key, one in in_zoos.items()}
+averages["correlation"] = [related[key].value for key in averages.index]
+show_table(study.publish("zoo-sparse-agreement", averages.reset_index(), "means"), 3)
+
+# %% [markdown]
+# :::{admonition} Our run (laptop)
+# :class: published-run
+#
+# **TODO**
+# :::
+#
+# ## What does a hyper-representation make of twins?
+#
+# Chapter 4's {term}`representation <hyper-representation>` of the digits zoo never saw a sparse network. Two questions on twins of its test models. Is a twin still the same network to it: of all originals, is its own the nearest *(found again)*? And does a {term}`linear probe`
+# that learned accuracy on whole networks read that of twins? Beside it stand the {term}`raw weights`, {term}`layer statistics`, and the same network untrained.
+
+# %% tags=["hide-input"]
+learned = dict(zip(("ours", "untrained"), representations(study, [("digits_seed", 0), ("digits_seed-untrained", 0)]), strict=True))
+train, val, _ = study.parts("digits_seed")
+readers = learned | {"W": hyperlib.RawWeights().fit(train), "s(W)": hyperlib.LayerStatistics().fit(train)}
+originals = hyperlib.Samples(weights, digits.zoo.samples(digits.zoo.epochs[-1]).table, network)
+
+
+def known_of(last, way, price):
+    """What readers make of twins at these weights."""
+    zeros = hyperlib.sparsity(network, last)
+    truth = twin_table(network, weights, last, digits.images)["accuracy"]
+    sparse = hyperlib.Samples(last, originals.table.assign(test_accuracy=truth), network)
+    scores = hyperlib.probe_table(readers, train, val, sparse, ["test_accuracy"]).set_index("features")
+    for name, reader in readers.items():
+        found = mean_of(found_again(reader.transform(originals), reader.transform(sparse)))
+        facts = {"way": way, "price": price, "sparsity": zeros.mean().item(), "features": name}
+        near = dict(zip(("found", "found_low", "found_high"), found[:3], strict=True))
+        yield facts | near | {"r2": scores.loc[name, "value"], "tau": scores.loc[name, "tau"]}
+
+
+met = [row for price, thick in prices.items() for row in known_of(thick.weights[:, -1], "variational dropout", price)]
+for price, thick in prices.items():
+    same = digits.magnitude(hyperlib.sparsity(network, thick.weights[:, -1])).weights[:, -1]
+    met += known_of(same, "magnitude", price)
+met = study.publish("zoo-sparse-agreement", pd.DataFrame(met), "representations")
+
+# %% tags=["hide-input"] table={"name": "tab-twins-known", "caption": "Share of twins that are nearest to their own original of all; R² of a probe of accuracy that learned on whole networks, and Kendall's rank correlation, over twins. Twins by magnitude; the fold has both ways."}
+show_table(met[["way", "sparsity", "features", "found", "r2", "tau"]], 2, rows=met.index[(met["way"] == "magnitude") & met["price"].isin(list(prices)[:2])], of=met)
+
+# %% [markdown]
+# :::{admonition} Our run (laptop)
+# :class: published-run
+#
+# **TODO**
+# :::
+#
+# ```{exercise} A winning ticket
+# :label: ex-ticket
+# Frankle and Carbin {cite}`frankle2019` put the *initial* weights back into a mask that was found after training, and trained again. Does a mask by magnitude hold something for the start, or does any mask do?
+# ```
+#
+# ```{solution-start} ex-ticket
+# :class: dropdown
+# ```
+
+# %% tags=["solution"]
+import hyperlib
+
+images, design = hyperlib.load_images("digits"), hyperlib.grid(seeds=8, lr=3e-3)
+network = hyperlib.digits_cnn()
+zoo = hyperlib.train_population(network, images, design, epochs=20, progress=False)
+first, last = zoo.weights[:, 0], zoo.weights[:, -1]
+tickets = {}
+for by in ("size", "random"):
+    mask = hyperlib.pruned(network, last, 0.8, by=by) != 0
+    twins = hyperlib.held_twins(zoo, images, first * mask, epochs=20, progress=False)
+    tickets[by] = twins.samples([20]).table["test_accuracy"].mean()
+assert tickets["size"] > tickets["random"]
+print({by: f"{accuracy:.3f}" for by, accuracy in tickets.items()})
+
+# %% [markdown]
+# The mask alone carries something: with the same start and as many weights, the one that was found in training learns more in the same time. How much of that is *which* weights, and how much is *how many in each layer*, is the page's own
+# question; `within="layer"` answers it.
+#
+# ```{solution-end}
+# ```
+#
+# ```{exercise} How loud is the noise?
+# :label: ex-loud
+# A weight counts as pruned where $\log \alpha$ is above its threshold. How large is the deviation of its noise then, in units of the weight itself? And from which size on is a weight safe at the very start, with $\log v$ at its first value?
+# ```
+#
+# ```{solution-start} ex-loud
+# :class: dropdown
+# ```
+
+# %% tags=["solution"]
+import numpy as np
+
+from hyperlib.zoos.engines.variational import FIRST_LOG_VARIANCE, THRESHOLD
+
+louder = np.exp(THRESHOLD / 2)
+safe_from = np.exp((FIRST_LOG_VARIANCE - THRESHOLD) / 2)
+assert np.isclose(np.log(louder**2), THRESHOLD)
+print(f"noise is {louder:.1f} times the weight; safe from {safe_from:.4f} on")
+
+# %% [markdown]
+# A weight goes when its noise drowns it several times over. Very small weights are below the threshold from the start, before anything was learned.
+#
+# ```{solution-end}
+# ```
+#
+# ## What held, what did not
+#
+# Intervals are over models, of paired differences where two ways are compared.
+
+# %% tags=["hide-input"]
+def ahead(table, better, worse, names):
+    """Mean difference of accuracy of two ways, model by model, by case."""
+    by_way = table.pivot(index=[*names, "model"], columns="way", values="accuracy")
+    difference = (by_way[better] - by_way[worse]).groupby(level=names)
+    return {case: mean_of(part) for case, part in difference}
+
+
+def said(case, sparsities):
+    return f"digits, {100 * sparsities[case]:.0f} % gone"
+
+
+LIMIT, DROPOUT, SIZE, MASK = 0.8, "variational dropout", "magnitude", "mask of dropout, no noise"
+on_digits = swept[swept["way"] == SIZE].groupby("price")["sparsity"].mean()
+on_mnist = moments[moments["way"] == SIZE].groupby("epochs")["sparsity"].mean()
+leads = {said(price, on_digits): (on_digits[price], one) for (price,), one in ahead(swept, SIZE, DROPOUT, ["price"]).items()}
+leads |= {f"MNIST, {100 * on_mnist[e]:.0f} % gone": (on_mnist[e], one) for (e,), one in ahead(moments, SIZE, DROPOUT, ["epochs"]).items()}
+below = {case: one for case, (gone, one) in leads.items() if gone < LIMIT}
+above = {case: one for case, (gone, one) in leads.items() if gone >= LIMIT}
+where = {"source": "twins' paper", "shown": "tab-zoo-sparse-magnitude"}
+claims = [verdicts.tested("below 80 % sparsity magnitude keeps more accuracy than variational dropout", below, headline=True, **where)]
+if above:
+    claims.append(verdicts.tested("above 80 % it keeps less", above, less=True, headline=True, **where))
+
+# %% tags=["hide-input"]
+found = {}
+for rival in (SIZE, "the same, twice the epochs"):
+    for (price,), one in ahead(swept, MASK, rival, ["price"]).items():
+        found[f"{rival}, {100 * on_digits[price]:.0f} % gone"] = one
+claim = "the mask of variational dropout, trained on without noise, keeps more than magnitude"
+claims.append(verdicts.tested(claim, found, source="ours", shown="tab-zoo-sparse-magnitude", headline=True))
+lost = noisy.table.pivot(index="model", columns="epoch", values="test_accuracy")
+eighty = int(abs(noisy.table.groupby("epoch")["sparsity"].median() - LIMIT).idxmin())
+claims.append(verdicts.tested(
+    "at about 80 % sparsity variational dropout has lost no more than 2 % of accuracy",
+    {f"MNIST, epoch {eighty}": mean_of(lost[0] - lost[eighty])},
+    source="readme of the zoos", shown="tab-zoo-sparse-vd", less=True, threshold=0.02,
+))  # fmt: skip
+
+# %% tags=["hide-input"]
+own = {", ".join(key): mean_of(one["agreement"] - one["others"]) for key, one in in_zoos.items()}
+claim = "a twin agrees with its original more than with others"
+claims.append(verdicts.tested(claim, own, source="twins' paper", shown="tab-zoo-sparse-agreement", headline=True))
+close = {", ".join(key): one for key, one in related.items() if np.isfinite(one.value)}
+claim = "accuracies of twins and originals are highly correlated (beyond .5)"
+claims.append(verdicts.tested(claim, close, source="twins' paper", shown="tab-zoo-sparse-agreement", threshold=0.5))
+least = met[met["way"] == SIZE].groupby("features", sort=False)
+again = {name: part.iloc[0] for name, part in least}
+cases = {f"{name}, {100 * one.sparsity:.0f} % gone": (one.found, one.found_low, one.found_high) for name, one in again.items()}
+claim = "more than half of the twins are nearest to their own original"
+claims.append(verdicts.tested(claim, cases, source="ours", shown="tab-twins-known", threshold=0.5))
+card = study.publish("disc-scorecard", verdicts.scorecard(claims), "03c")
+
+# %% tags=["hide-input"] table={"name": "tab-twins-scorecard", "caption": "The page's claims and whether they held."}
+show_table(verdicts.summary(card), of=card)
+
+# %% [markdown]
+# **Back to the thesis.** Twins double the zoos of its third chapter: every one of their models has one. What this page cannot say is how the published twins by magnitude were trained on, because the sources that we could read do not.
