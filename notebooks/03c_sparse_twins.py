@@ -46,9 +46,7 @@ import torch
 
 import hyperlib
 from hyperlib.figures import plots, style
-from hyperlib.figures.dot_panels import dot_panels
 from hyperlib.figures.movable import movable
-from hyperlib.figures.pictures import dot_plot
 from hyperlib.figures.tables import show_table
 from hyperlib.figures.thinning import thinning, thinning_still
 from hyperlib.figures.words import say
@@ -115,7 +113,7 @@ show_table(one.iloc[::5])
 # > After 25 epochs of variational dropout the MNIST-seed zoo is about 80 % sparse and has lost about 2 % of accuracy.
 # > — in our words, after the readme of the zoos' code *(seen)*
 #
-# Medians over the zoo were read off its figure, too *(digitised)*. Ours are {term}`MNIST networks <seed zoo>` with few steps per epoch, so log variances need a larger {term}`learning rate` to come as far. {numref}`tab-twins-rates` says which of three comes nearest to
+# Medians over the zoo were read off its figure, too *(digitised)*. Ours are {term}`MNIST networks <seed zoo>` with few steps per epoch, so log variances need a larger learning rate to come as far. {numref}`tab-twins-rates` says which of three comes nearest to
 # the published pace, on a few models, by sparsity alone; accuracy was not looked at.
 
 # %% tags=["hide-input"]
@@ -295,7 +293,7 @@ for name, some in {"digits": digits, "MNIST": mnist, "digits hyp": varied}.items
 alike = pd.concat(in_zoos.values()).rename_axis("model").reset_index()
 alike = study.publish("zoo-sparse-agreement", alike)
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Three panels, one per zoo: accuracy of twins over accuracy of originals, a point per model, in two colours for the two ways, with the diagonal."}, "figure": {"name": "fig-zoo-sparse-agreement", "caption": "Accuracy of twins over that of their originals, one point per model, at the epoch of variational dropout at which about 60 % of the weights are gone; the line is where nothing was lost."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Three panels, one per zoo: accuracy of twins over accuracy of originals, a point per model, in two colours for the two ways, with the diagonal."}, "figure": {"name": "fig-zoo-sparse-agreement", "caption": "Accuracy of twins over that of their originals, one point per model, at the epoch of variational dropout in the row of {numref}`tab-zoo-sparse-agreement`; the line is where nothing was lost."}}
 fig, axes = plt.subplots(1, 3, figsize=(8.4, 3))
 for ax, name in zip(axes, alike["zoo"].unique(), strict=True):
     for way, colour in style.method_colours(alike["way"]).items():

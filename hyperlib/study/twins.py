@@ -45,7 +45,9 @@ class Twins:
         settings = {"rate": float(rate or self.recipe.rate), "strength": float(strength)}
         return self._made("variational", settings, partial(variational_twins, **settings))
 
-    def magnitude(self, ratio: float | Tensor, epochs: int | None = None, *, within: str = "network", by: str = "size") -> Zoo:
+    def magnitude(
+        self, ratio: float | Tensor, epochs: int | None = None, *, within: str = "network", by: str = "size"
+    ) -> Zoo:
         """Twins by magnitude; see `zoos.twins.magnitude_twins`."""
         return self.held(pruned(self.zoo.architecture, self.originals, ratio, within=within, by=by), epochs)
 
@@ -55,10 +57,9 @@ class Twins:
 
     def _made(self, how: str, settings: dict[str, Any], make: Callable[..., Zoo], epochs: int | None = None) -> Zoo:
         epochs = epochs or self.epochs
-        ingredients = settings | {
-            "originals": checksum({"last": self.originals.contiguous()}), "epochs": epochs, "images": self.images.checksum,
-            "design": self.zoo.design.to_csv(index=False), "batch_size": self.batch_size,
-        }  # fmt: skip
+        originals = checksum({"last": self.originals.contiguous()}), self.zoo.design.to_csv(index=False)
+        training = {"epochs": epochs, "images": self.images.checksum, "batch_size": self.batch_size}
+        ingredients = settings | training | {"originals": originals}
 
         def grow(folder: Path) -> None:
             if not (folder / "zoo").exists():

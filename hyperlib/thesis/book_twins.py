@@ -42,5 +42,6 @@ _RECIPES = {
 def twin_recipe(zoo: str, profile: str) -> TwinRecipe:
     """The recipe for a zoo's twins. Raises ValueError where the book makes none."""
     if (zoo, check_profile(profile)) not in _RECIPES:
-        raise ValueError(f"The book makes no twins of {zoo}; it does of {', '.join(sorted({of for of, _ in _RECIPES}))}.")
+        zoos = ", ".join(sorted({of for of, _ in _RECIPES}))
+        raise ValueError(f"The book makes no twins of {zoo}; it does of {zoos}.")
     return _RECIPES[zoo, profile]

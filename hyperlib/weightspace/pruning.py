@@ -49,8 +49,8 @@ def pruned(
 ) -> Float[Tensor, "models params"]:
     """The weights with the given share of the prunable ones set to zero, those of the smallest size.
 
-    ratio: one for all models, one for each, or with within="layer" one for each layer of each; rounded to whole weights.
-    within: whether sizes are compared in the whole "network" or in each "layer", which then loses this share by itself.
+    ratio: one for all models, one for each, or with within="layer" one for each layer of each; rounded to whole
+    weights. within: whether sizes are compared in the whole "network" or in each "layer", which then loses this share.
     by: "random" takes any instead of the smallest, for comparison; row k then depends on `seed` and k alone. Whole
     layers may go. Raises ValueError for a share outside of 0 to 1, for weights that are not finite and for names that
     there are not.

@@ -28,6 +28,7 @@ from hyperlib.zoos.engines.kernels.sparse_training import K1, K2, K3, LEAST
 from hyperlib.zoos.engines.trainer import ADAM_DECAYS, ADAM_EPSILON, Block
 from hyperlib.zoos.evaluation import batch_losses
 
+Path = tuple[int, ...]  # to the noise of a step, below a model's key
 NOISE_STREAM = 4  # below a model's key, beside those of `trainer`
 FIRST_LOG_VARIANCE, THRESHOLD = -10.0, 3.0
 RATE, KAPPA = "noise_rate", "kappa_per_epoch"  # the design's columns: Adam's rate of log v, and how fast kappa grows
@@ -94,7 +95,7 @@ class VariationalTorchTrainer(TorchTrainer):
         return loss, accuracy
 
     def _noisy_loss(
-        self, weights: Tensor, log_variances: Tensor, x: Tensor, y: Tensor, now: Pass, path: tuple[int, ...], share: Tensor
+        self, weights: Tensor, log_variances: Tensor, x: Tensor, y: Tensor, now: Pass, path: Path, share: Tensor
     ) -> tuple[Float[Tensor, ""], Float[Tensor, "two models"]]:
         scores = self._noisy_scores(weights, log_variances.exp(), x, now, path)
         losses, hits = batch_losses(scores, y)
@@ -104,7 +105,7 @@ class VariationalTorchTrainer(TorchTrainer):
         return whole.sum(), torch.stack([losses.sum(0), hits.sum(0)]).detach()
 
     def _noisy_scores(
-        self, weights: Tensor, variances: Tensor, x: Tensor, now: Pass, path: tuple[int, ...]
+        self, weights: Tensor, variances: Tensor, x: Tensor, now: Pass, path: Path
     ) -> Float[Tensor, "images models classes"]:
         """`Architecture.forward` with noise of these variances on what convolutions and linear layers give."""
         network, slots = self.block.architecture, self.block.architecture.layout
