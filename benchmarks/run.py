@@ -29,6 +29,7 @@ from settings import Options
 from tokens import tokens
 from training import training
 from training_step import training_step
+from twins import twins
 from weight_space import weight_space
 from windows import sane_memory, windows
 
@@ -59,6 +60,7 @@ TABLES: dict[str, Callable[[Options], pd.DataFrame]] = {
     "foreign": foreign,
     "windows": windows,
     "sane_memory": sane_memory,
+    "twins": twins,
 }
 WHOLE = "machine"  # written last: where it is, a run was whole
 

@@ -51,6 +51,7 @@ COLUMNS = {
     "answers": "network work baseline_s ours_s ratio",
     "foreign": "work baseline networks ours_s baseline_s ratio",
     "windows": "network token window stage ours_per_cpu_s one_by_one_per_cpu_s ratio",
+    "twins": "network work per_cpu_s ratio",
     "sane_memory": "network weights tokens embed_s decode_s besides_gib",
 }
 
