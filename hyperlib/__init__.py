@@ -36,6 +36,7 @@ _EXPORTS = {  # module: its public names
     "zoos.evaluation": "class_scores evaluate",
     "zoos.zoo": "Samples Zoo",
     "zoos.gathered": "gather",
+    "zoos.formats.opening": "export_zoo form_of open_zoo",
     "zoos.population": "train_population",
     "representations.augment": "Augment",
     "representations.hyper_rep": "HyperRep",
