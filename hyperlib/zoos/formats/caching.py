@@ -20,10 +20,9 @@ from tqdm import tqdm
 from hyperlib.files.reading import Damaged, read_json
 from hyperlib.files.writing import appearing, write_json
 from hyperlib.zoos.formats.catalogue import Catalogue, Grid, gridded
+from hyperlib.zoos.formats.mapped import open_mapped
 from hyperlib.zoos.zoo import Zoo
-
-# the parts of a load that do not read every byte; `read_zoo` has no way to leave the checksums out
-from hyperlib.zoos.zoo_files import _open_array, _read_manifest, _read_network, _read_table, write_zoo
+from hyperlib.zoos.zoo_files import write_zoo
 
 IN_MEMORY = 4 * 2**30  # bytes of weights that are read without a cache
 _ORIGIN = "origin.json"
@@ -38,22 +37,6 @@ class Origin:
     folder: str
     signature: str
     remarks: list[str]
-
-
-def open_mapped(folder: Path) -> Zoo:
-    """A zoo folder of ours, mapped: sizes and headers are compared with its manifest, contents are not.
-
-    That takes the time of its table, whatever the weights take; `Zoo.load` reads every byte and tells a flipped one.
-    Raises FileNotFoundError where there is none, ValueError for damaged or foreign files.
-    """
-    manifest = _read_manifest(folder)
-    for name, expected in manifest.files.items():
-        path = folder / name
-        if path.is_symlink() or not path.is_file() or path.stat().st_size != expected.bytes:
-            raise Damaged(f"{path} is missing, or not of the manifest's size; make or download the zoo again.")
-    weights, (models, epochs, _) = _open_array(folder / "weights.npy", manifest.shape), manifest.shape
-    table = _read_table(folder / "table.npz", manifest.columns, models * epochs)
-    return Zoo(_read_network(folder, manifest), weights, table)
 
 
 def cached(cache: Path, folder: Path, signature: str | None) -> Zoo:

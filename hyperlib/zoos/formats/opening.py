@@ -13,7 +13,8 @@ import pandas as pd
 from hyperlib.weightspace.base import BaseArchitecture, require_architecture
 from hyperlib.weightspace.state_dicts import some
 from hyperlib.zoos.formats import checkpoints, model_zoos, small_cnn_zoo
-from hyperlib.zoos.formats.caching import cached, converted, open_mapped
+from hyperlib.zoos.formats.caching import cached, converted
+from hyperlib.zoos.formats.mapped import open_mapped
 from hyperlib.zoos.formats.strangers import entries, is_folder
 from hyperlib.zoos.zoo import Zoo
 
