@@ -67,7 +67,7 @@ def gridded(catalogue: Catalogue, epochs: Sequence[int] | None = None) -> Grid:
         raise ValueError(f"No model of {catalogue.folder} has epoch {absent[0]}; it has {some(by_epoch.index)}.")
     rare = by_epoch.index[by_epoch < HALF * models] if epochs is None else by_epoch.index[:0]
     kept = np.setdiff1d(wanted, rare)
-    ids = pd.unique(table["model"][table["epoch"].isin(kept)])
+    ids = np.unique(table["model"][table["epoch"].isin(kept)])
     places = np.full((len(ids), len(kept)), -1)
     column, row = pd.Index(kept).get_indexer(table["epoch"]), pd.Index(ids).get_indexer(table["model"])
     inside = (column >= 0) & (row >= 0)
