@@ -104,7 +104,7 @@ def _activations(catalogue: Catalogue, remarks: list[str]) -> tuple[BaseArchitec
     network, found = catalogue.network, catalogue.table["activation"].unique().tolist()
     if not isinstance(network, Architecture):
         return network, tuple(remarks)
-    if unknown := sorted(set(found) - set(ACTIVATIONS)):
+    if unknown := sorted(set(found) - {*ACTIVATIONS, ""}):
         remarks.append(f"Activations that no network of ours runs with: {some(unknown)}; their weights can be read.")
-    shared = len(found) == 1 and not unknown
+    shared = len(found) == 1 and found[0] in ACTIVATIONS
     return network.with_activation(found[0]) if shared else network, tuple(remarks)

@@ -26,8 +26,7 @@ from hyperlib.weightspace.base import BaseArchitecture
 from hyperlib.weightspace.state_dicts import some
 from hyperlib.zoos.design import COLUMNS
 from hyperlib.zoos.formats.catalogue import Catalogue
-from hyperlib.zoos.formats.model_zoos import LARGEST_UNKNOWN, state_of, vector_in
-from hyperlib.zoos.formats.networks import recognised
+from hyperlib.zoos.formats.model_zoos import network_of, vector_in
 from hyperlib.zoos.formats.strangers import AGAIN, csv_table, natural, numbers
 from hyperlib.zoos.gathered import SUFFIXES
 from hyperlib.zoos.zoo import Zoo
@@ -58,7 +57,7 @@ def listed(
     names = files_in(folder)
     if not names:
         raise FileNotFoundError(f"There are no checkpoints in {folder}; files end in {', '.join(SUFFIXES)}.")
-    network = architecture or recognised(state_of(folder / names[0], key, LARGEST_UNKNOWN))
+    network = architecture or network_of(folder / names[0], key)
     known = _known(folder, names, table)
     if "activation" not in known or not network.activation:  # a module's own cannot be exchanged
         known["activation"] = network.activation

@@ -35,7 +35,10 @@ def open_mapped(folder: Path) -> Zoo:
             raise Damaged(f"{path} is missing, or not of the manifest's size; make or download the zoo again.")
     weights, (models, epochs, _) = _open_array(folder / "weights.npy", manifest.shape), manifest.shape
     table = _read_table(folder / "table.npz", manifest.columns, models, epochs)
-    return Zoo(_read_network(folder, manifest), weights, table)
+    try:
+        return Zoo(_read_network(folder, manifest), weights, table)
+    except ValueError as error:
+        raise Damaged(f"{folder} holds no zoo: {error}") from None
 
 
 def _read_table(path: Path, columns: list[str], models: int, epochs: int) -> pd.DataFrame:

@@ -38,7 +38,7 @@ from hyperlib.zoos.gathered import read_checkpoint
 from hyperlib.zoos.zoo import Zoo
 
 FORM = "model zoo"
-LARGEST_UNKNOWN = 4 * 2**30  # bytes of the first checkpoint, whose network is not known yet
+_LARGEST_UNKNOWN = 4 * 2**30  # bytes of the first checkpoint, whose network is not known yet
 _NOTHING_YET = -999  # of a loss or accuracy
 _EPOCH = re.compile(r"checkpoint_(\d{1,9})", re.ASCII)
 
@@ -85,7 +85,7 @@ def listed(folder: Path, architecture: BaseArchitecture | None = None, key: str 
             "that holds the folders of models."
         )
     files = [path for _, _, path in found]
-    network = architecture or recognised(state_of(files[0], key, LARGEST_UNKNOWN))
+    network = architecture or network_of(files[0], key)
     measures = pd.concat([_results(model / "result.json").assign(model=n) for n, model in enumerate(models)])
     table = pd.DataFrame({"model": [n for n, _, _ in found], "epoch": [epoch for _, epoch, _ in found]})
     table = table.merge(measures, on=["model", "epoch"], how="left")
@@ -113,6 +113,15 @@ def _checkpoints(model: Path) -> list[tuple[int, Path]]:
         if told and is_folder(path) and os.path.lexists(path / "checkpoints"):
             found.append((int(told[1]), path / "checkpoints"))
     return found
+
+
+def network_of(path: Path, key: str | None) -> BaseArchitecture:
+    """The network of our list whose weights a file holds. Raises ValueError, with what to do, where there is none."""
+    state = state_of(path, key, _LARGEST_UNKNOWN)
+    try:
+        return recognised(state)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
 
 
 def state_of(path: Path, key: str | None, largest: int) -> dict[str, torch.Tensor]:
