@@ -179,6 +179,9 @@ def test_epochs_that_most_models_lack_go_and_other_holes_are_rows_without_number
     assert zoo.weights[2, 0].isnan().all() and len(zoo.samples()) == 5
     only = open_quietly(model_zoo, epochs=[7])
     assert len(only) == 1 and only.epochs.tolist() == [7]
+    for wrong in (-1, 0.5, [], "last"):
+        with pytest.raises(ValueError, match="Epochs are whole numbers"):
+            open_zoo(model_zoo, epochs=wrong)
     with pytest.raises(ValueError, match="has epoch 3; it has 0, 1, 7"):
         open_zoo(model_zoo, epochs=3)
 

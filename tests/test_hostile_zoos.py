@@ -147,6 +147,20 @@ def test_a_spoilt_folder_is_a_zoo_or_refused_in_words(form, spoilt, folders, tmp
     assert not (tmp_path / "exploded").exists()
 
 
+@pytest.mark.parametrize("form", ["model zoo", "checkpoints"])
+def test_orders_in_a_pickle_are_not_obeyed_and_nobody_is_told_to(form, folders, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = shutil.copytree(folders[form], tmp_path / "zoo")
+    file = next(path for path in sorted(folder.rglob("*")) if path.suffix == ".pt" or path.name == "checkpoints")
+    torch.save({"state_dict": Bomb()}, file)
+
+    with pytest.raises(ValueError, match="without running code from it") as told:
+        open_zoo(folder)
+
+    assert str(file) in str(told.value) and "weights_only" not in str(told.value)
+    assert not (tmp_path / "exploded").exists()
+
+
 @pytest.mark.parametrize("form", ["model zoo", "small CNN zoo", "checkpoints"])
 def test_untouched_folders_are_sound_and_equal(form, folders):
     zoo = opened(folders[form])

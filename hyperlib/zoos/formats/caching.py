@@ -8,7 +8,6 @@ Source: our choice.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -57,7 +56,7 @@ def cached(cache: Path, folder: Path, signature: str | None) -> Zoo:
 
 
 def converted(
-    catalogue: Catalogue, signature: str, cache: Path | None, epochs: Sequence[int] | None, progress: bool
+    catalogue: Catalogue, signature: str, cache: Path | None, epochs: np.ndarray | None, progress: bool
 ) -> Zoo:
     """The catalogue's zoo, in memory or mapped from the cache that this writes. A warning says what was left out."""
     grid = gridded(catalogue, epochs)

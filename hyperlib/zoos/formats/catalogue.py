@@ -7,7 +7,7 @@ is missing then is a row without numbers, `missing` and `diverged`, which `Zoo.s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,7 +52,7 @@ class Grid:
     remarks: tuple[str, ...]
 
 
-def gridded(catalogue: Catalogue, epochs: Sequence[int] | None = None) -> Grid:
+def gridded(catalogue: Catalogue, epochs: np.ndarray | None = None) -> Grid:
     """The catalogue by model and epoch; `epochs` are kept alone where they are given.
 
     Raises Damaged for a checkpoint that is there twice and ValueError for an epoch that no model has.
@@ -62,7 +62,7 @@ def gridded(catalogue: Catalogue, epochs: Sequence[int] | None = None) -> Grid:
         one = table.iloc[twice[0]]
         raise Damaged(f"{catalogue.folder} holds epoch {one['epoch']} of model {one['model']} twice; leave one out.")
     by_epoch, models = table["epoch"].value_counts().sort_index(), table["model"].nunique()
-    wanted = by_epoch.index if epochs is None else np.unique(np.atleast_1d(np.asarray(epochs)))
+    wanted = by_epoch.index if epochs is None else epochs
     if absent := sorted(set(wanted.tolist()) - set(by_epoch.index)):
         raise ValueError(f"No model of {catalogue.folder} has epoch {absent[0]}; it has {some(by_epoch.index)}.")
     rare = by_epoch.index[by_epoch < HALF * models] if epochs is None else by_epoch.index[:0]

@@ -40,6 +40,7 @@ from hyperlib.zoos.zoo import Zoo
 FORM = "model zoo"
 _LARGEST_UNKNOWN = 4 * 2**30  # bytes of the first checkpoint, whose network is not known yet
 _NOTHING_YET = -999  # of a loss or accuracy
+_ADVICE = re.compile(r" \(Weights only load failed.*?\)(?=; )", re.DOTALL)  # PyTorch's, to run the code after all
 _EPOCH = re.compile(r"checkpoint_(\d{1,9})", re.ASCII)
 
 
@@ -130,7 +131,7 @@ def state_of(path: Path, key: str | None, largest: int) -> dict[str, torch.Tenso
     try:
         return weights_in(entry(read_checkpoint(path), key))
     except (ValueError, TypeError) as error:
-        raise Damaged(f"{path} is no checkpoint: {error}") from None
+        raise Damaged(f"{path} is no checkpoint: {_ADVICE.sub('', str(error))}") from None
 
 
 def vector_in(network: BaseArchitecture, path: Path, key: str | None) -> np.ndarray:

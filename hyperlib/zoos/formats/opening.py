@@ -20,7 +20,7 @@ from hyperlib.zoos.zoo import Zoo
 
 OURS = "zoo of ours"
 FORMS = {module.FORM: module for module in (model_zoos, small_cnn_zoo, checkpoints)}
-Rows = Sequence[int] | np.ndarray | int
+Rows = Sequence[int] | np.ndarray | np.integer | int
 Place = Path | str
 _READING = 1  # another number makes every cache anew: for changes of what a folder is read as
 
@@ -56,6 +56,7 @@ def open_zoo(
     it reads. OSError where the disk refuses the cache.
     """
     folder, cache = Path(folder).expanduser(), None if cache is None else Path(cache).expanduser()
+    kept = None if epochs is None else _whole(epochs)
     if architecture is not None:
         require_architecture(architecture, "open_zoo")
     if cache is not None and os.path.lexists(cache) and not os.path.lexists(folder):
@@ -65,15 +66,15 @@ def open_zoo(
     _require_fitting(form, options)
     if form == OURS:
         zoo = Zoo.load(folder) if check else open_mapped(folder)
-        return zoo if epochs is None else _of_epochs(zoo, epochs)
+        return zoo if kept is None else _of_epochs(zoo, kept)
     module = FORMS[form]
-    signature = _signature(module.signed(folder), form, architecture, epochs, options)
+    signature = _signature(module.signed(folder), form, architecture, kept, options)
     if cache is not None and os.path.lexists(cache):
         return cached(cache, folder, signature)
     given = {name: value for name, value in options.items() if value is not None}
     if order is not None:
         given["order"] = Path(order).expanduser()
-    return converted(module.listed(folder, architecture, **given), signature, cache, epochs, progress)
+    return converted(module.listed(folder, architecture, **given), signature, cache, kept, progress)
 
 
 def export_zoo(zoo: Zoo, folder: Place, form: str) -> Path:
@@ -126,18 +127,27 @@ def _require_fitting(form: str, options: dict[str, object]) -> None:
             raise ValueError(f"This is a {form}, for which {name!r} means nothing; leave it out.")
 
 
-def _of_epochs(zoo: Zoo, epochs: Rows) -> Zoo:
-    kept = np.isin(zoo.epochs, np.atleast_1d(np.asarray(epochs)))
-    zoo.samples(epochs)  # says which epoch is not there
-    rows = np.tile(kept, len(zoo))
-    return Zoo(zoo.architecture, zoo.weights[:, kept.nonzero()[0]], zoo.table[rows])
+def _whole(epochs: Rows) -> np.ndarray:
+    """Epochs in their order, each once. ValueError for what is no whole number from 0 on."""
+    given = np.unique(np.atleast_1d(np.asarray(epochs)))
+    if given.dtype.kind not in "iu" or not len(given) or given[0] < 0:
+        raise ValueError(f"Epochs are whole numbers from 0 on, at least one, not {epochs!r}.")
+    return given
+
+
+def _of_epochs(zoo: Zoo, epochs: np.ndarray) -> Zoo:
+    """The zoo at these epochs alone; ValueError for one that was not kept."""
+    if absent := sorted(set(epochs.tolist()) - set(zoo.epochs.tolist())):
+        raise ValueError(f"Epoch {absent[0]} was not kept; this zoo has {some(zoo.epochs)}.")
+    kept = np.isin(zoo.epochs, epochs)
+    return Zoo(zoo.architecture, zoo.weights[:, kept.nonzero()[0]], zoo.table[np.tile(kept, len(zoo))])
 
 
 def _signature(
-    told: str, form: str, architecture: BaseArchitecture | None, epochs: Rows | None, options: dict[str, object]
+    told: str, form: str, architecture: BaseArchitecture | None, epochs: np.ndarray | None, options: dict[str, object]
 ) -> str:
     """One line for everything that a cache hangs on."""
-    kept = None if epochs is None else np.unique(np.atleast_1d(np.asarray(epochs))).tolist()
+    kept = None if epochs is None else epochs.tolist()
     said = {name: v.to_csv() if isinstance(v, pd.DataFrame) else v and str(v) for name, v in options.items()}
     network = architecture and (architecture.name, architecture.activation, architecture.layout.slots)
     return hashlib.sha256(f"{_READING}\n{form}\n{network}\n{kept}\n{said}\n{told}".encode()).hexdigest()
