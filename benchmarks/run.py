@@ -23,6 +23,7 @@ from foreign import foreign
 from growth import growth
 from machine import machine
 from memory import memory
+from opening import formats, opening
 from peak import peak
 from rates import architectures
 from settings import Options
@@ -58,6 +59,8 @@ TABLES: dict[str, Callable[[Options], pd.DataFrame]] = {
     "controls": controls,
     "answers": answers,
     "foreign": foreign,
+    "formats": formats,
+    "opening": opening,
     "windows": windows,
     "sane_memory": sane_memory,
     "twins": twins,

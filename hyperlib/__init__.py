@@ -37,6 +37,7 @@ _EXPORTS = {  # module: its public names
     "zoos.evaluation": "class_scores evaluate",
     "zoos.zoo": "Samples Zoo",
     "zoos.gathered": "gather",
+    "zoos.formats.opening": "export_zoo form_of open_zoo",
     "zoos.population": "train_population",
     "zoos.twins": "held_twins magnitude_twins variational_twins",
     "representations.augment": "Augment",

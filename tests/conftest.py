@@ -16,7 +16,7 @@ import jaxtyping
 
 if os.environ.get("HYPERLIB_SHAPES", "0") == "1":
     ROOT = Path(__file__).parents[1]
-    ROOMS = ("zoos", "zoos/engines")  # not the kernels: Numba compiles no checks
+    ROOMS = ("zoos", "zoos/engines", "zoos/formats")  # not the kernels: Numba compiles no checks
     modules = [file.with_suffix("") for room in ROOMS for file in (ROOT / "hyperlib" / room).glob("[!_]*.py")]
     modules = [".".join(module.relative_to(ROOT).parts) for module in modules]
     jaxtyping.install_import_hook(["hyperlib.weightspace", "hyperlib.images", *modules], "shape_checks.checked")

@@ -50,6 +50,8 @@ COLUMNS = {
     "controls": "network networks without_s with_s ratio",
     "answers": "network work baseline_s ours_s ratio",
     "foreign": "work baseline networks ours_s baseline_s ratio",
+    "formats": "work models epochs ours_s torch_load_s ratio",
+    "opening": "network models gigabytes rows seconds besides_mib",
     "windows": "network token window stage ours_per_cpu_s one_by_one_per_cpu_s ratio",
     "twins": "network work per_cpu_s ratio",
     "sane_memory": "network weights tokens embed_s decode_s besides_gib",

@@ -1,0 +1,148 @@
+"""Files of strangers, opened as if they meant harm: plain, of a sensible size, of the form that they should have.
+
+Whatever is wrong is one sentence with the file's path and what to do. Links, devices and pipes are never opened.
+Source: our choice.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import math
+import os
+import re
+import stat
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import pandas as pd
+
+from hyperlib.files.reading import Damaged, decoded
+
+Form = TypeVar("Form")
+LARGEST = 2**26  # bytes of a text that is no table
+_LINE = 2**20  # bytes of one of its lines
+_NOT_JSON = re.compile(rb"(?<=[:\[,\s])(?:NaN|-?Infinity)(?=\s*[,}\]])")  # what Python writes and JSON has not
+AGAIN = "download it again, or leave it out"
+
+
+def natural(name: str) -> list[tuple[int, int, str]]:
+    """A key that sorts names by the numbers in them, so that epoch 10 stands behind epoch 9."""
+    return [(1, int(part), "") if part.isdecimal() else (0, 0, part) for part in re.split(r"(\d+)", name)]
+
+
+def size_of(path: Path, largest: int) -> int:
+    """Bytes of a plain file. FileNotFoundError where there is none; Damaged for what is none or has more bytes."""
+    try:
+        state = os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        raise FileNotFoundError(f"There is no file {path}; {AGAIN}.") from None
+    if not stat.S_ISREG(state.st_mode):
+        raise Damaged(f"{path} is a link, a folder or a device and no plain file; put a copy of the file in its place.")
+    if state.st_size > largest:
+        raise Damaged(f"{path} has {state.st_size:,} bytes where {largest:,} would be many; {AGAIN}.")
+    return state.st_size
+
+
+def entries(folder: Path) -> dict[str, Path]:
+    """What lies in a folder, by name and in the order of the numbers in it.
+
+    FileNotFoundError where there is no folder, Damaged where it is a link.
+    """
+    if not os.path.lexists(folder):
+        raise FileNotFoundError(f"There is no folder {folder}; give the one that holds the zoo.")
+    if not stat.S_ISDIR(os.lstat(folder).st_mode):
+        raise Damaged(f"{folder} is a link or a file; give the folder itself that holds the zoo.")
+    return {name: folder / name for name in sorted(os.listdir(folder), key=natural) if not name.startswith(".")}
+
+
+def is_folder(path: Path) -> bool:
+    """Whether this is a folder and no link to one."""
+    try:
+        return stat.S_ISDIR(os.lstat(path).st_mode)
+    except OSError:
+        return False
+
+
+def json_object(path: Path) -> dict[str, Any]:
+    """The object in a file of JSON; numbers that are none are None."""
+    size_of(path, LARGEST)
+    return decoded(_NOT_JSON.sub(b"null", path.read_bytes()), dict[str, Any], str(path))
+
+
+def json_lines(path: Path, form: type[Form]) -> Iterator[Form]:
+    """The records in a file with one JSON object per line. A last line that was cut off by a kill is left out."""
+    size_of(path, LARGEST)
+    with path.open("rb") as file:
+        for number, line in enumerate(iter(lambda: file.readline(_LINE + 1), b""), 1):
+            if len(line) > _LINE:
+                raise Damaged(f"Line {number} of {path} is longer than {_LINE:,} bytes; {AGAIN}.")
+            try:
+                if line.strip():
+                    yield decoded(_NOT_JSON.sub(b"null", line), form, f"{path}, line {number},")
+            except Damaged:
+                if line.endswith(b"\n"):
+                    raise
+
+
+def csv_table(path: Path, largest: int, columns: Callable[[str], bool] = lambda name: True) -> pd.DataFrame:
+    """A table of comma-separated values, packed by gzip where its name ends so; at most `largest` bytes unpacked.
+
+    columns: which names are read. Raises Damaged for what is no such table, or names a column twice.
+    """
+    size_of(path, largest)
+    try:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            text = file.read(largest + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise Damaged(f"{path} cannot be unpacked ({error}); {AGAIN}.") from None
+    if len(text) > largest:
+        raise Damaged(f"{path} unpacks to more than {largest:,} bytes, which no table of these rows needs; {AGAIN}.")
+    try:
+        names = pd.read_csv(io.BytesIO(text), nrows=0, header=None, dtype=str)
+        head = pd.read_csv(io.BytesIO(text), nrows=1, header=None, dtype=str, keep_default_na=False).iloc[0].tolist()
+        if len(set(head)) < len(head) or not len(names.columns):
+            raise ValueError("a column is named twice")
+        return pd.read_csv(io.BytesIO(text), usecols=columns, low_memory=False)
+    except (ValueError, OverflowError, MemoryError, IndexError, RecursionError) as error:
+        why = " ".join(str(error).split())[:200]
+        raise Damaged(f"{path} is no table of comma-separated values ({why}); {AGAIN}.") from None
+
+
+def mapped_rows(path: Path) -> np.ndarray:
+    """The rows of a plain npy file of floating-point numbers `[rows, columns]`, mapped and not read.
+
+    Raises Damaged for whatever else its header says, and where the file is not as long as that.
+    """
+    size = size_of(path, 2**60)
+    try:
+        with path.open("rb") as file:
+            version = np.lib.format.read_magic(file)
+            read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[version]
+            shape, by_column, kind = read(file)
+            start = file.tell()
+    except Exception as error:  # whatever NumPy raises for a header that somebody made up
+        raise Damaged(f"{path} is no npy file that can be mapped ({type(error).__name__}); {AGAIN}.") from None
+    plain = len(shape) == 2 and min(shape) >= 1 and shape[1] < 2**28 and kind.kind == "f" and not by_column
+    if not plain or size != start + kind.itemsize * math.prod(shape):
+        raise Damaged(
+            f"{path} is no plain array [rows, weights] of floating-point numbers (it says {kind} {str(shape)[:100]}, "
+            f"and has {size:,} bytes); {AGAIN}."
+        )
+    return np.memmap(path, kind, mode="r", offset=start, shape=shape)
+
+
+def numbers(table: pd.DataFrame, name: str, path: Path, *, whole: bool = False) -> np.ndarray:
+    """A column as numbers, NaN where it is empty; with `whole` as counts from 0 on, of which none is empty."""
+    try:
+        values = table[name].to_numpy(dtype=np.float64, na_value=np.nan)
+    except (ValueError, TypeError):
+        raise Damaged(f"The column {name!r} of {path} holds something else than numbers; {AGAIN}.") from None
+    if not whole:
+        return values
+    if not ((values >= 0) & (values < 2**31) & (values == np.floor(values))).all():
+        raise Damaged(f"The column {name!r} of {path} holds something else than whole numbers from 0 on; {AGAIN}.")
+    return values.astype(np.int64)
