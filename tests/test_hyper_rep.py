@@ -515,8 +515,8 @@ def stopping(step: int) -> Callable[[int, int], None]:
 
 @pytest.fixture
 def always_saving(monkeypatch) -> None:
-    monkeypatch.setattr(checkpoint_files, "_SECONDS", 0.0)
-    monkeypatch.setattr(checkpoint_files, "_SHARE", 0)
+    monkeypatch.setattr(checkpoint_files, "SECONDS", 0.0)
+    monkeypatch.setattr(checkpoint_files, "SHARE", 0)
 
 
 def steps_of(rep: HyperRep, **arguments) -> list[int]:

@@ -379,7 +379,7 @@ def die_in_the_second_block(engine: str, folder: Path) -> None:
             return super().train_epoch(epoch)
 
     population.ENGINES[engine] = Dying
-    checkpoint_files._SECONDS, checkpoint_files._SHARE, jobs._BLOCK_MODELS = 0.0, 0, 2
+    checkpoint_files.SECONDS, checkpoint_files.SHARE, jobs._BLOCK_MODELS = 0.0, 0, 2
     torch.set_num_threads(1)  # one block after the other
     six_blocks(engine, folder)
 
@@ -424,8 +424,8 @@ def test_a_stopped_job_goes_on_where_it_was(engine, name, tmp_path, monkeypatch)
     net = network(name)
     images, design = images_for(net), grid(seeds=2, optimizer=OPTIMIZERS, activation=net.activation, dropout=0.1)
     whole = grow(net, images, design, engine=engine, epochs=4)
-    monkeypatch.setattr(checkpoint_files, "_SECONDS", 0.0)
-    monkeypatch.setattr(checkpoint_files, "_SHARE", 0)
+    monkeypatch.setattr(checkpoint_files, "SECONDS", 0.0)
+    monkeypatch.setattr(checkpoint_files, "SHARE", 0)
     with monkeypatch.context() as patch, pytest.raises(Stopped):
         stop_in_epoch(patch, engine, 3)
         grow(net, images, design, engine=engine, epochs=4, checkpoint=tmp_path)
@@ -527,8 +527,8 @@ def test_two_processes_do_not_share_a_state(tetris_images, tmp_path):
 
 def test_a_full_disk_ends_the_job_with_a_remedy_and_keeps_the_last_state(tetris_images, tmp_path, monkeypatch):
     design = grid(seeds=3)
-    monkeypatch.setattr(checkpoint_files, "_SECONDS", 0.0)
-    monkeypatch.setattr(checkpoint_files, "_SHARE", 0)
+    monkeypatch.setattr(checkpoint_files, "SECONDS", 0.0)
+    monkeypatch.setattr(checkpoint_files, "SHARE", 0)
     saved, arguments = checkpoint_files.save_file, (tetris_mlp(), tetris_images, design)
     whole = grow(*arguments, epochs=4)
 

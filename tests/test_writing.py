@@ -22,7 +22,7 @@ from hyperlib.files.reading import Damaged, decoded, read_json
 from hyperlib.files.writing import Occupied, appearing, sweep, workplace, write_json, write_whole
 from hyperlib.images.files import Pixels, write_npz
 from hyperlib.press.site import _copied
-from hyperlib.zoos.checkpoint import StateFile
+from hyperlib.files.state import StateFile
 
 posix = pytest.mark.skipif(os.name != "posix", reason="forks and signals")
 

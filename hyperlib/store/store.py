@@ -19,19 +19,20 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from filelock import FileLock, Timeout
 
 from hyperlib.files import paths
-from hyperlib.files.console import speak_plainly
+from hyperlib.files.console import shown, speak_plainly
 from hyperlib.files.faults import disk_is_full, free_bytes, megabytes
 from hyperlib.files.inventory import inventory, occupied, seal
+from hyperlib.files.locking import held
+from hyperlib.files.plain import Unreadable
 from hyperlib.files.reading import read_json
 from hyperlib.files.writing import flush_folder, sweep, write_json
 from hyperlib.store import fingerprint
@@ -49,6 +50,10 @@ class StoreError(OSError):
 
     def __str__(self) -> str:
         return str(self.strerror)
+
+
+class Busy(Exception):
+    """Another process makes the entry; says which."""
 
 
 class Store:
@@ -100,11 +105,13 @@ class Store:
         return entry
 
     def entries(self) -> pd.DataFrame:
-        """One row per folder of the store, with `state` (made, partial, damaged), seconds of work and bytes.
+        """One row per folder of the store, with `state` (made, partial, damaged, unreadable), seconds of work and bytes.
 
         `current` says whether today's code and versions give the same key; None for what cannot be read.
         """
-        folders = sorted(folder for folder in self.folder.glob("*/*") if _FOLDER.fullmatch(folder.name))
+        with _explained(self.folder / "any" / "entry"):
+            found = [folder for kind in _listed(self.folder) for folder in _listed(kind)]
+        folders = sorted(folder for folder in found if _FOLDER.fullmatch(folder.name))
         return pd.DataFrame([_row(folder) for folder in folders], columns=COLUMNS)
 
     def remove(self, rows: pd.DataFrame) -> int:
@@ -119,8 +126,8 @@ class Store:
                 with _locked(entry, folder.name, wait=False), _explained(entry):
                     _delete(folder)
                     freed += int(size)
-            except Timeout:
-                _say(f"left: {folder}, which another process is making")
+            except Busy as who:
+                _say(f"left: {folder}, which another process ({who}) is making")
         return freed
 
 
@@ -144,7 +151,7 @@ def main(arguments: list[str] | None = None) -> int:
         if states or chosen.stale:
             rows = rows[rows["state"].isin(states) | (chosen.stale & rows["current"].eq(False))]
         if len(rows):
-            print(rows.assign(key=rows["key"].str[:12]).drop(columns="folder").to_string(index=False))
+            print(shown(rows.assign(key=rows["key"].str[:12]).drop(columns="folder").to_string(index=False)))
         print(f"{len(rows)} entries, {megabytes(rows['bytes'].sum())} in {store.folder}")
         if chosen.command == "clean" and len(rows):
             freed = f"Freed {megabytes(store.remove(rows))}." if chosen.yes else None
@@ -226,6 +233,7 @@ def _seconds_before(entry: Path) -> float:
     try:
         begun = read_json(_beside(entry, ".making.json"), Begun)
         touched = max(state.st_mtime for state in inventory(_beside(entry, ".partial")).values())
+        touched = min(touched, time.time())  # a date in the future is no work
         return begun.seconds + max(0.0, touched - (touched if begun.started is None else begun.started))
     except (OSError, ValueError):  # none there, or none that can be read
         return 0.0
@@ -236,7 +244,7 @@ def _explained(entry: Path) -> Iterator[None]:
     """Turn OSErrors around an entry of the store into a StoreError; those of a lock pass."""
     try:
         yield
-    except (StoreError, Timeout):
+    except StoreError:
         raise
     except OSError as error:
         if disk_is_full(error, entry.parent):
@@ -264,20 +272,25 @@ def _full_disk(entry: Path, error: BaseException) -> StoreError:
 @contextmanager
 def _locked(entry: Path, title: str, wait: bool = True) -> Iterator[None]:
     """Hold the entry's lock. The system drops it with its process, so a kill leaves nothing locked."""
-    lock = FileLock(_beside(entry, ".lock"))
-    with _explained(entry):
-        entry.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            if not wait:
-                raise
-            _say(f"waiting for another process that is making {title}")
-            lock.acquire(poll_interval=0.1)
-    try:
+
+    def busy(who: str) -> None:
+        if not wait:
+            raise Busy(who)
+        _say(f"waiting for another process ({who}) that is making {title}")
+
+    with ExitStack() as stack:
+        with _explained(entry):
+            entry.parent.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(held(_beside(entry, ".lock"), busy))
         yield
-    finally:
-        lock.release()
+
+
+def _listed(folder: Path) -> list[Path]:
+    """What lies in a folder; nothing where there is none, and OSError where nobody may look."""
+    try:
+        return list(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
 
 
 def _row(folder: Path) -> dict[str, Any]:
@@ -292,6 +305,8 @@ def _row(folder: Path) -> dict[str, Any]:
         else:
             order = Manifest.read(folder)
             done, row["created"] = order.seconds, order.created
+    except Unreadable:
+        return row | {"state": "unreadable"}
     except (OSError, ValueError):
         return row | {"state": "damaged" if state == "made" else state}
     return row | {"key": order.key, "profile": order.profile, "seconds": done, "current": order.is_current()}
@@ -323,7 +338,7 @@ def _beside(entry: Path, suffix: str) -> Path:
 
 
 def _say(message: str) -> None:
-    print(message, file=sys.stderr, flush=True)
+    print(shown(message), file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":
