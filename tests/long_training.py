@@ -10,9 +10,9 @@ import pandas as pd
 import torch
 from toys import network
 
+from hyperlib.files import state as checkpoint
 from hyperlib.representations.augment import Augment
 from hyperlib.representations.hyper_rep import HyperRep
-from hyperlib.zoos import checkpoint
 from hyperlib.zoos.zoo import Samples
 
 SMALL = {

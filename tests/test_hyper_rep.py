@@ -33,6 +33,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from toys import network
 
+from hyperlib.files import state as checkpoint_files
 from hyperlib.representations.augment import Augment
 from hyperlib.representations.batches import Population
 from hyperlib.representations.blocks import NeuronTokens
@@ -43,7 +44,6 @@ from hyperlib.representations.plan import Plan
 from hyperlib.representations.training import HISTORY
 from hyperlib.tasks.probing import run_probes
 from hyperlib.weightspace.tokens import Tokenizer
-from hyperlib.zoos import checkpoint as checkpoint_files
 from hyperlib.zoos.zoo import Samples, Zoo
 
 CPU = torch.device("cpu")

@@ -61,7 +61,8 @@ def text_checksum(path: Path) -> str | None:
 def is_inside(path: str) -> bool:
     """Whether a path that a file names leads into the folder that it is about, on every system."""
     parts = PureWindowsPath(path)
-    return bool(parts.parts) and not parts.anchor and ".." not in parts.parts and "\\" not in path and path.isprintable()
+    inside = bool(parts.parts) and not parts.anchor and ".." not in parts.parts
+    return inside and "\\" not in path and path.isprintable()
 
 
 def occupied(folder: Path) -> int:

@@ -22,6 +22,7 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from torch import Tensor
 
+from hyperlib.files.plain import is_there
 from hyperlib.images.download import Unreachable, fetched
 from hyperlib.images.files import (
     DEBIAN_FASHION,

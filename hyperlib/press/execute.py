@@ -136,7 +136,8 @@ def _attempt(run: Execution, threads: int, began: float, say: Say) -> None:
     with workplace(chapter.executed) as folder:
         run.record = record = folder / "record.jsonl"
         output = folder / chapter.executed.name
-        run.failure = _supervised(run, output, _environment(chapter, folder, record, threads)) or _misplaced(run, record)
+        environment = _environment(chapter, folder, record, threads)
+        run.failure = _supervised(run, output, environment) or _misplaced(run, record)
         if run.failure is None:
             _keep(run, output, record, ingredients)
         elif output.is_file() and not run.stopped:

@@ -76,7 +76,8 @@ def read(
     """What `write` wrote, made in two steps: without tensors, of which only the number is known, then filled with them.
 
     Messages call the class `kind` and its format `form`. `unfitted` says which shapes it asks for; a history comes on
-    top. Raises FileNotFoundError, Unreadable, and ValueError in one sentence for anything that is damaged or was not written so.
+    top. Raises FileNotFoundError, Unreadable, and ValueError in one sentence for anything that is damaged or was
+    not written so.
     """
     try:
         file = opened(path)

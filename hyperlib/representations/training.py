@@ -115,7 +115,7 @@ class Trainer:
             return False
         forms = {name: value for name, value in fresh.items() if name not in ("history", "step")}
         best = {name.replace("now.", "best.", 1): value for name, value in forms.items() if name.startswith("now.")}
-        adam = {f"adam.{number}.{name}": torch.zeros_like(parameter if name != "step" else torch.zeros(()), device="cpu")
+        adam = {f"adam.{number}.{name}": torch.zeros(() if name == "step" else parameter.shape)
                 for number, parameter in enumerate(p for g in self.optimiser.param_groups for p in g["params"])
                 for name in ("step", "exp_avg", "exp_avg_sq")}  # fmt: skip
         forms |= best if any(name.startswith("best.") for name in state) else {}

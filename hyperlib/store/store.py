@@ -105,7 +105,7 @@ class Store:
         return entry
 
     def entries(self) -> pd.DataFrame:
-        """One row per folder of the store, with `state` (made, partial, damaged, unreadable), seconds of work and bytes.
+        """One row per folder of the store: `state` (made, partial, damaged, unreadable), seconds of work, bytes, ...
 
         `current` says whether today's code and versions give the same key; None for what cannot be read.
         """

@@ -74,9 +74,8 @@ def _agree(weights: Tensor, measures: Tensor, trainer: dict[str, Tensor]) -> boo
     found = torch.isfinite(measures).all(2)
     if weights.shape[:2] != found.shape or (torch.isfinite(weights).all(2) != found).any():
         return False
-    if (found[:, 1:] & ~found[:, :-1]).any() or not torch.equal(trainer["weights"][found[:, -1]], weights[found[:, -1], -1]):
+    sound = found[:, -1]
+    if (found[:, 1:] & ~found[:, :-1]).any() or not torch.equal(trainer["weights"][sound], weights[sound, -1]):
         return False
-    own = {name: value[found[:, -1]] if len(found) == len(value) else value
-           for name, value in trainer.items() if value.ndim}  # fmt: skip
-    counts = [value for value in trainer.values() if not value.is_floating_point()]
-    return not any(value.isnan().any() for value in own.values()) and not any((value < 0).any() for value in counts)
+    own = [value[sound] if value.shape[:1] == sound.shape else value for value in trainer.values()]
+    return not any(value.isnan().any() or (value < 0).any() and not value.is_floating_point() for value in own)

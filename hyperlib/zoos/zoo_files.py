@@ -126,7 +126,7 @@ def _write_files(
 
 
 def read_zoo(folder: Path) -> tuple[BaseArchitecture, np.ndarray, pd.DataFrame]:
-    """BaseArchitecture, mapped weights and table that `write_zoo` wrote. Raises FileNotFoundError, Unreadable or ValueError."""
+    """What `write_zoo` wrote, its weights mapped. Raises FileNotFoundError, Unreadable or ValueError."""
     manifest = _read_manifest(folder)
     for name, expected in manifest.files.items():
         _check_file(folder / name, expected)
