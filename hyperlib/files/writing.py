@@ -73,17 +73,25 @@ def sweep(folder: Path, name: str | None = None) -> None:
 
     What another process writes now stays.
     """
-    find = folder.rglob if name is None else folder.glob
+    left_in(folder, True, name)
+
+
+def left_in(folder: Path, remove: bool, name: str | None = None) -> list[Path]:
+    """What `sweep` removes, or would."""
+    find, found = folder.rglob if name is None else folder.glob, []
     for left in list(find(f".{'*' if name is None else glob.escape(name)}.{_MARK}-*")):
         lock = FileLock(left / _LOCK)
         with suppress(Timeout, OSError):  # alive, or gone meanwhile
             lock.acquire(timeout=0)
             try:
-                shutil.rmtree(left, ignore_errors=True)  # while it is held: nobody may take the place meanwhile
+                found.append(left)
+                if remove:
+                    shutil.rmtree(left, ignore_errors=True)  # while it is held: nobody may take the place meanwhile
             finally:
                 lock.release()
-            if os.name == "nt":  # which keeps a file that is open
+            if remove and os.name == "nt":  # which keeps a file that is open
                 shutil.rmtree(left, ignore_errors=True)
+    return found
 
 
 def write_whole(file: Path, text: str) -> None:

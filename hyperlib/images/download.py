@@ -58,6 +58,8 @@ def fetched(published: PublishedSet, folder: Path) -> Pixels:
         size = f"about {published.megabytes:,} MB of text"
         _say(f"Downloading {published.title} from OpenML, {size}, once; it is kept as {file}.")
         pixels = _pixels(_fetch(published, place), published)
+        if published.sha256 not in (None, pixels.sha256):
+            raise _unexpected(published, "other images or labels than those that were published")
         _keep(pixels, file)
     return pixels
 

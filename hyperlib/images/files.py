@@ -13,6 +13,7 @@ and the whole test set.
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
 import math
 import zipfile
@@ -53,6 +54,7 @@ class PublishedSet:
     openml: tuple[int, str] | None = None  # number and name at OpenML
     values: tuple[float, float] = (0.0, 255.0)  # range of a pixel at OpenML
     megabytes: int = 0  # of text to download, roughly
+    sha256: str | None = None  # of all pixels and labels in the published order, where we know it
     crop: bool = False  # made smaller by cutting its border, not by resizing
 
     @property
@@ -71,6 +73,14 @@ class Pixels:
     test_y: np.ndarray
     source: str
 
+    @property
+    def sha256(self) -> str:
+        """Of pixels and labels as bytes, x_train, y_train, x_test and y_test in turn."""
+        found = hashlib.sha256()
+        for part in (self.train_x, self.train_y, self.test_x, self.test_y):
+            found.update(np.ascontiguousarray(part, dtype=np.uint8))
+        return found.hexdigest()
+
 
 _MNIST_TRAIN = (5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949)
 _USPS_TRAIN = (1194, 1005, 731, 658, 652, 556, 664, 645, 542, 644)
@@ -81,6 +91,7 @@ PUBLISHED: dict[str, PublishedSet] = {
     "mnist": PublishedSet(
         "MNIST", "mnist.npz", (1, 28, 28), _MNIST_TRAIN, 10_000, 50_000, 0.1307, 0.3081,
         openml=(554, "mnist_784"), megabytes=120,
+        sha256="3191f9bad0cdccc1388e8c89e76674c606f26066ea0ebf366f760d1647b63f43",
     ),
     "fmnist": PublishedSet(
         "Fashion-MNIST", "fmnist.npz", (1, 28, 28), (6000,) * 10, 10_000, 50_000, 0.5, 0.5, CLOTHES,

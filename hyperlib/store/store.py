@@ -34,7 +34,7 @@ from hyperlib.files.inventory import inventory, occupied, seal
 from hyperlib.files.locking import held
 from hyperlib.files.plain import Unreadable
 from hyperlib.files.reading import read_json
-from hyperlib.files.writing import flush_folder, sweep, write_json
+from hyperlib.files.writing import flush_folder, left_in, sweep, write_json
 from hyperlib.store import fingerprint
 from hyperlib.store.manifest import KEYED_PACKAGES, MANIFEST, Begun, Manifest, Order, fault, git_state
 
@@ -114,6 +114,20 @@ class Store:
         folders = sorted(folder for folder in found if _FOLDER.fullmatch(folder.name))
         return pd.DataFrame([_row(folder) for folder in folders], columns=COLUMNS)
 
+    def leftovers(self, remove: bool = False) -> list[Path]:
+        """What killed processes left beside the entries: half-written things, notes of work that is no more."""
+        kinds = [kind for kind in _listed(self.folder) if kind.is_dir() and not kind.is_symlink()]
+        found = [path for kind in kinds for path in left_in(kind, remove)]
+        for note in [path for kind in kinds for path in kind.glob("*.making.json")]:
+            entry = note.with_name(note.name.removesuffix(".making.json"))
+            if os.path.lexists(_beside(entry, ".partial")):
+                continue
+            with suppress(Busy), _locked(entry, entry.name, wait=False):
+                found.append(note)
+                if remove:
+                    note.unlink(missing_ok=True)
+        return sorted(found)
+
     def remove(self, rows: pd.DataFrame) -> int:
         """Delete these rows of `entries()`, and give the bytes freed. What is being made now stays."""
         freed = 0
@@ -139,21 +153,25 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--partial", action="store_true", help="work that was begun and not finished")
     parser.add_argument("--damaged", action="store_true", help="entries set aside as not whole")
     parser.add_argument("--stale", action="store_true", help="entries that today's code would not make")
+    parser.add_argument("--left", action="store_true", help="files that killed processes left beside entries")
     parser.add_argument("--yes", action="store_true", help="really delete: without it, clean only shows")
     parser.add_argument("--store", metavar="FOLDER", help="default: HYPERLIB_STORE, or _build/store")
     chosen = parser.parse_args(arguments)
     states = [state for state in ("partial", "damaged") if getattr(chosen, state)]
-    if chosen.command == "clean" and not (states or chosen.stale):
-        parser.error("say what to clean: --partial, --damaged, --stale, or several of them")
+    if chosen.command == "clean" and not (states or chosen.stale or chosen.left):
+        parser.error("say what to clean: --partial, --damaged, --stale, --left, or several of them")
     try:
         store = Store(chosen.store)
         rows = store.entries()
-        if states or chosen.stale:
+        if states or chosen.stale or chosen.left:
             rows = rows[rows["state"].isin(states) | (chosen.stale & rows["current"].eq(False))]
         if len(rows):
             print(shown(rows.assign(key=rows["key"].str[:12]).drop(columns="folder").to_string(index=False)))
         print(f"{len(rows)} entries, {megabytes(rows['bytes'].sum())} in {store.folder}")
-        if chosen.command == "clean" and len(rows):
+        left = store.leftovers(chosen.command == "clean" and chosen.yes) if chosen.left else []
+        for path in left:
+            print(shown(f"left by a killed process: {path}"))
+        if chosen.command == "clean" and (len(rows) or left):
             freed = f"Freed {megabytes(store.remove(rows))}." if chosen.yes else None
             print(freed or "Nothing deleted yet: --yes deletes the entries above.")
     except OSError as error:
