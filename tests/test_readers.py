@@ -288,7 +288,7 @@ def test_names_that_no_file_has_are_not_there(name):
             read(name)
 
 
-PATHS = {"../../evil": False, "/evil": False, "a/../../b": False, "C:\\evil": False, "c:x": False, "": False, "a/b": True}
+PATHS = {"../../evil": False, "/evil": False, "a/../../b": False, "C:\\evil": False, "c:x": False, "": False, "a": True}
 
 
 @pytest.mark.parametrize(("path", "inside"), PATHS.items())

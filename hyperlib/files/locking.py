@@ -43,5 +43,5 @@ def _named(owner: Path) -> str:
     try:
         text = content(owner, 300).decode("utf-8", "replace")
     except (OSError, ValueError):
-        return "process unknown"
-    return f"process {''.join(letter for letter in text if letter.isprintable())}"
+        return "pid unknown"
+    return f"pid {''.join(letter for letter in text if letter.isprintable())}"
