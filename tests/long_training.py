@@ -10,9 +10,9 @@ import pandas as pd
 import torch
 from toys import network
 
+from hyperlib.files import state as checkpoint
 from hyperlib.representations.augment import Augment
 from hyperlib.representations.hyper_rep import HyperRep
-from hyperlib.zoos import checkpoint
 from hyperlib.zoos.zoo import Samples
 
 SMALL = {
@@ -80,5 +80,5 @@ def digest_of_file(file: Path) -> str:
 
 def long_training_in_steps(folder: Path) -> None:
     """The long training, its state written after every step."""
-    checkpoint._SECONDS, checkpoint._SHARE = 0.0, 0
+    checkpoint.SECONDS, checkpoint.SHARE = 0.0, 0
     long_training(folder)

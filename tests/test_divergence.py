@@ -12,11 +12,11 @@ import torch.nn.functional as F
 from long_training import fit, small, walks
 from toys import network
 
+from hyperlib.files import state as checkpoint
 from hyperlib.representations.augment import Augment
 from hyperlib.representations.divergence import READINGS, Divergence
 from hyperlib.weightspace.bridge.from_module import from_module
 from hyperlib.weightspace.layers import ACTIVATIONS
-from hyperlib.zoos import checkpoint
 from hyperlib.zoos.zoo import Samples
 
 NAMES = ("tetris_mlp", "digits_cnn", "small_cnn_1ch", "small_cnn_3ch", "unterthiner_cnn_1ch_28", "wide_mlp")

@@ -33,6 +33,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from toys import network
 
+from hyperlib.files import state as checkpoint_files
 from hyperlib.representations.augment import Augment
 from hyperlib.representations.batches import Population
 from hyperlib.representations.blocks import NeuronTokens
@@ -43,7 +44,6 @@ from hyperlib.representations.plan import Plan
 from hyperlib.representations.training import HISTORY
 from hyperlib.tasks.probing import run_probes
 from hyperlib.weightspace.tokens import Tokenizer
-from hyperlib.zoos import checkpoint as checkpoint_files
 from hyperlib.zoos.zoo import Samples, Zoo
 
 CPU = torch.device("cpu")
@@ -515,8 +515,8 @@ def stopping(step: int) -> Callable[[int, int], None]:
 
 @pytest.fixture
 def always_saving(monkeypatch) -> None:
-    monkeypatch.setattr(checkpoint_files, "_SECONDS", 0.0)
-    monkeypatch.setattr(checkpoint_files, "_SHARE", 0)
+    monkeypatch.setattr(checkpoint_files, "SECONDS", 0.0)
+    monkeypatch.setattr(checkpoint_files, "SHARE", 0)
 
 
 def steps_of(rep: HyperRep, **arguments) -> list[int]:

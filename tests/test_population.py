@@ -15,17 +15,18 @@ import pytest
 import torch
 from elsewhere import started
 from plain_training import train_alone
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from toys import TOYS, network, some_images
 
+from hyperlib.files import state as checkpoint_files
 from hyperlib.images.images import Images
 from hyperlib.weightspace.architecture import Architecture
 from hyperlib.weightspace.architectures import ARCHITECTURES, digits_cnn, small_cnn, tetris_mlp
 from hyperlib.weightspace.initialisation import INITIALISATIONS
 from hyperlib.weightspace.layers import ACTIVATIONS
-from hyperlib.zoos import checkpoint as checkpoint_files
 from hyperlib.zoos import job as jobs
 from hyperlib.zoos import population
+from hyperlib.zoos.checkpoint import BlockCheckpoint
 from hyperlib.zoos.design import OPTIMIZERS, grid
 from hyperlib.zoos.engines.batched import TorchTrainer
 from hyperlib.zoos.engines.choice import ENGINES, resolve_engine
@@ -379,7 +380,7 @@ def die_in_the_second_block(engine: str, folder: Path) -> None:
             return super().train_epoch(epoch)
 
     population.ENGINES[engine] = Dying
-    checkpoint_files._SECONDS, checkpoint_files._SHARE, jobs._BLOCK_MODELS = 0.0, 0, 2
+    checkpoint_files.SECONDS, checkpoint_files.SHARE, jobs._BLOCK_MODELS = 0.0, 0, 2
     torch.set_num_threads(1)  # one block after the other
     six_blocks(engine, folder)
 
@@ -424,8 +425,8 @@ def test_a_stopped_job_goes_on_where_it_was(engine, name, tmp_path, monkeypatch)
     net = network(name)
     images, design = images_for(net), grid(seeds=2, optimizer=OPTIMIZERS, activation=net.activation, dropout=0.1)
     whole = grow(net, images, design, engine=engine, epochs=4)
-    monkeypatch.setattr(checkpoint_files, "_SECONDS", 0.0)
-    monkeypatch.setattr(checkpoint_files, "_SHARE", 0)
+    monkeypatch.setattr(checkpoint_files, "SECONDS", 0.0)
+    monkeypatch.setattr(checkpoint_files, "SHARE", 0)
     with monkeypatch.context() as patch, pytest.raises(Stopped):
         stop_in_epoch(patch, engine, 3)
         grow(net, images, design, engine=engine, epochs=4, checkpoint=tmp_path)
@@ -473,9 +474,7 @@ def test_a_job_stopped_by_hand_keeps_the_epochs_it_has_done(tetris_images, tmp_p
             grow(tetris_mlp(), tetris_images, design, epochs=50, engine="torch", checkpoint=tmp_path)
     finally:
         torch.set_num_threads(threads)
-    kept = checkpoint_files.StateFile.__new__(checkpoint_files.StateFile)
-    kept.path = tmp_path / "block-0001.safetensors"
-    assert 3 <= kept.load()["weights"].shape[1] < 51
+    assert 3 <= load_file(tmp_path / "block-0001.safetensors")["weights"].shape[1] < 51
 
 
 @pytest.mark.parametrize(
@@ -527,8 +526,8 @@ def test_two_processes_do_not_share_a_state(tetris_images, tmp_path):
 
 def test_a_full_disk_ends_the_job_with_a_remedy_and_keeps_the_last_state(tetris_images, tmp_path, monkeypatch):
     design = grid(seeds=3)
-    monkeypatch.setattr(checkpoint_files, "_SECONDS", 0.0)
-    monkeypatch.setattr(checkpoint_files, "_SHARE", 0)
+    monkeypatch.setattr(checkpoint_files, "SECONDS", 0.0)
+    monkeypatch.setattr(checkpoint_files, "SHARE", 0)
     saved, arguments = checkpoint_files.save_file, (tetris_mlp(), tetris_images, design)
     whole = grow(*arguments, epochs=4)
 
@@ -553,7 +552,7 @@ def test_a_real_write_error_of_safetensors_is_one_sentence(tetris_images, monkey
         return save_file(tensors, path.with_name("gone") / path.name, **more)
 
     monkeypatch.setattr(checkpoint_files, "save_file", save_nowhere)
-    kept = checkpoint_files.BlockCheckpoint(tmp_path / "job", 0, "job", np.arange(1))
+    kept = BlockCheckpoint(tmp_path / "job", 0, "job", np.arange(1))
     with pytest.raises(OSError, match="cannot be written to .*job .*; free some space there") as caught:
         kept.save(torch.zeros(1, 1, 2), np.zeros((1, 1, 8)), {})
     assert "\n" not in str(caught.value)

@@ -11,6 +11,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from torch import nn
 
+from hyperlib.files import state as checkpoint
 from hyperlib.representations import window_views
 from hyperlib.representations.augment import Augment
 from hyperlib.representations.batches import Population, rows_by_group
@@ -27,7 +28,6 @@ from hyperlib.tasks.sampling import KDE
 from hyperlib.thesis.book_sane import sane_recipe
 from hyperlib.weightspace.bridge.from_module import from_module
 from hyperlib.weightspace.symmetry import permutation_index, random_permutations
-from hyperlib.zoos import checkpoint
 from hyperlib.zoos.zoo import Samples
 
 SMALL = {

@@ -6,6 +6,7 @@ import errno
 import json
 import math
 import os
+import platform
 import subprocess
 import sys
 import threading
@@ -314,7 +315,8 @@ def test_two_processes_make_it_once(store, tmp_path, another_process):
     first = another_process()
     wait_for_half(store)
     second = another_process()
-    assert second.stderr.readline() == "waiting for another process that is making zoo seed\n"
+    who = f"pid {first.pid} on {platform.node()}"
+    assert second.stderr.readline() == f"waiting for another process ({who}) that is making zoo seed\n"
     (tmp_path / "gate").touch()
     said = [process.communicate(timeout=60)[1] for process in (first, second)]
 

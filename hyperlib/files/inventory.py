@@ -9,10 +9,12 @@ import hashlib
 import os
 import stat
 from contextlib import suppress
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
+from hyperlib.files.plain import Damaged, Unreadable, content, opened
 from hyperlib.files.writing import flush
 
+LARGEST_TEXT = 2**29  # bytes of an executed page or a table
 _LEFT_BY_DESKTOPS = {".DS_Store", "Thumbs.db", "desktop.ini"}  # written by looking at a folder
 
 
@@ -40,17 +42,27 @@ def seal(folder: Path) -> dict[str, list]:
 
 
 def checksum(path: Path) -> str:
-    """SHA-256 of a file as hex."""
-    with path.open("rb", buffering=0) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    """SHA-256 of a plain file as hex. Raises as `plain.opened`."""
+    with opened(path) as file:
+        try:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise Unreadable(path, error) from error
 
 
 def text_checksum(path: Path) -> str | None:
-    """SHA-256 of a text file, whichever line ends its clone gave it; None if it is not there."""
+    """SHA-256 of a text file, whichever line ends its clone gave it; None if it cannot be read."""
     try:
-        return hashlib.sha256(path.read_bytes().replace(b"\r\n", b"\n")).hexdigest()
-    except OSError:
+        return hashlib.sha256(content(path, LARGEST_TEXT, links=True).replace(b"\r\n", b"\n")).hexdigest()
+    except (OSError, Damaged):
         return None
+
+
+def is_inside(path: str) -> bool:
+    """Whether a path that a file names leads into the folder that it is about, on every system."""
+    parts = PureWindowsPath(path)
+    inside = bool(parts.parts) and not parts.anchor and ".." not in parts.parts
+    return inside and "\\" not in path and path.isprintable()
 
 
 def occupied(folder: Path) -> int:

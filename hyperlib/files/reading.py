@@ -8,8 +8,6 @@ Source: our choice; msgspec decodes and checks in one step, and runs nothing.
 
 from __future__ import annotations
 
-import os
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,20 +15,15 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from hyperlib.files.plain import Damaged, content
+
 Form = TypeVar("Form")
 LARGEST = 16 * 2**20  # bytes of a file; ours have a few thousand
 
 
-class Damaged(ValueError):
-    """A file, or a part of it, has not the form that it should have; says what is wrong."""
-
-
 def read_json(file: Path, form: type[Form], largest: int = LARGEST) -> Form:
-    """The record in a plain file of JSON. Raises Damaged, and OSError where there is none to read."""
-    state = os.lstat(file)
-    if not stat.S_ISREG(state.st_mode) or state.st_size > largest:
-        raise Damaged(f"{file.name} is no plain file, or too large")
-    return decoded(file.read_bytes(), form, file.name)
+    """The record in a plain file of JSON. Raises Damaged, and as `plain.opened` where there is none to read."""
+    return decoded(content(file, largest), form, file.name)
 
 
 def decoded(text: bytes | str, form: type[Form], name: str) -> Form:
@@ -39,10 +32,10 @@ def decoded(text: bytes | str, form: type[Form], name: str) -> Form:
         return msgspec.json.decode(text, type=form)
 
 
-def as_form(content: dict[str, Any], form: type[Form], name: str) -> Form:
+def as_form(plain: dict[str, Any], form: type[Form], name: str) -> Form:
     """The record in what was decoded already. Raises Damaged."""
     with _of_its_form(name):
-        return msgspec.convert(content, form)
+        return msgspec.convert(plain, form)
 
 
 @contextmanager

@@ -21,6 +21,8 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from hyperlib.files.ending import in_order
+
 _MARK, _LOCK = "partial", ".lock"
 
 
@@ -57,26 +59,39 @@ def workplace(target: Path) -> Iterator[Path]:
     """A folder of this process's own beside `target`, gone when the block ends, and after a kill with the next one."""
     target.parent.mkdir(parents=True, exist_ok=True)
     sweep(target.parent, target.name)
-    folder, lock = _own_folder(target)
-    try:
-        yield folder
-    finally:
-        lock.release()
-        shutil.rmtree(folder, ignore_errors=True)
+    with in_order():
+        folder, lock = _own_folder(target)
+        try:
+            yield folder
+        finally:
+            lock.release()
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def sweep(folder: Path, name: str | None = None) -> None:
-    """Remove what killed writers of this name, or of any, left in a folder. What another process writes now stays."""
-    for left in folder.glob(f".{'*' if name is None else glob.escape(name)}.{_MARK}-*"):
+    """Remove what killed writers of this name left in a folder, or without a name those of any in it and below.
+
+    What another process writes now stays.
+    """
+    left_in(folder, True, name)
+
+
+def left_in(folder: Path, remove: bool, name: str | None = None) -> list[Path]:
+    """What `sweep` removes, or would."""
+    find, found = folder.rglob if name is None else folder.glob, []
+    for left in list(find(f".{'*' if name is None else glob.escape(name)}.{_MARK}-*")):
         lock = FileLock(left / _LOCK)
         with suppress(Timeout, OSError):  # alive, or gone meanwhile
             lock.acquire(timeout=0)
             try:
-                shutil.rmtree(left, ignore_errors=True)  # while it is held: nobody may take the place meanwhile
+                found.append(left)
+                if remove:
+                    shutil.rmtree(left, ignore_errors=True)  # while it is held: nobody may take the place meanwhile
             finally:
                 lock.release()
-            if os.name == "nt":  # which keeps a file that is open
+            if remove and os.name == "nt":  # which keeps a file that is open
                 shutil.rmtree(left, ignore_errors=True)
+    return found
 
 
 def write_whole(file: Path, text: str) -> None:

@@ -25,12 +25,13 @@ from pathlib import Path
 from urllib.error import HTTPError, URLError
 
 import numpy as np
-from filelock import FileLock, Timeout
 from sklearn.datasets import fetch_openml
 from sklearn.utils import Bunch
 from tqdm import tqdm
 
 from hyperlib.files.inventory import occupied
+from hyperlib.files.locking import held
+from hyperlib.files.plain import is_there
 from hyperlib.files.writing import workplace
 from hyperlib.images.files import Pixels, PublishedSet, read_npz, write_npz
 
@@ -52,11 +53,13 @@ def fetched(published: PublishedSet, folder: Path) -> Pixels:
     """
     file = folder / published.file
     with _workplace(file) as place:
-        if file.is_file():
+        if is_there(file):
             return read_npz(file, published)
         size = f"about {published.megabytes:,} MB of text"
         _say(f"Downloading {published.title} from OpenML, {size}, once; it is kept as {file}.")
         pixels = _pixels(_fetch(published, place), published)
+        if published.sha256 not in (None, pixels.sha256):
+            raise _unexpected(published, "other images or labels than those that were published")
         _keep(pixels, file)
     return pixels
 
@@ -68,15 +71,11 @@ def _say(line: str) -> None:
 @contextmanager
 def _workplace(file: Path) -> Iterator[Path]:
     """A temporary folder beside `file`, for one process at a time; elsewhere if that cannot be written."""
-    lock = FileLock(file.with_name(f".{file.name}.lock"))
     with ExitStack() as stack:
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                stack.enter_context(lock.acquire(timeout=0))
-            except Timeout:
-                _say(f"Another process is fetching {file}; waiting for it.")
-                stack.enter_context(lock.acquire())
+            lock = file.with_name(f".{file.name}.lock")
+            stack.enter_context(held(lock, lambda who: _say(f"Another process is fetching {file}; waiting for it ({who}).")))
             place = stack.enter_context(workplace(file))
         except OSError:
             place = stack.enter_context(tempfile.TemporaryDirectory(prefix="hyperlib-download-"))

@@ -13,6 +13,8 @@ and the whole test set.
 from __future__ import annotations
 
 import gzip
+import hashlib
+import io
 import math
 import zipfile
 import zlib
@@ -23,9 +25,11 @@ import numpy as np
 from platformdirs import user_cache_dir
 
 from hyperlib.files.paths import folder_named
+from hyperlib.files.plain import Damaged, Unreadable, opened
 from hyperlib.files.writing import appearing
 
 DEBIAN_FASHION = Path("/usr/share/datasets/fashion-mnist")
+_HEADER = 2**14  # bytes that an array may take to say its shape
 MAX_BYTES = 2**30  # of one array; the largest published one has 0.23 GB
 DIGITS = tuple("0123456789")
 THINGS = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
@@ -50,6 +54,7 @@ class PublishedSet:
     openml: tuple[int, str] | None = None  # number and name at OpenML
     values: tuple[float, float] = (0.0, 255.0)  # range of a pixel at OpenML
     megabytes: int = 0  # of text to download, roughly
+    sha256: str | None = None  # of all pixels and labels in the published order, where we know it
     crop: bool = False  # made smaller by cutting its border, not by resizing
 
     @property
@@ -68,6 +73,14 @@ class Pixels:
     test_y: np.ndarray
     source: str
 
+    @property
+    def sha256(self) -> str:
+        """Of pixels and labels as bytes, x_train, y_train, x_test and y_test in turn."""
+        found = hashlib.sha256()
+        for part in (self.train_x, self.train_y, self.test_x, self.test_y):
+            found.update(np.ascontiguousarray(part, dtype=np.uint8))
+        return found.hexdigest()
+
 
 _MNIST_TRAIN = (5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949)
 _USPS_TRAIN = (1194, 1005, 731, 658, 652, 556, 664, 645, 542, 644)
@@ -78,6 +91,7 @@ PUBLISHED: dict[str, PublishedSet] = {
     "mnist": PublishedSet(
         "MNIST", "mnist.npz", (1, 28, 28), _MNIST_TRAIN, 10_000, 50_000, 0.1307, 0.3081,
         openml=(554, "mnist_784"), megabytes=120,
+        sha256="3191f9bad0cdccc1388e8c89e76674c606f26066ea0ebf366f760d1647b63f43",
     ),
     "fmnist": PublishedSet(
         "Fashion-MNIST", "fmnist.npz", (1, 28, 28), (6000,) * 10, 10_000, 50_000, 0.5, 0.5, CLOTHES,
@@ -129,18 +143,18 @@ def read_npz(path: Path, published: PublishedSet) -> Pixels:
     Raises ValueError, with the file and the remedy, for anything but four plain arrays of the right kind.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
+        with opened(path, links=True) as file, zipfile.ZipFile(file) as archive:
             arrays = {f"{part}_{axis}": _array(archive, f"{axis}_{part}") for part, axis in _PARTS}
             note = _note(archive)
         for part in ("train", "test"):
             y = arrays[f"{part}_y"]
             arrays[f"{part}_y"] = y.reshape(len(y)) if y.ndim and y.size == len(y) else y  # some have [images, 1]
             _check_part(arrays[f"{part}_x"], arrays[f"{part}_y"], part, published)
-    except (_Unusable, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except (_Unusable, Damaged, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         why = str(error) or "it ends too early"
         raise ValueError(f"{path} is no usable {published.title}: {why}; remove or replace it.") from error
     except OSError as error:
-        raise OSError(f"{path} cannot be read: {error.strerror or error}; check its permissions.") from error
+        raise error if isinstance(error, Unreadable | FileNotFoundError) else Unreadable(path, error) from error
     return Pixels(**arrays, source=note or f"file {path.name}")
 
 
@@ -152,19 +166,20 @@ def _array(archive: zipfile.ZipFile, key: str, kinds: str = "ui") -> np.ndarray:
     if info.file_size > MAX_BYTES:
         raise _Unusable(f"{key} unpacks to {info.file_size / 1e6:,.0f} MB, over the limit of 1 GiB")
     with archive.open(info) as stream:
-        shape, fortran, dtype = _header(stream, key)
+        head = io.BytesIO(stream.read(_HEADER))
+        shape, fortran, dtype = _header(head, key)
         if dtype.hasobject or dtype.kind not in kinds:
             raise _Unusable(f"{key} holds {dtype}, but only whole numbers are read")
         size = math.prod(shape) * dtype.itemsize
-        if any(axis < 0 for axis in shape) or stream.tell() + size != info.file_size:
+        if any(not 0 <= axis <= MAX_BYTES for axis in shape) or head.tell() + size != info.file_size:
             raise _Unusable(f"{key} says shape {shape}, which its {info.file_size} bytes do not fit")
-        data = stream.read(size)
+        data = head.read() + stream.read(size)
     if len(data) != size:
         raise _Unusable(f"{key} ends too early")
     return np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C")
 
 
-def _header(stream: zipfile.ZipExtFile, key: str) -> tuple[tuple[int, ...], bool, np.dtype]:
+def _header(stream: io.BytesIO, key: str) -> tuple[tuple[int, ...], bool, np.dtype]:
     readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
     try:
         return readers[np.lib.format.read_magic(stream)](stream)
@@ -220,7 +235,7 @@ def _idx(path: Path, item: tuple[int, ...]) -> np.ndarray:
     """One idx file: two zero bytes, type 8 (uint8), number of axes, big-endian sizes, values in C order."""
     axes = 1 + len(item)
     try:
-        with gzip.open(path) as stream:
+        with opened(path, links=True) as file, gzip.open(file) as stream:
             head = stream.read(4 + 4 * axes)
             if len(head) != 4 + 4 * axes or head[:4] != bytes([0, 0, 8, axes]):
                 raise _Unusable(f"it is no idx file of bytes with {axes} axes")
@@ -230,7 +245,7 @@ def _idx(path: Path, item: tuple[int, ...]) -> np.ndarray:
             data = stream.read(size + 1)
         if len(data) != size:
             raise _Unusable(f"it has {'more' if len(data) > size else 'fewer'} values than its header says")
-    except (_Unusable, gzip.BadGzipFile, zlib.error, EOFError) as error:
+    except (_Unusable, Damaged, gzip.BadGzipFile, zlib.error, EOFError) as error:
         raise ValueError(f"{path} is damaged: {error}; install the package that brought it anew.") from error
     except OSError as error:
         why = error.strerror or error

@@ -22,6 +22,7 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from torch import Tensor
 
+from hyperlib.files.plain import is_there
 from hyperlib.images.download import Unreachable, fetched
 from hyperlib.images.files import (
     DEBIAN_FASHION,
@@ -236,7 +237,7 @@ def _photo_digits(preparation: Preparation, seed: int) -> Images:
 def _find(name: str, folder: Path, download: bool) -> Pixels:
     """The set from the data folder, else from Debian's package, else from OpenML."""
     published = PUBLISHED[name]
-    if (folder / published.file).is_file():
+    if is_there(folder / published.file):
         return read_npz(folder / published.file, published)
     if name == "fmnist" and DEBIAN_FASHION.is_dir():
         return read_idx(DEBIAN_FASHION, published)

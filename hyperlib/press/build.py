@@ -24,12 +24,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePath
 
-from filelock import FileLock, Timeout
-
 from hyperlib.files import paths
 from hyperlib.files.console import speak_plainly
+from hyperlib.files.ending import in_order
 from hyperlib.files.faults import disk_is_full
-from hyperlib.files.writing import write_whole
+from hyperlib.files.locking import held
 from hyperlib.press.cost import clock, peak_memory
 from hyperlib.press.edition import Edition
 from hyperlib.press.execute import execute
@@ -41,6 +40,11 @@ MADE = ("html", ".doctrees", "jupyter_execute", "executed", "results")  # below 
 
 def main(arguments: Sequence[str] | None = None, root: Path | None = None) -> int:
     """Run one step; 0 if all went well, 1 if a chapter or page failed, 2 if it could not be done at all."""
+    with in_order():
+        return _main(arguments, root)
+
+
+def _main(arguments: Sequence[str] | None, root: Path | None) -> int:
     speak_plainly()
     paths.settle_variables()
     options = _options(arguments)
@@ -72,19 +76,12 @@ def only_build(root: Path) -> Iterator[None]:
     """
     folder = root / "_build"
     folder.mkdir(exist_ok=True)
-    owner = folder / ".lock.owner"
-    lock = FileLock(folder / ".lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        who = owner.read_text(encoding="utf-8").strip() if owner.is_file() else "unknown"
-        raise ValueError(f"Another build (pid {who}) is running in this clone; wait for it or stop it.") from None
-    try:
-        write_whole(owner, f"{os.getpid()}\n")
+
+    def busy(who: str) -> None:
+        raise ValueError(f"Another build ({who}) is running in this clone; wait for it or stop it.")
+
+    with held(folder / ".lock", busy):
         yield
-    finally:
-        owner.unlink(missing_ok=True)
-        lock.release()
 
 
 def in_words(error: Exception) -> str:

@@ -105,7 +105,7 @@ class alone:  # noqa: N801 - reads as a word where it is used
         self.path = path
 
     def __enter__(self):
-        self.file = open(self.path, "w")
+        self.file = open(self.path, "a")
         try:
             import fcntl
         except ImportError:

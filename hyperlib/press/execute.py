@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -23,7 +22,7 @@ from typing import Any, TextIO
 from hyperlib.files.faults import disk_is_full
 from hyperlib.files.inventory import text_checksum
 from hyperlib.files.reading import Damaged, decoded
-from hyperlib.files.writing import write_json
+from hyperlib.files.writing import flush, flush_folder, workplace, write_json
 from hyperlib.press.cost import clock, cores
 from hyperlib.press.edition import Chapter, Edition
 from hyperlib.press.kernel import environment_of
@@ -134,15 +133,14 @@ def _attempt(run: Execution, threads: int, began: float, say: Say) -> None:
     if run.stopped:
         return
     say(f"[{clock(run.started - began)}] {chapter.name}: started, {run.reason}.")
-    with tempfile.TemporaryDirectory(prefix="chapter-") as folder:
-        run.record = record = Path(folder) / "record.jsonl"
-        output = chapter.executed.with_suffix(".running.ipynb")
-        run.failure = _supervised(run, output, _environment(chapter, record, threads)) or _misplaced(run, record)
+    with workplace(chapter.executed) as folder:
+        run.record = record = folder / "record.jsonl"
+        output = folder / chapter.executed.name
+        environment = _environment(chapter, folder, record, threads)
+        run.failure = _supervised(run, output, environment) or _misplaced(run, record)
         if run.failure is None:
             _keep(run, output, record, ingredients)
-        elif run.stopped:
-            output.unlink(missing_ok=True)
-        elif output.is_file():
+        elif output.is_file() and not run.stopped:
             os.replace(output, chapter.failed)
 
 
@@ -169,10 +167,14 @@ def _verdict(run: Execution) -> str:
     return f"{run.chapter.name} FAILED {run.failure}{kept}"
 
 
-def _environment(chapter: Chapter, record: Path, threads: int) -> dict[str, str]:
-    """The environment of a chapter: the build's own Python, and its share of the processors."""
+def _environment(chapter: Chapter, folder: Path, record: Path, threads: int) -> dict[str, str]:
+    """The environment of a chapter: the build's own Python, its share of the processors, and a place for what passes.
+
+    Jupyter writes into the system's temporary folder, which nobody cleans after a kill; so that is ours.
+    """
     shares = {"OMP_NUM_THREADS": str(threads), "NUMBA_NUM_THREADS": str(threads)}
-    return {**shares, **environment_of(chapter.edition.executed), VARIABLE: str(record)}
+    passing = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder))
+    return {**shares, **environment_of(chapter.edition.executed), **passing, VARIABLE: str(record)}
 
 
 def _supervised(run: Execution, output: Path, environment: dict[str, str]) -> str | None:
@@ -240,7 +242,9 @@ def _keep(run: Execution, output: Path, record: Path, ingredients: Ingredients) 
         results=_files({file: text_checksum(file) for file in notes.results}, results),
         sources=_files(notes.sources, root),
     )
+    flush(output)
     os.replace(output, chapter.executed)
+    flush_folder(chapter.executed.parent)
     write_json(chapter.sidecar, asdict(facts))
 
 

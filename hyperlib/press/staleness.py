@@ -15,7 +15,7 @@ from typing import Any
 
 from IPython.core.inputtransformer2 import TransformerManager
 
-from hyperlib.files.inventory import text_checksum
+from hyperlib.files.inventory import is_inside, text_checksum
 from hyperlib.store.fingerprint import reached, versions
 
 
@@ -35,6 +35,10 @@ class File:
 
     path: str
     sha256: str | None
+
+    def __post_init__(self) -> None:
+        if not is_inside(self.path):
+            raise ValueError(f"{self.path!r} leads out of its folder")
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from jaxtyping import Float
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
+from hyperlib.files.tensors import checksum
 from hyperlib.representations.augment import Augment
 from hyperlib.representations.autoencoder import Autoencoder, Sizes, autoencoder, initialise, projection_head
 from hyperlib.representations.batches import Population, rows_by_group
@@ -35,7 +36,6 @@ from hyperlib.representations.whole_views import WholeViews
 from hyperlib.weightspace.base import BaseArchitecture, require_architecture
 from hyperlib.weightspace.tokens import Scale, Tokenizer
 from hyperlib.weightspace.values import device_called
-from hyperlib.zoos.checkpoint import checksum
 from hyperlib.zoos.zoo import Samples
 
 ROWS = 128  # networks per forward pass; always so many, so that a row's result does not depend on the others

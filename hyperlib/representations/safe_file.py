@@ -20,17 +20,18 @@ import msgspec
 import numpy as np
 import pandas as pd
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from hyperlib.files.plain import Damaged, Unreadable, opened
 from hyperlib.files.reading import decoded
+from hyperlib.files.tensors import checksum, read_head, read_tensors
 from hyperlib.files.writing import Occupied, appearing
 from hyperlib.representations.augment import Augment
 from hyperlib.representations.training import HISTORY
 from hyperlib.weightspace.base import BaseArchitecture
 from hyperlib.weightspace.tokens import Scale, Tokenizer
-from hyperlib.zoos.checkpoint import checksum
 
 SETTINGS_LIMIT = 2**16  # characters
 TENSORS_LIMIT = 10_000
@@ -38,7 +39,7 @@ WEIGHTS_LIMIT = 2**27  # of all networks, for which reading takes eight bytes ea
 Shapes = dict[str, tuple[int, ...]]
 Header, Fitted = TypeVar("Header"), TypeVar("Fitted")
 _UNREADABLE = (  # whatever a file that somebody has tampered with can raise
-    *(SafetensorError, OSError, KeyError, ValueError, TypeError, AttributeError),
+    *(SafetensorError, KeyError, ValueError, TypeError, AttributeError),
     *(RuntimeError, IndexError, RecursionError, OverflowError, MemoryError),
 )
 
@@ -56,7 +57,11 @@ def write(path: Path, words: dict[str, str], tensors: dict[str, Tensor]) -> Path
     except Occupied:
         raise
     except (OSError, SafetensorError) as error:
-        raise OSError(f"The representation cannot be written to {path} ({error}); free some space there.") from error
+        why = getattr(error, "strerror", None) or error
+        raise OSError(
+            f"The representation cannot be written to {str(path)[:300]!r} ({why}); free some space there, or choose "
+            "another folder that you may write."
+        ) from error
     return path
 
 
@@ -71,27 +76,32 @@ def read(
     """What `write` wrote, made in two steps: without tensors, of which only the number is known, then filled with them.
 
     Messages call the class `kind` and its format `form`. `unfitted` says which shapes it asks for; a history comes on
-    top. Raises FileNotFoundError, and ValueError in one sentence for anything that is damaged or was not written so.
+    top. Raises FileNotFoundError, Unreadable, and ValueError in one sentence for anything that is damaged or was
+    not written so.
     """
-    if path.is_symlink() or not path.is_file():
-        raise FileNotFoundError(f"There is no representation at {path}; {kind}.save writes one.")
     try:
-        with safe_open(path, framework="pt") as file:
-            words, names = file.metadata() or {}, list(file.keys())
+        file = opened(path)
+    except (FileNotFoundError, Damaged):
+        raise FileNotFoundError(f"There is no representation at {str(path)[:300]!r}; {kind}.save writes one.") from None
+    try:
+        with file:
+            head = read_head(file)
+            words, shapes = head.words, head.shapes
             own = msgspec.convert(words, header)
-            if len(names) > TENSORS_LIMIT:
+            if len(shapes) > TENSORS_LIMIT:
                 raise ValueError("it has too many tensors")
-            fitted, expected = unfitted(own, len(names))
-            shapes = {name: tuple(file.get_slice(name).get_shape()) for name in names}
+            fitted, expected = unfitted(own, len(shapes))
             history = shapes.pop("history", ())
             if len(history) != 2 or history[1] != len(HISTORY) or expected != shapes:
                 raise ValueError("its tensors are not those of its settings")
-            tensors = {name: file.get_tensor(name) for name in names}
+            tensors = read_tensors(file)
         if words["checksum"] != sealed(words, tensors):
             raise ValueError("what it holds is not what was written")
         if not all(torch.isfinite(value).all() for name, value in tensors.items() if name != "history"):
             raise ValueError("some of its numbers are not finite")
         fill(fitted, own, tensors)
+    except OSError as error:
+        raise Unreadable(path, error) from error
     except _UNREADABLE as error:
         said = str(error).splitlines()[0][:200].rstrip(".") if str(error) else type(error).__name__
         raise ValueError(

@@ -25,6 +25,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
+from hyperlib.files.tensors import checksum
 from hyperlib.representations.augment import Augment
 from hyperlib.representations.autoencoder import initialise
 from hyperlib.representations.blocks import Source
@@ -40,7 +41,6 @@ from hyperlib.representations.windows import through
 from hyperlib.weightspace.base import BaseArchitecture
 from hyperlib.weightspace.tokens import Scale, Tokenizer
 from hyperlib.weightspace.values import device_called
-from hyperlib.zoos.checkpoint import checksum
 from hyperlib.zoos.zoo import Samples
 
 AT_ONCE = 2**21  # numbers in the widest part of a block, of all windows that go through at once; our choice

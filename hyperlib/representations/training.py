@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from hyperlib.files.state import StateFile, alike, job_folder
 from hyperlib.representations.objective import LOSSES, Objective
-from hyperlib.zoos.checkpoint import StateFile, job_folder
 
 CLIP = 1.0  # length of a gradient at most
 Progress = bool | Callable[[int, int], None]
@@ -108,8 +108,33 @@ class Trainer:
         state |= {"step": torch.tensor(self.step), "units": self.objective.units}
         return {name: value.detach().cpu().contiguous() for name, value in state.items()}
 
+    def fits(self, state: dict[str, Tensor]) -> bool:
+        """Whether a state has the form of one of this training, and its parts agree."""
+        fresh, step = self.state(), state.get("step")
+        if not alike(step, fresh["step"]) or not 0 <= int(step) <= self.plan.steps:  # type: ignore[arg-type]
+            return False
+        forms = {name: value for name, value in fresh.items() if name not in ("history", "step")}
+        best = {name.replace("now.", "best.", 1): value for name, value in forms.items() if name.startswith("now.")}
+        adam = {f"adam.{number}.{name}": torch.zeros(() if name == "step" else parameter.shape)
+                for number, parameter in enumerate(p for g in self.optimiser.param_groups for p in g["params"])
+                for name in ("step", "exp_avg", "exp_avg_sq")}  # fmt: skip
+        forms |= best if any(name.startswith("best.") for name in state) else {}
+        forms |= {name: value for name, value in adam.items() if name in state}
+        if state.keys() != forms.keys() | {"history", "step"} or not all(alike(state[n], v) for n, v in forms.items()):
+            return False
+        history = state["history"].reshape(len(state["history"]), -1) if state["history"].ndim else torch.ones(1, 0)
+        if len(history) and (history.shape[1] != len(HISTORY) or history.dtype != torch.float64):
+            return False
+        steps = [*history[:, 0].tolist(), *([] if len(history) else [0])]
+        counted = int(step) - steps[-1]  # type: ignore[arg-type]
+        known = [v for n, v in state.items() if n.startswith(("now.", "best.", "adam.")) or n == "units"]
+        return (
+            steps == sorted(steps) and counted == float(state["sums"][-2]) and counted >= 0
+            and not any(value.isnan().any() for value in known)
+        )  # fmt: skip
+
     def restore(self, state: dict[str, Tensor]) -> None:
-        """Go on from a state; KeyError or RuntimeError where it is not one of this training."""
+        """Go on from a state that `fits`."""
         self._load_modules({name.removeprefix("now."): v for name, v in state.items() if name.startswith("now.")})
         best = {name.removeprefix("best."): v for name, v in state.items() if name.startswith("best.")}
         self.best_state = best or None
@@ -156,7 +181,10 @@ def run(trainer: Trainer, kept: Path | str | None, signature: Callable[[], str],
 def _train(trainer: Trainer, kept: StateFile | None, progress: Progress) -> None:
     """Step by step; the state is never saved in the middle of one."""
     if kept is not None and (state := kept.load()) is not None:
-        trainer.restore(state)
+        if trainer.fits(state):
+            trainer.restore(state)
+        else:
+            kept.say_damaged()
     total = trainer.plan.steps
     with tqdm(total=total, initial=trainer.step, unit=" steps", disable=progress is not True, mininterval=1.0) as bar:
         while not trainer.done:

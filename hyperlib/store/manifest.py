@@ -18,12 +18,12 @@ import numbers
 import os
 import subprocess
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
 
-from hyperlib.files.inventory import checksum, inventory
+from hyperlib.files.inventory import checksum, inventory, is_inside
 from hyperlib.files.reading import Damaged, as_form, read_json
 from hyperlib.files.writing import write_json
 from hyperlib.store import fingerprint
@@ -96,8 +96,8 @@ class Manifest(Order):
     `files` maps paths in the entry to `(bytes, sha256)`. `commit` and `dirty` are None outside a git clone.
     """
 
-    seconds: float
-    created: str
+    seconds: Annotated[float, msgspec.Meta(ge=0)]
+    created: Annotated[str, msgspec.Meta(pattern=r"^\d{4}-\d\d-\d\dT[\d:.+-]{8,24}\Z")]
     commit: str | None
     dirty: bool | None
     files: dict[str, tuple[int, str]]
@@ -128,7 +128,7 @@ def fault(folder: Path, key: str) -> str | None:
     """What is wrong with an entry, in a few words, or None if it is the entry of this key and whole.
 
     Names and sizes are checked at every call, checksums once per process and again if a file's dates changed.
-    PermissionError passes: what may not be read is not thereby damaged.
+    Only content decides: what cannot be read now is not thereby damaged, and its OSError passes.
     """
     try:
         present = inventory(folder)
@@ -138,9 +138,7 @@ def fault(folder: Path, key: str) -> str | None:
         if manifest.key != key:
             return f"{MANIFEST} belongs to another entry"
         return _difference(present, manifest.files) or _changed(folder, present, manifest.files)
-    except PermissionError:
-        raise
-    except (OSError, ValueError) as error:
+    except (FileNotFoundError, NotADirectoryError, ValueError) as error:
         return str(error)
 
 
@@ -191,7 +189,7 @@ def _output(command: list[str]) -> str:
 
 def _difference(present: dict[str, os.stat_result], files: dict[str, tuple[int, str]]) -> str | None:
     for path, (size, _) in files.items():
-        if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts or "\\" in path:
+        if not is_inside(path):
             return f"{MANIFEST} names a file outside the entry: {path!r}"
         if path not in present:
             return f"{path} is missing"

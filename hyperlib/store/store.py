@@ -19,21 +19,22 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from filelock import FileLock, Timeout
 
 from hyperlib.files import paths
-from hyperlib.files.console import speak_plainly
+from hyperlib.files.console import shown, speak_plainly
 from hyperlib.files.faults import disk_is_full, free_bytes, megabytes
 from hyperlib.files.inventory import inventory, occupied, seal
+from hyperlib.files.locking import held
+from hyperlib.files.plain import Unreadable
 from hyperlib.files.reading import read_json
-from hyperlib.files.writing import flush_folder, sweep, write_json
+from hyperlib.files.writing import flush_folder, left_in, sweep, write_json
 from hyperlib.store import fingerprint
 from hyperlib.store.manifest import KEYED_PACKAGES, MANIFEST, Begun, Manifest, Order, fault, git_state
 
@@ -49,6 +50,10 @@ class StoreError(OSError):
 
     def __str__(self) -> str:
         return str(self.strerror)
+
+
+class Busy(Exception):
+    """Another process makes the entry; says which."""
 
 
 class Store:
@@ -100,12 +105,28 @@ class Store:
         return entry
 
     def entries(self) -> pd.DataFrame:
-        """One row per folder of the store, with `state` (made, partial, damaged), seconds of work and bytes.
+        """One row per folder of the store: `state` (made, partial, damaged, unreadable), seconds of work, bytes, ...
 
         `current` says whether today's code and versions give the same key; None for what cannot be read.
         """
-        folders = sorted(folder for folder in self.folder.glob("*/*") if _FOLDER.fullmatch(folder.name))
+        with _explained(self.folder / "any" / "entry"):
+            found = [folder for kind in _listed(self.folder) for folder in _listed(kind)]
+        folders = sorted(folder for folder in found if _FOLDER.fullmatch(folder.name))
         return pd.DataFrame([_row(folder) for folder in folders], columns=COLUMNS)
+
+    def leftovers(self, remove: bool = False) -> list[Path]:
+        """What killed processes left beside the entries: half-written things, notes of work that is no more."""
+        kinds = [kind for kind in _listed(self.folder) if kind.is_dir() and not kind.is_symlink()]
+        found = [path for kind in kinds for path in left_in(kind, remove)]
+        for note in [path for kind in kinds for path in kind.glob("*.making.json")]:
+            entry = note.with_name(note.name.removesuffix(".making.json"))
+            if os.path.lexists(_beside(entry, ".partial")):
+                continue
+            with suppress(Busy), _locked(entry, entry.name, wait=False):
+                found.append(note)
+                if remove:
+                    note.unlink(missing_ok=True)
+        return sorted(found)
 
     def remove(self, rows: pd.DataFrame) -> int:
         """Delete these rows of `entries()`, and give the bytes freed. What is being made now stays."""
@@ -119,8 +140,8 @@ class Store:
                 with _locked(entry, folder.name, wait=False), _explained(entry):
                     _delete(folder)
                     freed += int(size)
-            except Timeout:
-                _say(f"left: {folder}, which another process is making")
+            except Busy as who:
+                _say(f"left: {folder}, which another process ({who}) is making")
         return freed
 
 
@@ -132,21 +153,25 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--partial", action="store_true", help="work that was begun and not finished")
     parser.add_argument("--damaged", action="store_true", help="entries set aside as not whole")
     parser.add_argument("--stale", action="store_true", help="entries that today's code would not make")
+    parser.add_argument("--left", action="store_true", help="files that killed processes left beside entries")
     parser.add_argument("--yes", action="store_true", help="really delete: without it, clean only shows")
     parser.add_argument("--store", metavar="FOLDER", help="default: HYPERLIB_STORE, or _build/store")
     chosen = parser.parse_args(arguments)
     states = [state for state in ("partial", "damaged") if getattr(chosen, state)]
-    if chosen.command == "clean" and not (states or chosen.stale):
-        parser.error("say what to clean: --partial, --damaged, --stale, or several of them")
+    if chosen.command == "clean" and not (states or chosen.stale or chosen.left):
+        parser.error("say what to clean: --partial, --damaged, --stale, --left, or several of them")
     try:
         store = Store(chosen.store)
         rows = store.entries()
-        if states or chosen.stale:
+        if states or chosen.stale or chosen.left:
             rows = rows[rows["state"].isin(states) | (chosen.stale & rows["current"].eq(False))]
         if len(rows):
-            print(rows.assign(key=rows["key"].str[:12]).drop(columns="folder").to_string(index=False))
+            print(shown(rows.assign(key=rows["key"].str[:12]).drop(columns="folder").to_string(index=False)))
         print(f"{len(rows)} entries, {megabytes(rows['bytes'].sum())} in {store.folder}")
-        if chosen.command == "clean" and len(rows):
+        left = store.leftovers(chosen.command == "clean" and chosen.yes) if chosen.left else []
+        for path in left:
+            print(shown(f"left by a killed process: {path}"))
+        if chosen.command == "clean" and (len(rows) or left):
             freed = f"Freed {megabytes(store.remove(rows))}." if chosen.yes else None
             print(freed or "Nothing deleted yet: --yes deletes the entries above.")
     except OSError as error:
@@ -226,6 +251,7 @@ def _seconds_before(entry: Path) -> float:
     try:
         begun = read_json(_beside(entry, ".making.json"), Begun)
         touched = max(state.st_mtime for state in inventory(_beside(entry, ".partial")).values())
+        touched = min(touched, time.time())  # a date in the future is no work
         return begun.seconds + max(0.0, touched - (touched if begun.started is None else begun.started))
     except (OSError, ValueError):  # none there, or none that can be read
         return 0.0
@@ -236,7 +262,7 @@ def _explained(entry: Path) -> Iterator[None]:
     """Turn OSErrors around an entry of the store into a StoreError; those of a lock pass."""
     try:
         yield
-    except (StoreError, Timeout):
+    except StoreError:
         raise
     except OSError as error:
         if disk_is_full(error, entry.parent):
@@ -264,20 +290,25 @@ def _full_disk(entry: Path, error: BaseException) -> StoreError:
 @contextmanager
 def _locked(entry: Path, title: str, wait: bool = True) -> Iterator[None]:
     """Hold the entry's lock. The system drops it with its process, so a kill leaves nothing locked."""
-    lock = FileLock(_beside(entry, ".lock"))
-    with _explained(entry):
-        entry.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            if not wait:
-                raise
-            _say(f"waiting for another process that is making {title}")
-            lock.acquire(poll_interval=0.1)
-    try:
+
+    def busy(who: str) -> None:
+        if not wait:
+            raise Busy(who)
+        _say(f"waiting for another process ({who}) that is making {title}")
+
+    with ExitStack() as stack:
+        with _explained(entry):
+            entry.parent.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(held(_beside(entry, ".lock"), busy))
         yield
-    finally:
-        lock.release()
+
+
+def _listed(folder: Path) -> list[Path]:
+    """What lies in a folder; nothing where there is none, and OSError where nobody may look."""
+    try:
+        return list(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
 
 
 def _row(folder: Path) -> dict[str, Any]:
@@ -292,6 +323,8 @@ def _row(folder: Path) -> dict[str, Any]:
         else:
             order = Manifest.read(folder)
             done, row["created"] = order.seconds, order.created
+    except Unreadable:
+        return row | {"state": "unreadable"}
     except (OSError, ValueError):
         return row | {"state": "damaged" if state == "made" else state}
     return row | {"key": order.key, "profile": order.profile, "seconds": done, "current": order.is_current()}
@@ -323,7 +356,7 @@ def _beside(entry: Path, suffix: str) -> Path:
 
 
 def _say(message: str) -> None:
-    print(message, file=sys.stderr, flush=True)
+    print(shown(message), file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from typing import Any
 
 import torch
 
+from hyperlib.files.tensors import checksum as tensor_checksum
 from hyperlib.representations.cores import one_core
 from hyperlib.representations.hyper_rep import HyperRep
 from hyperlib.representations.sane import Sane
@@ -28,7 +29,6 @@ from hyperlib.study.queries import queries_of
 from hyperlib.study.study import CHECKPOINTS, FIRST_SPLIT, Study
 from hyperlib.thesis.book_representations import RepresentationRecipe, representation_recipe
 from hyperlib.thesis.book_sane import SaneRecipe
-from hyperlib.zoos.checkpoint import checksum as tensor_checksum
 from hyperlib.zoos.zoo import Samples
 
 _FILE = "representation.safetensors"

@@ -12,11 +12,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from hyperlib.files.tensors import checksum
 from hyperlib.store.record import heard, record_progress
 from hyperlib.study.study import FIRST_SPLIT, Study
 from hyperlib.thesis.book_twins import twin_recipe
 from hyperlib.weightspace.pruning import pruned
-from hyperlib.zoos.checkpoint import checksum
 from hyperlib.zoos.twins import EPOCHS, held_twins, last_weights, variational_twins
 from hyperlib.zoos.zoo import Zoo
 

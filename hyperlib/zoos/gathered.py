@@ -22,6 +22,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from hyperlib.files.plain import Damaged, opened
 from hyperlib.weightspace.base import BaseArchitecture, require_architecture
 from hyperlib.weightspace.state_dicts import find_state_dict, some
 from hyperlib.zoos.zoo import Zoo
@@ -144,8 +145,10 @@ def _part(architecture: BaseArchitecture, checkpoint: Mapping[str, Any] | nn.Mod
 
 def read_checkpoint(path: Path) -> Mapping[str, Any]:
     """What a file holds. FileNotFoundError where there is none, ValueError for what only running code could read."""
-    if not path.is_file():
-        raise FileNotFoundError(f"There is no file {path}.")
+    try:
+        opened(path, links=True).close()
+    except (FileNotFoundError, Damaged):
+        raise FileNotFoundError(f"There is no file {str(path)[:300]!r}.") from None
     try:
         if path.suffix == ".safetensors":
             return load_file(path)

@@ -21,9 +21,10 @@ from jaxtyping import Float
 from torch import Tensor
 from tqdm import tqdm
 
+from hyperlib.files.state import job_folder
 from hyperlib.images.images import Images
 from hyperlib.weightspace.architecture import Architecture
-from hyperlib.zoos.checkpoint import BlockCheckpoint, job_folder
+from hyperlib.zoos.checkpoint import BlockCheckpoint
 from hyperlib.zoos.engines.trainer import Block, Trainer
 from hyperlib.zoos.evaluation import PROPERTIES
 from hyperlib.zoos.job import Job, checked_job
@@ -159,8 +160,10 @@ def _train_epoch(trainer: Trainer, block: Block, rows: np.ndarray, epoch: int, r
 
 def _resume(trainer: Trainer, rows: np.ndarray, kept: BlockCheckpoint | None, results: _Results) -> int:
     """Epochs that a former run has done; they stand in `results` then, and the trainer goes on from there."""
-    _, epochs, params = results.weights.shape
-    if kept is None or (saved := kept.load(len(rows), epochs, params)) is None:
+    if kept is None:
+        return 0
+    room = [(len(rows), *kind.shape[1:]) for kind in (results.weights, results.measures)]
+    if (saved := kept.load(*room, trainer.state())) is None:
         return 0
     results.weights[torch.from_numpy(rows), : saved.epochs] = saved.weights
     results.measures[rows, : saved.epochs] = saved.measures

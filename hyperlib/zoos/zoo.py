@@ -206,9 +206,14 @@ class Zoo:
     def load(cls, folder: str | Path) -> Zoo:
         """Read a zoo; its weights stay on disk and are mapped (what you write into them never reaches the disk).
 
-        Raises FileNotFoundError where there is none, ValueError for damaged or foreign files.
+        Raises FileNotFoundError where there is none, ValueError for damaged or foreign files, and OSError for files
+        that cannot be read now.
         """
-        return cls(*read_zoo(Path(folder)))
+        parts = read_zoo(Path(folder))
+        try:
+            return cls(*parts)
+        except ValueError as error:
+            raise ValueError(f"{folder} holds no zoo: {error}") from error
 
 
 def _range(epochs: np.ndarray) -> str:

@@ -31,7 +31,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from hyperlib.files.inventory import checksum
-from hyperlib.files.reading import Damaged, read_json
+from hyperlib.files.plain import Damaged, Unreadable, opened
+from hyperlib.files.reading import read_json
 from hyperlib.files.writing import Occupied, appearing
 from hyperlib.weightspace.architecture_record import network_of, record_of
 from hyperlib.weightspace.base import BaseArchitecture
@@ -72,6 +73,8 @@ class _Manifest:
     def __post_init__(self) -> None:
         if self.files.keys() != {*_FILES}:
             raise ValueError("its files are others")
+        if len(set(self.columns)) != len(self.columns):
+            raise ValueError("it names a column twice")
 
 
 def write_zoo(
@@ -93,7 +96,7 @@ def write_zoo(
     except OSError as error:
         raise OSError(
             f"The zoo cannot be written to {folder} ({error.strerror or error}); free some space there or choose "
-            "another folder. Nothing was left behind."
+            "another folder that you may write. Nothing was left behind."
         ) from error
     return folder
 
@@ -123,7 +126,7 @@ def _write_files(
 
 
 def read_zoo(folder: Path) -> tuple[BaseArchitecture, np.ndarray, pd.DataFrame]:
-    """BaseArchitecture, mapped weights and table that `write_zoo` wrote. Raises FileNotFoundError or ValueError."""
+    """What `write_zoo` wrote, its weights mapped. Raises FileNotFoundError, Unreadable or ValueError."""
     manifest = _read_manifest(folder)
     for name, expected in manifest.files.items():
         _check_file(folder / name, expected)
@@ -169,8 +172,12 @@ def _digest_as_file(array: np.ndarray) -> str:
 
 def _read_manifest(folder: Path) -> _Manifest:
     path = folder / _MANIFEST
-    if path.is_symlink() or not path.is_file():
-        raise FileNotFoundError(f"{folder} is not a zoo (no {_MANIFEST} there); a zoo folder is written by Zoo.save.")
+    try:
+        opened(path).close()
+    except (FileNotFoundError, Damaged):
+        raise FileNotFoundError(
+            f"{str(folder)[:300]!r} is not a zoo (no {_MANIFEST} there); a zoo folder is written by Zoo.save."
+        ) from None
     try:
         return read_json(path, _Manifest, _MANIFEST_LIMIT)
     except Damaged:
@@ -195,9 +202,12 @@ def _read_network(folder: Path, manifest: _Manifest) -> BaseArchitecture:
 
 
 def _check_file(path: Path, expected: _File) -> None:
-    if path.is_symlink() or not path.is_file():
-        raise ValueError(f"{path} is missing from the zoo; make or download the zoo again.")
-    if path.stat().st_size != expected.bytes or checksum(path) != expected.sha256:
+    try:
+        size = path.lstat().st_size
+        found = checksum(path) if size == expected.bytes else None
+    except (FileNotFoundError, Damaged):
+        raise ValueError(f"{path} is missing from the zoo; make or download the zoo again.") from None
+    if found != expected.sha256:
         raise ValueError(
             f"{path} is damaged (its size or checksum is not the manifest's); make or download the zoo again."
         )
@@ -206,11 +216,13 @@ def _check_file(path: Path, expected: _File) -> None:
 def _open_array(path: Path, shape: tuple[int, ...]) -> np.ndarray:
     """The mapped array; copy on write, because a tensor over a read-only map would end the process when written to."""
     try:
-        with path.open("rb") as file:
+        with opened(path) as file:
             good = np.lib.format.read_magic(file) == (1, 0)
             good = good and np.lib.format.read_array_header_1_0(file) == (shape, False, np.dtype(np.float32))
             start = file.tell()
         good = good and path.stat().st_size == start + 4 * math.prod(shape)
+    except Unreadable:
+        raise
     except _UNREADABLE:
         good = False
     if not good:
@@ -223,16 +235,18 @@ def _open_array(path: Path, shape: tuple[int, ...]) -> np.ndarray:
 
 def _read_table(path: Path, columns: list[str], rows: int) -> pd.DataFrame:
     try:
-        with zipfile.ZipFile(path) as archive:
+        with opened(path) as file, zipfile.ZipFile(file) as archive:
             members = archive.infolist()
             if any(member.compress_type != zipfile.ZIP_STORED for member in members):
                 raise ValueError("compressed")  # stored members cannot unpack to more than they take
             if sum(member.file_size for member in members) > path.stat().st_size:
                 raise ValueError("overlapping")
-        with np.load(path, allow_pickle=False) as archive:
+        with opened(path) as file, np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in columns}
         if not all(_is_column(array, rows) for array in arrays.values()):
             raise ValueError("no columns")
+    except Unreadable:
+        raise
     except _UNREADABLE:
         raise ValueError(
             f"{path} is not a plain table of the manifest's columns with {rows} rows; make or download the zoo again."

@@ -1,0 +1,161 @@
+"""Whenever a process is killed: nothing is lost, nothing is left, and the next run ends in the same bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from long_training import digest, fit, small, walks
+from small_book import make_book
+from toys import some_images
+
+from hyperlib.files import state
+from hyperlib.files.writing import workplace
+from hyperlib.press.edition import Edition
+from hyperlib.press.execute import execute
+from hyperlib.representations.hyper_rep import HyperRep
+from hyperlib.store.store import Store
+from hyperlib.weightspace.architectures import tetris_mlp
+from hyperlib.zoos.design import grid
+from hyperlib.zoos.population import train_population
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="forks and signals")
+MADE_AT = ("manifest.json",)  # has the date and the seconds of its making
+
+
+def grow(folder: Path) -> None:
+    images = some_images((1, 4, 4), 4, train=40, test=30)
+    zoo = train_population(tetris_mlp(), images, grid(seeds=6), epochs=12, progress=False, checkpoint=folder / "job")
+    shutil.rmtree(folder / "zoo", ignore_errors=True)
+    zoo.save(folder / "zoo")
+    shutil.rmtree(folder / "job")
+
+
+def learn(folder: Path) -> None:
+    rep = fit(small(steps=60, validations=6), validation=walks(models=4, seed=1), checkpoint=folder / "job")
+    (folder / "rep").unlink(missing_ok=True)
+    rep.save(folder / "rep")
+    shutil.rmtree(folder / "job")
+
+
+def keep(folder: Path) -> None:
+    for number in range(4):
+        Store(folder).make("zoo", f"n{number}", {"a": 1}, grow, [], "none")
+
+
+def content(folder: Path) -> dict[str, str]:
+    """What every file holds; a representation by all that it learned, because the order in its file is free."""
+    files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
+    held = {name: path for name, path in files.items() if not name.endswith((".lock", *MADE_AT))}
+    return {
+        name: digest(HyperRep.load(path)) if name == "rep" else hashlib.sha256(path.read_bytes()).hexdigest()
+        for name, path in held.items()
+    }
+
+
+def started(work: Callable[[Path], None], folder: Path) -> int:
+    """A process that does this work, as a copy of this one: nothing is imported or compiled anew."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # threads of the parent, which the child does not use
+        child = os.fork()
+    if not child:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+        code = 1
+        try:
+            work(folder)
+            code = 0
+        finally:
+            os._exit(code)
+    return child
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("work", "kills"), [(grow, 20), (learn, 16), (keep, 20)], ids=lambda it: getattr(it, "__name__", ""))
+def test_a_kill_at_any_moment_changes_nothing(work, kills, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(state, "SECONDS", 0.0)
+    monkeypatch.setattr(state, "SHARE", 0)
+    torch.set_num_threads(1)
+    (tmp_path / "warm").mkdir()
+    work(tmp_path / "warm")  # compiles what is compiled
+    (tmp_path / "whole").mkdir()
+    begun = time.monotonic()
+    work(tmp_path / "whole")
+    seconds, whole, chance = time.monotonic() - begun, content(tmp_path / "whole"), random.Random(0)
+    ended = []
+    for number in range(kills):
+        folder = tmp_path / f"killed-{number}"
+        folder.mkdir()
+        child = started(work, folder)
+        time.sleep(chance.uniform(0, 0.9 * seconds))
+        os.kill(child, signal.SIGKILL)
+        ended.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+        work(folder)
+        assert content(folder) == whole, number
+    assert set(ended) <= {0, -signal.SIGKILL} and ended.count(-signal.SIGKILL) >= kills * 0.6, ended
+
+
+@pytest.mark.slow
+def test_a_build_that_is_killed_at_any_moment_ends_in_the_same_results(tmp_path, capfd):
+    root, chance = make_book(tmp_path / "clone"), random.Random(0)
+    edition = Edition(root, "quick")
+    path = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); "
+    code = path + f"from pathlib import Path; from hyperlib.press.build import main; main(['run'], Path({str(root)!r}))"
+    for _ in range(5):
+        shutil.rmtree(root / "_build", ignore_errors=True)
+        with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL) as build:
+            time.sleep(chance.uniform(1, 9))
+            build.kill()
+        time.sleep(1.5)  # in which its workers notice
+        execute(edition, say=lambda _: None)
+        assert (edition.results / "sum.csv").read_text() == "a,sum\n1,2\n"
+        assert not [left for left in (root / "_build").rglob(".*.partial-*")]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_process_that_is_asked_to_end_leaves_nothing_and_ends_as_asked(number, tmp_path):
+    reads, writes = os.pipe()
+
+    def work(folder: Path) -> None:
+        with workplace(folder / "outer"), workplace(folder / "thing") as place:
+            (place / "half").write_text("x")
+            os.write(writes, b"x")
+            time.sleep(60)
+
+    child = started(work, tmp_path)
+    os.read(reads, 1)
+    os.kill(child, number)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -number
+    assert not any(tmp_path.iterdir())
+
+
+def test_signals_are_as_before_when_a_block_has_ended(tmp_path):
+    before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)]
+    with workplace(tmp_path / "thing"):
+        assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+    assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)] == before
+
+
+def test_clean_finds_what_killed_processes_left(tmp_path, capsys):
+    from hyperlib.store.store import main
+
+    store = Store(tmp_path)
+    entry = store.make("zoo", "a", {}, lambda at: (at / "x").write_text("x"), [], "none")
+    left = [entry.parent / ".b.partial-12345678", entry.parent / f"{entry.name}.making.json"]
+    left[0].mkdir()
+    left[1].write_text("{}")
+    (entry.parent / "mine.txt").write_text("x")
+    assert main(["clean", "--left", "--store", str(tmp_path)]) == 0 and all(path.exists() for path in left)
+    assert main(["clean", "--left", "--yes", "--store", str(tmp_path)]) == 0
+    assert not any(path.exists() for path in left) and entry.is_dir() and (entry.parent / "mine.txt").exists()
+    assert all(str(path) in capsys.readouterr().out for path in left[:0]) and store.entries()["state"].tolist() == ["made"]
