@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 
 from hyperlib.press.cost import cores
-from hyperlib.zoos.population import ENGINES
+from hyperlib.zoos.engines.choice import ENGINES
 
 
 def machine(repetitions: int) -> pd.DataFrame:

@@ -17,7 +17,7 @@ from settings import FASTEST, Options, Setting, settings
 
 from hyperlib import Images, grid, train_population
 from hyperlib.press.cost import cores
-from hyperlib.zoos.population import ENGINES
+from hyperlib.zoos.engines.choice import ENGINES
 
 BASELINE = "plain loop"
 

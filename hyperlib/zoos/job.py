@@ -111,7 +111,7 @@ def checked_job(
     epochs, batch_size, seed = int(epochs), int(batch_size), int(seed)
     where = device_called(device)
     engine = resolve_engine(engine, architecture, where)
-    return Job(architecture, _on_device(images, where), design, epochs, batch_size, start, seed, engine, where)
+    return Job(architecture, on_device(images, where), design, epochs, batch_size, start, seed, engine, where)
 
 
 def _check_whole_numbers(**numbers: tuple[object, int]) -> None:
@@ -153,9 +153,9 @@ def _check_start(start: Tensor | np.ndarray, shape: tuple[int, int]) -> Tensor:
     return start.detach().to("cpu", torch.float32)
 
 
-def _on_device(images: Images, device: torch.device) -> Images:
+def on_device(images: Images, device: torch.device) -> Images:
     """The same images where training runs; moved once, not by every block."""
-    if device.type == "cpu":
+    if device.type == images.train_x.device.type:
         return images
     parts = ("train_x", "train_y", "test_x", "test_y")
     return replace(images, **{name: getattr(images, name).to(device) for name in parts})
