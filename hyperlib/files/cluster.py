@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import os
 import platform
+import re
+import socket
 import zlib
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -20,6 +22,7 @@ from typing import Any
 from hyperlib.files.paths import VARIABLES, settle_variables
 
 ADDRESS = "RAY_ADDRESS"  # Ray's own name for the cluster that a program shall use
+_PATIENCE = 10.0  # seconds that a cluster has to answer
 _BEAT = 0.2  # seconds between two looks at what is done
 _RETRIES = 16  # of one call whose machine is lost; one that ends every worker must end itself some day
 _COMPARED = ("torch", "numpy", "numba")  # with Python and our own code: what decides the bits of a result
@@ -45,8 +48,10 @@ def cluster(address: str | None = None, cores: int | None = None) -> Iterator[Cl
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     of_own = {"num_cpus": cores, "include_dashboard": False} if address == "local" else {}
     try:
+        if named := re.fullmatch(r"([^:/]+):(\d+)", address):  # Ray itself would try for minutes
+            socket.create_connection((named[1], int(named[2])), timeout=_PATIENCE).close()
         ray.init(address=address, logging_level="ERROR", **of_own)
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         why = " ".join(str(error).split())[:200]
         raise ConnectionError(
             f"No Ray cluster answers at {address!r} ({why}); start one with `ray start --head`, or unset {ADDRESS} to "

@@ -90,8 +90,7 @@ def train_there(
     """One block in a worker: all its weights and measures, and its state where the worker could keep none."""
     torch.set_num_threads(1)
     job = replace(job, images=on_device(_unpacked(images), job.device))
-    kept, all_rows = _kept(place, number, signature, rows), np.arange(len(rows))
-    course, done, told = Course.empty(job, len(rows)), 0, 0.0
+    course, all_rows, done, told = Course.empty(job, len(rows)), np.arange(len(rows)), 0, 0.0
 
     def advance(model_epochs: int) -> None:
         nonlocal done, told
@@ -100,7 +99,9 @@ def train_there(
             tell(done)
             told = time.monotonic()
 
-    state = train_block(job, all_rows, kept, course, all_rows, advance)
+    with TemporaryDirectory() as aside:
+        kept = _kept(place, Path(aside), number, signature, rows)
+        state = train_block(job, all_rows, kept, course, all_rows, advance)
     tell(done)
     lacking = None if kept is not None else {name: value.cpu().numpy() for name, value in state.items()}
     return course.weights.numpy(), course.measures, lacking
@@ -115,22 +116,21 @@ class _Folder:
 
 
 class AtAddress:
-    """A block's file at an fsspec address: fetched when the block begins, sent after every write.
+    """A block's file at an fsspec address: fetched to the folder `aside` when the block begins, sent after every write.
 
     Raises ValueError where another job's file is there.
     """
 
-    def __init__(self, address: str, number: int, signature: str, rows: np.ndarray) -> None:
+    def __init__(self, address: str, aside: Path, number: int, signature: str, rows: np.ndarray) -> None:
         from fsspec.core import url_to_fs
 
-        self.folder = TemporaryDirectory()
-        self.kept = BlockCheckpoint(Path(self.folder.name), number, signature, rows)
+        self.kept = BlockCheckpoint(aside, number, signature, rows)
         self.here = str(self.kept.file.path)
         self.files, place = url_to_fs(address)
         self.there = f"{place.rstrip('/')}/{self.kept.file.path.name}"
         if self.files.exists(self.there):
             self.files.get_file(self.there, self.here)
-            self.kept = BlockCheckpoint(Path(self.folder.name), number, signature, rows)
+            self.kept = BlockCheckpoint(aside, number, signature, rows)
 
     def due(self) -> bool:
         """As of any block's file; what sending costs counts as writing."""
@@ -150,9 +150,9 @@ class AtAddress:
         return self.kept.load(models, epochs, params)
 
 
-def _kept(place: str | _Folder | None, number: int, signature: str, rows: np.ndarray) -> Kept | None:
+def _kept(place: str | _Folder | None, aside: Path, number: int, signature: str, rows: np.ndarray) -> Kept | None:
     if isinstance(place, str):
-        return AtAddress(place, number, signature, rows)
+        return AtAddress(place, aside, number, signature, rows)
     if place is not None and (Path(place.path) / place.mark).exists():
         return BlockCheckpoint(Path(place.path), number, signature, rows)
     if place is not None:
