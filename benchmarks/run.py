@@ -23,6 +23,7 @@ from foreign import foreign
 from growth import growth
 from machine import machine
 from memory import memory
+from nodes import nodes
 from peak import peak
 from rates import architectures
 from settings import Options
@@ -48,6 +49,7 @@ TABLES: dict[str, Callable[[Options], pd.DataFrame]] = {
     "compile": compiling,
     "growth": growth,
     "memory": memory,
+    "nodes": nodes,
     "architectures": architectures,
     "batched_forms": batched_forms,
     "files": saved_files,
