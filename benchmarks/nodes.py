@@ -21,7 +21,7 @@ from settings import SETTINGS, Options
 from hyperlib import grid, train_population
 from hyperlib.zoos.job import checked_job
 
-MODELS, EPOCHS = 1024, 12
+MODELS, EPOCHS = 1024, 8
 _HEAD = {"num_cpus": 0, "include_dashboard": False, "object_store_memory": 256 * 2**20}  # bytes
 
 
