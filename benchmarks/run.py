@@ -23,6 +23,7 @@ from foreign import foreign
 from growth import growth
 from machine import machine
 from memory import memory
+from nodes import nodes
 from opening import formats, opening
 from peak import peak
 from rates import architectures
@@ -50,6 +51,7 @@ TABLES: dict[str, Callable[[Options], pd.DataFrame]] = {
     "compile": compiling,
     "growth": growth,
     "memory": memory,
+    "nodes": nodes,
     "architectures": architectures,
     "batched_forms": batched_forms,
     "files": saved_files,

@@ -48,7 +48,9 @@ from hyperlib.figures.words import say
 from hyperlib.tasks import verdicts
 from hyperlib.thesis import sane_cost
 from hyperlib.thesis.estimate import beside_measured, benchmark, cost_table, growth_rates
+from hyperlib.thesis.scaling import recipe_blocks, scaling_curve
 from hyperlib.thesis.targets import targets
+from hyperlib.thesis.whole_cost import whole_cost, with_total
 from hyperlib.weightspace.work import multiply_adds
 
 study = hyperlib.Study(profile)
@@ -272,6 +274,53 @@ days, size = paper["hours"].sum() / 24, paper["MB"].sum() / 1e3
 say(f"All {len(paper)} zoos at `paper` together: {days:,.1f} days on {cores} cores, and {size:,.0f} GB of weights.")
 
 # %% [markdown]
+# ## What does the whole thesis cost?
+#
+# Not every zoo of the thesis has a recipe here. For the sum of all we also count the populations of ResNet-18, by their published
+# models and epochs, and a {term}`sparse twin` of every model, as so many more epochs of the same network *(our choice)*. Core-hours follow from
+# the measured rates above. GPU-hours are arithmetic and no measurement: the counted operations at an assumed share of one H100's peak in
+# float32 *(our choice)*, which small networks will hardly reach.
+
+# %% tags=["hide-input"] table={"name": "tab-cost-whole", "caption": "The zoos of chapter 3 with their sparse twins: models, states, hours of one core and of one large GPU, gigabytes of weights."}
+whole = study.publish("zoo-generating-factors", whole_cost(per_image), "whole")
+whole_rows = with_total(whole).assign(GB=lambda table: table["bytes"] / 1e9)
+shown = ["zoo", "models", "states", "core_hours", "gpu_hours", "GB"]
+show_table(whole_rows[shown].rename(columns=lambda name: name.replace("_", " ")), 1,
+           rows=whole_rows.nlargest(8, "core_hours").index, of=whole)
+
+# %% tags=["remove-input"]
+total = whole.sum(numeric_only=True)
+small = whole[~whole["zoo"].str.startswith("resnet")].sum(numeric_only=True)
+say(f"Together {len(whole)} zoos with {total['models']:,.0f} models and {total['states']:,.0f} states: "
+    f"{total['core_hours']:,.0f} core-hours, or {total['gpu_hours']:,.0f} GPU-hours, and "
+    f"{total['bytes'] / 1e12:,.1f} TB. Without the ResNets it is {small['core_hours']:,.0f} core-hours and "
+    f"{small['bytes'] / 1e9:,.0f} GB.")
+
+# %% [markdown]
+# ## What do more machines bring?
+#
+# A zoo can be grown on a Ray cluster: `train_population(..., engine="ray")` hands blocks of models to all machines, and the zoo is
+# the same to the bit. What it brings was measured with two local nodes of one core each, on a machine that has no more. Everything
+# beyond two nodes in the figure is a model: what a job does once, and the blocks of the node that has the most of them.
+
+# %% tags=["hide-input"]
+by_nodes = benchmark("nodes")
+large = recipe_blocks("mnist-hyp-fix", per_image)
+nodes = [2**power for power in range(11)]
+curve = scaling_curve(by_nodes, {"mnist_hyp_fix": large}, nodes)
+study.publish("zoo-generating-factors", curve, "scaling");
+
+# %% tags=["hide-input"] table={"name": "tab-cost-nodes", "caption": "Seconds of one job without a cluster (no nodes) and on one and two local nodes of one core, those of the same job without training, and times as fast as one node."}
+show_table(by_nodes[["nodes", "blocks", "seconds", "empty_s", "speedup"]].rename(columns={"empty_s": "empty"}), 2, of=by_nodes)
+
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Lines on logarithmic axes: times as fast as one node against the number of nodes, for the job of the benchmark, which levels off early, and for a whole zoo of the thesis, which follows plain proportion longer; dots at one and two nodes."}, "figure": {"name": "fig-cost-scaling", "caption": "Times as fast as one node of one core. Dots are measured, lines modelled; a job stops gaining when each node has one block. The dashed line through the origin is plain proportion."}}
+plots.scaling(curve)
+plt.show()
+
+# %% [markdown]
+# The model leaves out the network between machines, a shared disk and the one process that puts the zoo together; with many nodes one of
+# them will be the limit sooner.
+#
 # ## Does the estimate hold?
 #
 # The {term}`store` writes down how long the making of a zoo took. Beside it the estimate for this profile, of the machine above:

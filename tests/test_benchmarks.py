@@ -33,7 +33,7 @@ from hyperlib.representations.losses import mixed, nt_xent, reconstruction  # no
 from hyperlib.weightspace.tokens import Tokenizer  # noqa: E402
 
 QUICK = Options(repetitions=1, quick=True)
-COMPILING = ("peak", "compile", "growth", "memory")  # for most of their time, where the engine compiles
+COMPILING = ("peak", "compile", "growth", "memory", "nodes")  # or starting Ray, for most of their time
 STEPS = [training_step.tiny(size) for size in training_step.SIZES]
 COLUMNS = {
     "training": "network contestant images train_images test_images per_cpu_s per_cpu_s_ratio per_s per_s_ratio",
@@ -41,6 +41,7 @@ COLUMNS = {
     "compile": "cache architecture engine first_s again_s",
     "growth": "grows models epochs images weights multiply_adds seconds",
     "memory": "network engine models train_images before_gib peak_gib kept_gib besides_gib",
+    "nodes": "network models epochs blocks load nodes seconds empty_s speedup",
     "architectures": "architecture weights forward training evaluate_us train_us_batch_32 train_us_batch_10",
     "batched_forms": "device threads models form step_ms us_per_model_image speed_ratio",
     "files": "action zoo_s one_file_per_checkpoint_s ratio",
@@ -89,6 +90,8 @@ def test_a_whole_run_goes_where_the_user_said_whatever_folder_it_works_in(monkey
     "name", [pytest.param(name, marks=pytest.mark.slow if name in COMPILING else ()) for name in run.TABLES]
 )
 def test_each_table_can_be_made(name):
+    if name == "nodes":
+        pytest.importorskip("ray")
     table = made(name)
 
     assert set(table) == set(COLUMNS[name].split())

@@ -25,13 +25,13 @@ from hyperlib.weightspace.architectures import ARCHITECTURES, digits_cnn, small_
 from hyperlib.weightspace.initialisation import INITIALISATIONS
 from hyperlib.weightspace.layers import ACTIVATIONS
 from hyperlib.zoos import job as jobs
-from hyperlib.zoos import population
 from hyperlib.zoos.checkpoint import BlockCheckpoint
 from hyperlib.zoos.design import OPTIMIZERS, grid
 from hyperlib.zoos.engines.batched import TorchTrainer
 from hyperlib.zoos.engines.choice import ENGINES, resolve_engine
 from hyperlib.zoos.engines.compiled import NumbaTrainer
 from hyperlib.zoos.engines.sequential import SequentialTrainer
+from hyperlib.zoos.engines.trainer import Block
 from hyperlib.zoos.evaluation import PROPERTIES
 from hyperlib.zoos.population import train_population
 from hyperlib.zoos.zoo import Zoo
@@ -379,7 +379,7 @@ def die_in_the_second_block(engine: str, folder: Path) -> None:
                 os.kill(os.getpid(), signal.SIGKILL)
             return super().train_epoch(epoch)
 
-    population.ENGINES[engine] = Dying
+    ENGINES[engine] = Dying
     checkpoint_files.SECONDS, checkpoint_files.SHARE, jobs._BLOCK_MODELS = 0.0, 0, 2
     torch.set_num_threads(1)  # one block after the other
     six_blocks(engine, folder)
@@ -413,7 +413,7 @@ def stop_in_epoch(
                 raise error
             return super().train_epoch(now)
 
-    monkeypatch.setitem(population.ENGINES, engine, Stopping)
+    monkeypatch.setitem(ENGINES, engine, Stopping)
 
 
 @pytest.mark.parametrize(
@@ -448,7 +448,7 @@ def count_epochs(monkeypatch: pytest.MonkeyPatch, engine: str) -> list[int]:
             seen.append(epoch)
             return super().train_epoch(epoch)
 
-    monkeypatch.setitem(population.ENGINES, engine, Counting)
+    monkeypatch.setitem(ENGINES, engine, Counting)
     return seen
 
 
@@ -466,7 +466,7 @@ def test_a_job_stopped_by_hand_keeps_the_epochs_it_has_done(tetris_images, tmp_p
                 time.sleep(0.5)
             return super().train_epoch(epoch)
 
-    monkeypatch.setitem(population.ENGINES, "torch", Interrupted)
+    monkeypatch.setitem(ENGINES, "torch", Interrupted)
     threads = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
@@ -580,7 +580,7 @@ def test_a_fault_in_one_block_stops_the_others_and_comes_through(error, tetris_i
             time.sleep(0.01)
             return super().train_epoch(epoch)
 
-    monkeypatch.setitem(population.ENGINES, "torch", Failing)
+    monkeypatch.setitem(ENGINES, "torch", Failing)
     torch.set_num_threads(2)
     try:
         with pytest.raises(error, match="broken"):
@@ -634,7 +634,7 @@ def test_a_batch_of_one_image_is_refused_where_a_norm_needs_more(batch_size):
 
 def test_every_engine_has_the_trainer_that_is_tested_here(tetris_images):
     job = jobs.checked_job(tetris_mlp(), tetris_images, grid(), 1, 8, None, 0, "torch", None)
-    block = population.Block(job.architecture, job.images, job.design, 8, 0, job.device)
+    block = Block(job.architecture, job.images, job.design, 8, 0, job.device)
     made = {name: type(engine(block, block.initial_weights())) for name, engine in ENGINES.items()}
 
     assert made == TRAINERS

@@ -232,6 +232,27 @@ def learning_curves(
         raised_lines(lines, list(histories)[:3] if raised is None else raised, ax)
 
 
+def scaling(table: pd.DataFrame) -> Figure:
+    """Times as fast as one node against nodes: dots where `how` is measured, a line per job where it is modelled.
+
+    `table` has the columns `job`, `how`, `nodes` and `speedup`; both axes are logarithmic.
+    """
+    figure, ax = plt.subplots(figsize=(6, 3.4))
+    for style, (job, part) in zip(cycle(("-", "--", ":")), table.groupby("job", sort=False), strict=False):
+        model, seen = (part[part["how"] == how] for how in ("modelled", "measured"))
+        (line,) = ax.plot(model["nodes"], model["speedup"], style, label=f"{job}, modelled")
+        if len(seen):
+            ax.plot(seen["nodes"], seen["speedup"], "o", color=line.get_color(), label=f"{job}, measured")
+    ax.axline((1, 1), (2, 2), linestyle="--", linewidth=1, color=INK, label="in proportion")
+    ax.set_xscale("log", base=2)
+    ax.set_yscale("log", base=2)
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_formatter("{x:g}")
+    ax.set(xlabel="nodes of one core", ylabel="times as fast as one")
+    ax.legend()
+    return figure
+
+
 def growth(table: pd.DataFrame) -> Figure:
     """Seconds of a job against how many times larger one quantity is than at first, a line per quantity.
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import time
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import lru_cache
 from typing import Any
 
@@ -28,6 +27,7 @@ from hyperlib.representations.sane_reader import SaneReader
 from hyperlib.study.aligned import comparable_parts
 from hyperlib.study.sane_tables import rebuilt_share
 from hyperlib.study.study import Study
+from hyperlib.study.sweeps import add_ray, sweep
 from hyperlib.tasks.probing import run_probes
 from hyperlib.thesis.book_sane import RELEASED, TEXT
 from hyperlib.thesis.profiles import PROFILES
@@ -83,6 +83,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--steps", type=int, default=400, help="of a training (default: 400)")
     parser.add_argument("--jobs", type=int, default=2, help="trainings side by side (default: 2)")
     parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
+    add_ray(parser)
     chosen = parser.parse_args(arguments)
     study, file = Study(chosen.profile, device="cpu"), paths.results_folder(chosen.profile) / f"{ARTEFACT}.csv"
     if min(chosen.steps, chosen.jobs) < 1:
@@ -99,13 +100,19 @@ def main(arguments: list[str] | None = None) -> None:
     wanted = [pair for pair in wanted if (*pair, chosen.steps) not in before]
     for name in dict.fromkeys(name for which, _ in wanted for name in SETS[which]):
         study.zoo(name)  # grown here, on all cores
-    with ProcessPoolExecutor(chosen.jobs, torch.multiprocessing.get_context("spawn")) as pool:
-        rest = (chosen.profile, chosen.steps, chosen.device)
-        for task in as_completed([pool.submit(tried, *pair, *rest) for pair in wanted]):
-            for row in task.result():
-                print(", ".join(f"{name} {value}" for name, value in row.items()), flush=True)
-            done = pd.concat([done, pd.DataFrame(task.result())], ignore_index=True)
-            study.publish(ARTEFACT, done)
+    rows, rest = [done], (chosen.profile, chosen.steps, chosen.device)
+
+    def write_down(_: tuple[str, str], found: Rows) -> None:
+        for row in found:
+            print(", ".join(f"{name} {value}" for name, value in row.items()), flush=True)
+        rows.append(pd.DataFrame(found))
+        study.publish(ARTEFACT, pd.concat(rows, ignore_index=True))
+
+    calls, gpus = {pair: (*pair, *rest) for pair in wanted}, float(chosen.device != "cpu")
+    try:
+        sweep(tried, calls, write_down, jobs=chosen.jobs, ray=chosen.ray, gpus=gpus)
+    except (ModuleNotFoundError, ConnectionError) as error:
+        parser.error(str(error))
 
 
 def tried(which: str, trial: str, profile: str, steps: int, device: str) -> Rows:

@@ -42,9 +42,10 @@ _MAKERS = ["hyperlib.zoos.population", "hyperlib.zoos.zoo_files"]
 class Study:
     """The book's experiments at one profile (`quick`, `laptop` or `paper`).
 
-    store: folder of made zoos, else `HYPERLIB_STORE` or `_build/store`. engine and device: of the zoos' training; by
-    default a GPU where PyTorch finds one and the profile is `paper`, else the CPU. Raises ValueError for an unknown
-    profile, and inside a notebook for an unknown notebook parameter.
+    store: folder of made zoos, else `HYPERLIB_STORE` or `_build/store`. engine and device: of the zoos' training, by
+    default a GPU where PyTorch finds one and the profile is `paper`, else the CPU; engine "ray" makes on a cluster the
+    entries that this machine would. Raises ValueError for an unknown profile, and inside a notebook for an unknown
+    notebook parameter.
     """
 
     def __init__(
@@ -96,7 +97,7 @@ class Study:
                     recipe.design,
                     epochs=recipe.epochs,
                     batch_size=recipe.batch_size,
-                    engine=engine,
+                    engine=self.engine,
                     device=self.device,
                     checkpoint=folder / "training",
                     progress=partial(record_progress, f"growing {recipe.name}") if heard() else True,

@@ -48,6 +48,8 @@ def targets(read: Callable[[str], pd.DataFrame] = benchmark) -> pd.DataFrame:
     read: gives a table of the benchmarks by its name. What a table does not have is "not measured".
     """
     rows = [*_training(read("training")), *_peak(read("peak")), *_files(read("files")), *_first(read("compile"))]
+    twice = _one(read("nodes"), "speedup", nodes=2)
+    rows.append(("Ray: two nodes of one core over one, times", _AT_LEAST, 1.7, None, twice))
     rows += [*_weight_space(read("weight_space")), *_views(read("tokens")), *_steps(read("training_step"))]
     spare = _one(read("memory"), "besides_gib", engine=ENGINE)
     rows.append(("GiB for 500 small CNNs besides the kept weights", _AT_MOST, 2, None, spare))

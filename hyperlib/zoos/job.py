@@ -62,17 +62,20 @@ class Job:
         return checksum.hexdigest()
 
     def blocks(self) -> Iterator[np.ndarray]:
-        """Rows of each block. Groups are cut into an even number of equal blocks that fit the cache."""
-        footprint = 4 * self.batch_size * self.architecture.activations_per_input
-        budget, most = (
-            (_BLOCK_BYTES, _BLOCK_MODELS) if self.device.type == "cpu" else (_GPU_BLOCK_BYTES, _GPU_BLOCK_MODELS)
-        )
-        largest = int(np.clip(budget // footprint, 1, most))
-        drops = self.design["dropout"] > 0
-        for _, group in self.design.groupby([*(self.design[name] for name in GROUPED), drops], sort=True):
-            count = ceil(len(group) / largest)
-            count += count % 2 if count > 1 else 0
-            yield from np.array_split(np.array(group.index, dtype=np.int64), min(count, len(group)))
+        """Rows of each block, as `block_rows` cuts them."""
+        yield from block_rows(self.architecture, self.design, self.batch_size, gpu=self.device.type != "cpu")
+
+
+def block_rows(architecture: Architecture, design: pd.DataFrame, batch_size: int, *, gpu: bool) -> Iterator[np.ndarray]:
+    """Rows of each block. Groups are cut into an even number of equal blocks that fit the cache."""
+    footprint = 4 * batch_size * architecture.activations_per_input
+    budget, most = (_GPU_BLOCK_BYTES, _GPU_BLOCK_MODELS) if gpu else (_BLOCK_BYTES, _BLOCK_MODELS)
+    largest = int(np.clip(budget // footprint, 1, most))
+    drops = design["dropout"] > 0
+    for _, group in design.groupby([*(design[name] for name in GROUPED), drops], sort=True):
+        count = ceil(len(group) / largest)
+        count += count % 2 if count > 1 else 0
+        yield from np.array_split(np.array(group.index, dtype=np.int64), min(count, len(group)))
 
 
 def checked_job(
@@ -112,7 +115,7 @@ def checked_job(
     epochs, batch_size, seed = int(epochs), int(batch_size), int(seed)
     where = device_called(device)
     engine = resolve_engine(engine, architecture, where)
-    return Job(architecture, _on_device(images, where), design, epochs, batch_size, start, seed, engine, where)
+    return Job(architecture, on_device(images, where), design, epochs, batch_size, start, seed, engine, where)
 
 
 def _check_whole_numbers(**numbers: tuple[object, int]) -> None:
@@ -154,9 +157,9 @@ def _check_start(start: Tensor | np.ndarray, shape: tuple[int, int]) -> Tensor:
     return start.detach().to("cpu", torch.float32)
 
 
-def _on_device(images: Images, device: torch.device) -> Images:
+def on_device(images: Images, device: torch.device) -> Images:
     """The same images where training runs; moved once, not by every block."""
-    if device.type == "cpu":
+    if device.type == images.train_x.device.type:
         return images
     parts = ("train_x", "train_y", "test_x", "test_y")
     return replace(images, **{name: getattr(images, name).to(device) for name in parts})

@@ -21,11 +21,12 @@ from jaxtyping import Float
 from torch import Tensor
 from tqdm import tqdm
 
-from hyperlib.files.state import job_folder
 from hyperlib.images.images import Images
 from hyperlib.weightspace.architecture import Architecture
+from hyperlib.zoos.blocks import Course, block_files, train_block
 from hyperlib.zoos.checkpoint import BlockCheckpoint
-from hyperlib.zoos.engines.trainer import Block, Trainer
+from hyperlib.zoos.distributed import is_address, train_on_cluster
+from hyperlib.zoos.engines.choice import on_cluster
 from hyperlib.zoos.evaluation import PROPERTIES
 from hyperlib.zoos.job import Job, checked_job
 from hyperlib.zoos.zoo import Zoo
@@ -54,43 +55,45 @@ def train_population(
 
     start: initial weights instead of the design's (fine-tuning). seed: of the zoo; with a row's own seed it fixes all
     that is random about the row (epoch 0 is therefore not `architecture.initialise` of the row's seed alone).
-    checkpoint: a folder for the state of a long job; calling again after a kill goes on from there with the same
-    result, and once the zoo is saved the folder may go. progress: a bar with the rate, silence, or a function that
-    hears of (done, all) model-epochs. engine: "numba" (compiled, on the CPU; the first job on a machine compiles it,
-    about half a minute), "torch" (batched, also on a GPU), "sequential" (plain PyTorch) or "auto", which is "numba"
-    where that covers network and device. Engines agree to float tolerance, with one exception: a norm divides what it
-    sees by its deviation over the batch, so on nearly constant inputs rounding becomes a gradient, of which Adam makes
-    whole steps. device: CPU, or CUDA where torch finds one and you name it ("cuda").
+    checkpoint: a folder for the state of a long job (for "ray" an fsspec address as well); calling again after a kill
+    goes on from there with the same result, and once the zoo is saved the folder may go. progress: a bar with the rate,
+    silence, or a function that hears of (done, all) model-epochs. engine: "numba" (compiled, on the CPU; the first job
+    on a machine compiles it, about half a minute), "torch" (batched, also on a GPU), "sequential" (plain PyTorch) or
+    "auto", which is "numba" where that covers network and device. "ray" trains the blocks of "auto" on a Ray cluster
+    ("ray:torch" those of "torch"), to the bit as here: the one that this program is connected to or that RAY_ADDRESS
+    names, else this machine's cores. Engines agree to float tolerance, with one exception: a norm divides what it sees
+    by its deviation over the batch, so on nearly constant inputs rounding becomes a gradient, of which Adam makes whole
+    steps. device: CPU, or CUDA where torch finds one and you name it ("cuda").
 
     Raises ValueError for a wrong design, images of another shape or class count, or another job's checkpoint folder,
-    and OSError when the state cannot be written there.
+    OSError when the state cannot be written there, and for "ray" what `cluster` raises without Ray or a cluster.
     """
     job = checked_job(architecture, images, design, epochs, batch_size, start, seed, engine, device)
-    return grown(job, checkpoint, progress)
+    return grown(job, engine, checkpoint, progress)
 
 
-def grown(job: Job, checkpoint: Path | str | None, progress: bool | Callable[[int, int], None]) -> Zoo:
-    """The zoo of a job that was checked; see `train_population`."""
-    shape = (len(job.design), job.epochs + 1)
-    weights = torch.empty(*shape, job.architecture.layout.size, dtype=torch.float32)
-    measures = np.empty((*shape, len(PROPERTIES)))
-    total = len(job.design) * job.epochs
-    bar = tqdm(total=total, unit=" model-epochs", disable=progress is not True, smoothing=0.05, mininterval=1.0)
-    tell = progress if callable(progress) else None
-    with bar, _checkpoints(job, checkpoint) as kept, _one_thread_each(job.device) as workers:
-        _train_blocks(job, kept, workers, _Results(weights, measures, bar, tell))
-    return Zoo(job.architecture, weights, _table(job.design, measures))
+def grown(
+    job: Job, engine: str, checkpoint: Path | str | None, progress: bool | Callable[[int, int], None]
+) -> Zoo:
+    """The zoo of a job that was checked, with the other arguments and the errors of `train_population`."""
+    if is_address(checkpoint) and not on_cluster(engine):
+        raise ValueError(f"{checkpoint} is an address, which engine='ray' writes to; {engine!r} needs a folder.")
+    with tqdm(unit=" model-epochs", disable=progress is not True, smoothing=0.05, mininterval=1.0) as bar:
+        bar.total = len(job.design) * job.epochs
+        heard = _Progress(bar, progress if callable(progress) else None)
+        if on_cluster(engine):
+            course = train_on_cluster(job, checkpoint, heard.reached)
+        else:
+            course = _train_here(job, None if checkpoint is None else Path(checkpoint), heard)
+    return Zoo(job.architecture, course.weights, _table(job.design, course.measures))
 
 
 @dataclass(frozen=True)
-class _Results:
-    """Where the blocks put what they have: each its own rows, so that they need no lock but the bar's."""
+class _Progress:
+    """How far the job is, told to the bar or to whoever listens."""
 
-    weights: Tensor
-    measures: np.ndarray
     bar: tqdm
     tell: Callable[[int, int], None] | None
-    stop: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def advance(self, model_epochs: int) -> None:
@@ -101,89 +104,31 @@ class _Results:
                 self.bar.n += model_epochs
                 self.tell(int(self.bar.n), int(self.bar.total))
 
-
-@contextmanager
-def _checkpoints(job: Job, folder: Path | str | None) -> Iterator[list[tuple[np.ndarray, BlockCheckpoint | None]]]:
-    """The blocks' rows, each with its file; no block begins where one finds another job's file."""
-    if folder is None:
-        yield [(rows, None) for rows in job.blocks()]
-        return
-    with job_folder(Path(folder)) as place:
-        signature = job.signature()
-        yield [(rows, BlockCheckpoint(place, n, signature, rows)) for n, rows in enumerate(job.blocks())]
+    def reached(self, model_epochs: int, where: str) -> None:
+        """So many in all, by these nodes; what a lost one does again is not counted back."""
+        self.bar.set_postfix_str(where, refresh=False)
+        if model_epochs > self.bar.n:
+            self.advance(model_epochs - int(self.bar.n))
 
 
-def _train_blocks(
-    job: Job, blocks: list[tuple[np.ndarray, BlockCheckpoint | None]], workers: int, results: _Results
-) -> None:
-    with ThreadPoolExecutor(workers) as pool:
+def _train_here(job: Job, folder: Path | None, heard: _Progress) -> Course:
+    """All blocks, in threads of this process; a block that ends early ends the others at their next epoch."""
+    stop = threading.Event()
+
+    def train(rows: np.ndarray, kept: BlockCheckpoint | None) -> None:
+        if not stop.is_set():
+            train_block(job, rows, kept, course, rows, heard.advance, stop.is_set)
+
+    with block_files(job, folder) as blocks, _one_thread_each(job.device) as cores, ThreadPoolExecutor(cores) as pool:
+        course = Course.empty(job, len(job.design), folder)
         try:
-            tasks = [pool.submit(_train_block, job, rows, kept, results) for rows, kept in blocks]
-            for task in as_completed(tasks):
+            for task in as_completed([pool.submit(train, rows, kept) for rows, kept in blocks]):
                 task.result()
         except BaseException:
-            results.stop.set()  # the other blocks end at their next epoch instead of going on unseen
+            stop.set()  # instead of going on unseen
             pool.shutdown(cancel_futures=True)
             raise
-
-
-def _train_block(job: Job, rows: np.ndarray, kept: BlockCheckpoint | None, results: _Results) -> None:
-    if results.stop.is_set():
-        return
-    design = job.design.iloc[rows].reset_index(drop=True)
-    network = job.architecture.with_activation(design["activation"].iloc[0])
-    block = Block(network, job.images, design, job.batch_size, job.seed, job.device)
-    start = block.initial_weights() if job.start is None else job.start[torch.from_numpy(rows)]
-    trainer = job.method.trainers[job.engine](block, start)
-    first = done = _resume(trainer, rows, kept, results)
-    while done <= job.epochs and not results.stop.is_set():
-        _train_epoch(trainer, block, rows, done, results)
-        done += 1
-        if kept is not None and kept.due():
-            _keep(kept, trainer, rows, done, results)
-    if kept is not None and done > first:  # whole, or stopped by the user or by another block's fault
-        _keep(kept, trainer, rows, done, results)
-
-
-def _train_epoch(trainer: Trainer, block: Block, rows: np.ndarray, epoch: int, results: _Results) -> None:
-    running = trainer.train_epoch(epoch) if epoch else None
-    weights, measures = trainer.weights, _measure(trainer, block, running)
-    lost = ~torch.isfinite(weights).all(1).numpy() | ~np.isfinite(measures).all(1)
-    if epoch:
-        lost |= np.isnan(results.measures[rows, epoch - 1, 0])
-    measures[lost] = np.nan
-    results.weights[torch.from_numpy(rows), epoch] = weights
-    results.weights[torch.from_numpy(rows[lost]), epoch] = torch.nan
-    results.measures[rows, epoch] = measures
-    results.advance(len(rows) if epoch else 0)
-
-
-def _resume(trainer: Trainer, rows: np.ndarray, kept: BlockCheckpoint | None, results: _Results) -> int:
-    """Epochs that a former run has done; they stand in `results` then, and the trainer goes on from there."""
-    if kept is None:
-        return 0
-    room = [(len(rows), *kind.shape[1:]) for kind in (results.weights, results.measures)]
-    if (saved := kept.load(*room, trainer.state())) is None:
-        return 0
-    results.weights[torch.from_numpy(rows), : saved.epochs] = saved.weights
-    results.measures[rows, : saved.epochs] = saved.measures
-    trainer.restore(saved.trainer)
-    results.advance(len(rows) * (saved.epochs - 1))
-    return saved.epochs
-
-
-def _keep(kept: BlockCheckpoint, trainer: Trainer, rows: np.ndarray, done: int, results: _Results) -> None:
-    kept.save(results.weights[torch.from_numpy(rows), :done], results.measures[rows, :done], trainer.state())
-
-
-def _measure(trainer: Trainer, block: Block, running: tuple[Tensor, Tensor] | None) -> np.ndarray:
-    """The properties of a block's models now, `[models, properties]`, in the order of `PROPERTIES`."""
-    images = block.images
-    clean = trainer.evaluate(images.train_x[: block.num_images], images.train_y[: block.num_images])
-    test = trainer.evaluate(images.test_x, images.test_y)
-    loss, accuracy = running or clean
-    columns = (loss, accuracy, *test, *clean, accuracy - test[1], clean[1] - test[1])
-    return torch.stack([column.double() for column in columns], 1).numpy()
+    return course
 
 
 def _table(design: pd.DataFrame, measures: np.ndarray) -> pd.DataFrame:

@@ -128,6 +128,6 @@ def _twins(
         raise ValueError("Twins are trained by the engines numba and torch, not by sequential.")
     design = zoo.design[list(COLUMNS)].assign(twin_of=zoo.models, **made_with)
     job = checked_job(zoo.architecture, images, design, epochs, batch_size, start, seed, engine, None)
-    twins = grown(replace(job, method=method), checkpoint, progress)
+    twins = grown(replace(job, method=method), engine, checkpoint, progress)
     flat = twins.weights.flatten(0, 1)
     return Zoo(twins.architecture, twins.weights, twins.table.assign(sparsity=sparsity(zoo.architecture, flat).numpy()))

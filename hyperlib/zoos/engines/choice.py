@@ -31,6 +31,7 @@ from hyperlib.zoos.engines.sequential import SequentialTrainer
 from hyperlib.zoos.engines.trainer import Block, Method, Trainer
 
 _LOG = logging.getLogger(__name__)
+CLUSTER = "ray"  # no engine but a place: "ray:torch" is the torch engine on a Ray cluster, "ray" what "auto" is
 COMPILED_LAYERS = (Conv, Linear, MaxPool, GlobalAveragePool, Flatten, Activation, Dropout, Add)
 
 
@@ -52,10 +53,13 @@ def resolve_engine(engine: str, architecture: Architecture, device: str | torch.
     """The engine that trains this network on this device (None is the CPU) when `engine` is asked for.
 
     "auto" is "numba" where that covers the job and "torch" elsewhere; "numba" falls back to "torch" too, and says so
-    in the log. Raises ValueError for an engine that does not exist, and for a network with several heads.
+    in the log. Of "ray:torch" it is "torch", since where a block trains changes nothing about it. Raises ValueError for
+    an engine that does not exist, and for a network with several heads.
     """
+    if on_cluster(engine):
+        engine = engine.partition(":")[2] or "auto"
     if engine not in ("auto", *ENGINES):
-        raise ValueError(f"There is no engine {engine!r}; choose auto, {', '.join(ENGINES)}.")
+        raise ValueError(f"There is no engine {engine!r}; choose auto, {', '.join(ENGINES)}, or {CLUSTER}.")
     if len(heads := getattr(architecture, "heads", ())) > 1:
         raise ValueError(
             f"{architecture.name} has the heads {', '.join(heads)}, but training minimises the cross-entropy of one "
@@ -67,6 +71,11 @@ def resolve_engine(engine: str, architecture: Architecture, device: str | torch.
     if why and engine == "numba":
         _LOG.warning("The numba engine does not cover this job (%s); the torch engine trains it.", why)
     return "torch" if why else "numba"
+
+
+def on_cluster(engine: str) -> bool:
+    """Whether this engine's blocks train on a Ray cluster."""
+    return engine.partition(":")[0] == CLUSTER
 
 
 def uncovered(architecture: Architecture, device: str | torch.device | None = None) -> str:
