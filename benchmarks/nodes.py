@@ -56,8 +56,8 @@ def nodes(options: Options) -> pd.DataFrame:
                 taken[count][1].append(run(engine, few, 0))
                 if count == 1:
                     oldest = newest
-            made.remove_node(newest)
-            made.remove_node(oldest)
+            made.remove_node(newest, allow_graceful=False)
+            made.remove_node(oldest, allow_graceful=False)
             settle(0)
     medians = {count: [statistics.median(times) for times in both] for count, both in taken.items()}
     known = {"network": setting.network, "models": models, "epochs": epochs, "blocks": blocks, "load": load}

@@ -252,7 +252,7 @@ def test_a_block_in_a_worker_needs_no_row_of_another(monkeypatch):
     weights, measures, state = distributed.train_there(packed, part, rows, 0, "", None, tell=told.append)
     whole = train_population(digits_cnn(), images, design, epochs=2, batch_size=8, start=job.start, progress=False)
 
-    assert part.images is None and len(part.design) == len(part.start) == 2
+    assert "images" not in part and len(part["design"]) == len(part["start"]) == 2
     assert np.array_equal(weights, whole.take(rows).weights.numpy()) and measures.shape == (2, 3, 8)
     assert told[-1] == 4 and {"weights", "steps"} <= set(state)
 

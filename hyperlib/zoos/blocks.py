@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -27,6 +27,7 @@ Shape = tuple[int, ...]
 _LARGE = 4 * 2**30  # bytes of weights that stand on disk rather than in memory
 
 
+@runtime_checkable
 class Kept(Protocol):
     """Where a block's state is kept: a file (`BlockCheckpoint`), or one at an address."""
 

@@ -20,7 +20,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -86,11 +86,18 @@ def train_on_cluster(job: Job, checkpoint: Path | str | None, hear: Callable[[in
 
 
 def train_there(
-    images: dict[str, Any], job: Job, rows: np.ndarray, number: int, signature: str, place: Any, *, tell: Tell
+    images: dict[str, Any],
+    part: dict[str, Any],
+    rows: np.ndarray,
+    number: int,
+    signature: str,
+    place: str | _Folder | None,
+    *,
+    tell: Tell,
 ) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray] | None]:
     """One block in a worker: all its weights and measures, and its state where the worker could keep none."""
     torch.set_num_threads(1)
-    job = replace(job, images=on_device(_unpacked(images), job.device))
+    job = Job(images=on_device(_unpacked(images), part["device"]), **part)
     course, all_rows, done, told = Course.empty(job, len(rows)), np.arange(len(rows)), 0, 0.0
 
     def advance(model_epochs: int) -> None:
@@ -183,11 +190,11 @@ def _mark(folder: Path | None) -> Iterator[str]:
         (folder / name).unlink(missing_ok=True)
 
 
-def _part(job: Job, rows: np.ndarray) -> Job:
-    """The job of these rows alone, without its images."""
+def _part(job: Job, rows: np.ndarray) -> dict[str, Any]:
+    """What the job of these rows alone is, but for its images."""
     start = None if job.start is None else job.start[torch.from_numpy(rows)]
-    bare: Any = None
-    return replace(job, images=bare, design=job.design.iloc[rows].reset_index(drop=True), start=start)
+    own = {"design": job.design.iloc[rows].reset_index(drop=True), "start": start}
+    return {name: value for name, value in vars(job).items() if name != "images"} | own
 
 
 def _whole(job: Job, rows: np.ndarray, kept: BlockCheckpoint | None) -> Saved | None:
