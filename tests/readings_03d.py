@@ -13,7 +13,7 @@ def _accuracy(t):
     return rows.set_index("features")
 
 
-@says("03d", "in all three forms the table has the same numbers, to the last bit")
+@says("03d", "The wrapping changes nothing: in all three forms the table has the same numbers, to the last bit")
 def _(t):
     forms = {form: rows.drop(columns="form").reset_index(drop=True) for form, rows in t(PROBES).groupby("form")}
     first, *others = forms.values()

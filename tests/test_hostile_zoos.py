@@ -15,6 +15,7 @@ import shutil
 import warnings
 import zlib
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,13 @@ WRITE = {
     "checkpoints": forms.checkpoints,
     "zoo of ours": lambda folder, models: ours(models).save(folder),
 }
+
+
+@dataclass(frozen=True)
+class Line:
+    """What a line of measures must have."""
+
+    epoch: int
 
 
 class Bomb:
@@ -218,11 +226,11 @@ def test_endless_lines_and_deep_objects_are_refused(tmp_path):
     for text in (b" " * 2**21, b'{"a":' * 10**5 + b"\n", b'{"epoch": "' + b"a" * 2**21):
         path.write_bytes(text)
         with pytest.raises(ValueError, match="result.json"):
-            list(json_lines(path, dict[str, int]))
+            list(json_lines(path, Line))
     path.write_bytes(b"")
     os.truncate(path, 2**40)  # a file with a hole
     with pytest.raises(ValueError, match="bytes where"):
-        list(json_lines(path, dict[str, int]))
+        list(json_lines(path, Line))
 
 
 def test_a_table_names_each_column_once(tmp_path):
