@@ -75,7 +75,8 @@ def _workplace(file: Path) -> Iterator[Path]:
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
             lock = file.with_name(f".{file.name}.lock")
-            stack.enter_context(held(lock, lambda who: _say(f"Another process is fetching {file}; waiting for it ({who}).")))
+            said = f"Another process is fetching {file}; waiting for it"
+            stack.enter_context(held(lock, lambda who: _say(f"{said} ({who}).")))
             place = stack.enter_context(workplace(file))
         except OSError:
             place = stack.enter_context(tempfile.TemporaryDirectory(prefix="hyperlib-download-"))

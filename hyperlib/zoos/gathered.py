@@ -99,7 +99,7 @@ def listed(folder: Path) -> list[Path]:
 
 def _by_name(path: Path) -> list[tuple[int, int, str]]:
     """So that epoch 10 stands behind epoch 9."""
-    return [(1, int(part), "") if part.isdigit() else (0, 0, part) for part in re.split(r"(\d+)", path.name)]
+    return [(1, int(part), "") if part.isdecimal() else (0, 0, part) for part in re.split(r"(\d+)", path.name)]
 
 
 def _vector(
