@@ -276,7 +276,7 @@ plt.show()
 # > Twins agree strongly with their originals, and their performance is highly correlated.
 # > — in our words, abstract of the twins' paper {cite}`honegger2023sparsified` *(seen)*
 #
-# {term}`Agreement` is the share of test images that two networks call the same. Networks that are right agree, whoever they are. So the control is the agreement of a twin with the *other* originals. For the correlation of accuracies there is
+# {term}`Agreement <agreement>` is the share of test images that two networks call the same. Networks that are right agree, whoever they are. So the control is the agreement of a twin with the *other* originals. For the correlation of accuracies there is
 # also a zoo of varied settings, in which networks differ more. All are looked at when about six weights of ten are gone.
 
 # %% tags=["hide-input"]

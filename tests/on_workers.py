@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 from toys import some_images
 
+from hyperlib.files import state
 from hyperlib.weightspace.architectures import digits_cnn
-from hyperlib.zoos import checkpoint, distributed
+from hyperlib.zoos import distributed
 from hyperlib.zoos.design import grid
 from hyperlib.zoos.engines.choice import ENGINES
 from hyperlib.zoos.engines.compiled import NumbaTrainer
@@ -48,7 +49,7 @@ def _noted(place, rows: np.ndarray, fatal: int | None):
             return super().train_epoch(epoch)
 
     ENGINES["numba"] = Noted
-    checkpoint._SECONDS, checkpoint._SHARE = 0.0, 0
+    state.SECONDS, state.SHARE = 0.0, 0
     return train_there
 
 

@@ -211,25 +211,29 @@ def test_an_address_that_nobody_can_write_to_is_refused(engine, address, sentenc
         grow(engine, checkpoint=address)
 
 
+ROOM = (2, 9, 5), (2, 9, 8)  # weights and measures
+
+
 def test_a_state_at_an_address_is_found_refused_or_begun_anew(capsys, tmp_path):
-    rows, trainer, tries = np.arange(2), {"steps": torch.tensor(3)}, iter(range(9))
+    rows, tries = np.arange(2), iter(range(9))
 
     def at(number: int, job: str) -> AtAddress:
         (aside := tmp_path / str(next(tries))).mkdir()
         return AtAddress("memory://zoo/job", aside, number, job, rows)
 
     weights, measures = torch.rand(2, 3, 5), np.random.default_rng(0).random((2, 3, 8))
+    trainer = {"steps": torch.tensor(3), "weights": weights[:, -1]}
     at(7, "a job").save(weights, measures, trainer)
-    found = at(7, "a job").load(2, 9, 5)
+    found = at(7, "a job").load(*ROOM)
 
     assert torch.equal(found.weights, weights) and np.array_equal(found.measures, measures) and found.epochs == 3
-    assert at(8, "a job").load(2, 9, 5) is None
+    assert at(8, "a job").load(*ROOM) is None
     with pytest.raises(ValueError, match="state of another training job"):
         at(7, "another job")
     files = fsspec.filesystem("memory")
     (name,) = files.ls("zoo/job", detail=False)
     files.pipe_file(name, files.cat_file(name)[:-9])  # as a kill leaves it
-    assert at(7, "a job").load(2, 9, 5) is None and "is damaged" in capsys.readouterr().err
+    assert at(7, "a job").load(*ROOM) is None and "is damaged" in capsys.readouterr().err
 
 
 def test_a_worker_with_other_libraries_or_code_refuses():

@@ -224,8 +224,8 @@ def test_networks_rebuilt_with_the_behavioural_loss_answer_more_like_their_origi
 
 
 def test_squares_are_counted_in_units_of_the_first_step_also_after_a_kill(tmp_path, monkeypatch):
-    monkeypatch.setattr(checkpoint, "_SECONDS", 0.0)
-    monkeypatch.setattr(checkpoint, "_SHARE", 0)
+    monkeypatch.setattr(checkpoint, "SECONDS", 0.0)
+    monkeypatch.setattr(checkpoint, "SHARE", 0)
     arguments = {"queries": IMAGES, "checkpoint": tmp_path / "training"}
     whole = fit(behaving(divergence="squares", validations=6), tanh(walks()), queries=IMAGES)
     first = whole.history_.iloc[0]
@@ -307,8 +307,8 @@ def test_networks_of_two_activations_are_refused_by_name():
 
 
 def test_a_checkpoint_of_other_queries_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(checkpoint, "_SECONDS", 0.0)
-    monkeypatch.setattr(checkpoint, "_SHARE", 0)
+    monkeypatch.setattr(checkpoint, "SECONDS", 0.0)
+    monkeypatch.setattr(checkpoint, "SHARE", 0)
     fit(behaving(), tanh(walks()), queries=IMAGES, checkpoint=tmp_path)
 
     with pytest.raises(ValueError, match="another training job"):

@@ -34,7 +34,7 @@ def table(name: str, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 def small(monkeypatch):
     """Published sets of 30 training images, of which a zoo takes 25, and 20 test images."""
     for name, published in list(PUBLISHED.items()):
-        sizes = {"train_classes": (3,) * 10, "test_images": TEST, "zoo_train": 25}
+        sizes = {"train_classes": (3,) * 10, "test_images": TEST, "zoo_train": 25, "sha256": None}
         monkeypatch.setitem(PUBLISHED, name, replace(published, **sizes))
 
 

@@ -122,8 +122,8 @@ class Trainer:
         forms |= {name: value for name, value in adam.items() if name in state}
         if state.keys() != forms.keys() | {"history", "step"} or not all(alike(state[n], v) for n, v in forms.items()):
             return False
-        history = state["history"].reshape(len(state["history"]), -1) if state["history"].ndim else torch.ones(1, 0)
-        if len(history) and (history.shape[1] != len(HISTORY) or history.dtype != torch.float64):
+        history = state["history"] if state["history"].numel() else torch.empty(0, len(HISTORY), dtype=torch.float64)
+        if history.shape[1:] != (len(HISTORY),) or history.dtype != torch.float64:
             return False
         steps = [*history[:, 0].tolist(), *([] if len(history) else [0])]
         counted = int(step) - steps[-1]  # type: ignore[arg-type]

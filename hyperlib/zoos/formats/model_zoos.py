@@ -135,6 +135,7 @@ def state_of(path: Path, key: str | None, largest: int) -> dict[str, torch.Tenso
 
 
 def vector_in(network: BaseArchitecture, path: Path, key: str | None) -> np.ndarray:
+    """The weight vector in a checkpoint of this network. Raises Damaged."""
     try:
         return vector_of(network, state_of(path, key, largest_file(network)))
     except Damaged:
