@@ -37,7 +37,7 @@ class Kept(Protocol):
     def save(self, weights: Tensor, measures: np.ndarray, trainer: dict[str, Tensor]) -> None:
         """Replace what is there by the epochs done."""
 
-    def load(self, weights: Shape, measures: Shape, trainer: dict[str, Tensor]) -> Saved | None:
+    def load(self, weights: Shape, measures: Shape, trainer: dict[str, Tensor] | None = None) -> Saved | None:
         """What is there, if it has this form, or None."""
 
 

@@ -153,7 +153,7 @@ class AtAddress:
         self.kept.file.written = time.monotonic()
         self.kept.file.cost += self.kept.file.written - begun
 
-    def load(self, weights: Shape, measures: Shape, trainer: dict[str, Tensor]) -> Saved | None:
+    def load(self, weights: Shape, measures: Shape, trainer: dict[str, Tensor] | None = None) -> Saved | None:
         """What was there when the block began."""
         return self.kept.load(weights, measures, trainer)
 
