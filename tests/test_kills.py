@@ -50,7 +50,7 @@ def learn(folder: Path) -> None:
 
 
 def keep(folder: Path) -> None:
-    for number in range(4):
+    for number in range(2):
         Store(folder).make("zoo", f"n{number}", {"a": 1}, grow, [], "none")
 
 
@@ -81,7 +81,7 @@ def started(work: Callable[[Path], None], folder: Path) -> int:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("work", "kills"), [(grow, 20), (learn, 16), (keep, 20)])
+@pytest.mark.parametrize(("work", "kills"), [(grow, 20), (learn, 14), (keep, 16)])
 def test_a_kill_at_any_moment_changes_nothing(work, kills, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(state, "SECONDS", 0.0)
     monkeypatch.setattr(state, "SHARE", 0)

@@ -12,14 +12,13 @@ Source: our choice.
 from __future__ import annotations
 
 import argparse
-import errno
 import os
 import re
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,31 +28,20 @@ import pandas as pd
 
 from hyperlib.files import paths
 from hyperlib.files.console import shown, speak_plainly
-from hyperlib.files.faults import disk_is_full, free_bytes, megabytes
+from hyperlib.files.faults import disk_is_full, megabytes
 from hyperlib.files.inventory import inventory, occupied, seal
-from hyperlib.files.locking import held
 from hyperlib.files.plain import Unreadable
 from hyperlib.files.reading import read_json
 from hyperlib.files.writing import flush_folder, left_in, sweep, write_json
 from hyperlib.store import fingerprint
 from hyperlib.store.manifest import KEYED_PACKAGES, MANIFEST, Begun, Manifest, Order, fault, git_state
+from hyperlib.store.shared import Busy, StoreError, beside, explained, full_disk, locked, say
 
 __all__ = ["Store", "StoreError", "main"]
 
 COLUMNS = ["kind", "name", "key", "state", "profile", "seconds", "bytes", "created", "current", "folder"]
 _NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}"
 _FOLDER = re.compile(rf"(?P<name>{_NAME})-(?P<key>[0-9a-f]{{12}})(?P<state>|\.partial|\.damaged-\d+)")
-
-
-class StoreError(OSError):
-    """The store cannot be used: no permission, a full disk, a file in its place. Says the remedy."""
-
-    def __str__(self) -> str:
-        return str(self.strerror)
-
-
-class Busy(Exception):
-    """Another process makes the entry; says which."""
 
 
 class Store:
@@ -91,11 +79,11 @@ class Store:
             versions=fingerprint.versions(KEYED_PACKAGES), profile=profile,
         )  # fmt: skip
         entry = self.folder / kind / f"{name}-{order.key[:12]}"
-        with _explained(entry):
+        with explained(entry):
             if _is_whole(entry, order):
                 return entry
-        with _locked(entry, order.title):
-            with _explained(entry):
+        with locked(entry, order.title):
+            with explained(entry):
                 if _is_whole(entry, order):  # made while this process waited
                     return entry
                 if os.path.lexists(entry):
@@ -109,7 +97,7 @@ class Store:
 
         `current` says whether today's code and versions give the same key; None for what cannot be read.
         """
-        with _explained(self.folder / "any" / "entry"):
+        with explained(self.folder / "any" / "entry"):
             found = [folder for kind in _listed(self.folder) for folder in _listed(kind)]
         folders = sorted(folder for folder in found if _FOLDER.fullmatch(folder.name))
         return pd.DataFrame([_row(folder) for folder in folders], columns=COLUMNS)
@@ -120,9 +108,9 @@ class Store:
         found = [path for kind in kinds for path in left_in(kind, remove)]
         for note in [path for kind in kinds for path in kind.glob("*.making.json")]:
             entry = note.with_name(note.name.removesuffix(".making.json"))
-            if os.path.lexists(_beside(entry, ".partial")):
+            if os.path.lexists(beside(entry, ".partial")):
                 continue
-            with suppress(Busy), _locked(entry, entry.name, wait=False):
+            with suppress(Busy), locked(entry, entry.name, wait=False):
                 found.append(note)
                 if remove:
                     note.unlink(missing_ok=True)
@@ -137,11 +125,11 @@ class Store:
                 raise ValueError(f"{folder} is no entry of the store at {self.folder}.")
             entry = folder.with_name(f"{match['name']}-{match['key']}")
             try:
-                with _locked(entry, folder.name, wait=False), _explained(entry):
+                with locked(entry, folder.name, wait=False), explained(entry):
                     _delete(folder)
                     freed += int(size)
             except Busy as who:
-                _say(f"left: {folder}, which another process ({who}) is making")
+                say(f"left: {folder}, which another process ({who}) is making")
         return freed
 
 
@@ -186,7 +174,7 @@ def _is_whole(entry: Path, order: Order) -> bool:
 
 def _prepare(order: Order, entry: Path) -> float:
     """Open the work folder, say what begins, and give the seconds already spent on it."""
-    partial = _beside(entry, ".partial")
+    partial = beside(entry, ".partial")
     if os.path.lexists(partial):
         try:
             inventory(partial)
@@ -199,23 +187,23 @@ def _prepare(order: Order, entry: Path) -> float:
     past = [Manifest.find(folder) for folder in entry.parent.glob(f"{order.name}-*")]
     past = [m for m in past if m and (m.name, m.profile) == (order.name, order.profile)]
     cost = f"; it took {max(past, key=lambda m: m.created).seconds:.1f} s last time" if past else ""
-    _say(f"resuming {order.title}, {before:.1f} s in{cost}" if before else f"making {order.title}{cost}")
+    say(f"resuming {order.title}, {before:.1f} s in{cost}" if before else f"making {order.title}{cost}")
     _record(order, entry, before, started=time.time())
     return before
 
 
 def _carry_out(order: Order, maker: Callable[[Path], None], entry: Path, before: float) -> None:
-    partial, begun = _beside(entry, ".partial"), time.monotonic()
+    partial, begun = beside(entry, ".partial"), time.monotonic()
     try:
         maker(partial)
     except BaseException as error:
         with suppress(OSError):
             _record(order, entry, before + time.monotonic() - begun, started=None)
         if isinstance(error, Exception) and disk_is_full(error, entry.parent):
-            raise _full_disk(entry, error) from error
+            raise full_disk(entry, error) from error
         error.add_note(f"Raised while making {order.title}; what is done of it is kept in {partial}.")
         raise
-    with _explained(entry):
+    with explained(entry):
         _finish(order, partial, entry, before + time.monotonic() - begun)
 
 
@@ -235,72 +223,26 @@ def _finish(order: Order, partial: Path, entry: Path, seconds: float) -> None:
     flush_folder(partial)
     os.rename(partial, entry)
     flush_folder(entry.parent)
-    _beside(entry, ".making.json").unlink(missing_ok=True)
+    beside(entry, ".making.json").unlink(missing_ok=True)
     size = sum(size for size, _ in manifest.files.values())
-    _say(f"made {order.title} in {seconds:.1f} s ({megabytes(size)})")
+    say(f"made {order.title} in {seconds:.1f} s ({megabytes(size)})")
 
 
 def _record(order: Order, entry: Path, seconds: float, started: float | None) -> None:
     """What a later process needs to know of unfinished work, beside its folder."""
     begun = Begun(**vars(order), seconds=seconds, started=started)
-    write_json(_beside(entry, ".making.json"), asdict(begun))
+    write_json(beside(entry, ".making.json"), asdict(begun))
 
 
 def _seconds_before(entry: Path) -> float:
     """Work already in the partial folder. A killed process counts until the last file it touched."""
     try:
-        begun = read_json(_beside(entry, ".making.json"), Begun)
-        touched = max(state.st_mtime for state in inventory(_beside(entry, ".partial")).values())
+        begun = read_json(beside(entry, ".making.json"), Begun)
+        touched = max(state.st_mtime for state in inventory(beside(entry, ".partial")).values())
         touched = min(touched, time.time())  # a date in the future is no work
         return begun.seconds + max(0.0, touched - (touched if begun.started is None else begun.started))
     except (OSError, ValueError):  # none there, or none that can be read
         return 0.0
-
-
-@contextmanager
-def _explained(entry: Path) -> Iterator[None]:
-    """Turn OSErrors around an entry of the store into a StoreError; those of a lock pass."""
-    try:
-        yield
-    except StoreError:
-        raise
-    except OSError as error:
-        if disk_is_full(error, entry.parent):
-            raise _full_disk(entry, error) from error
-        reason = f"{error.strerror}: {error.filename}" if error.filename else str(error)
-        raise StoreError(
-            error.errno or errno.EIO,
-            f"The store at {entry.parent.parent} cannot be used ({reason}); give yourself write permission "
-            "there, or set HYPERLIB_STORE to a folder that you may write.",
-        ) from error
-
-
-def _full_disk(entry: Path, error: BaseException) -> StoreError:
-    """The sentence for a full disk: which one, how much is free, and what to do."""
-    named = getattr(error, "filename", None)
-    place = Path(os.fsdecode(named)).absolute().parent if isinstance(named, str | bytes) else entry.parent
-    free = "nothing known to be" if (size := free_bytes(place)) is None else megabytes(size)
-    return StoreError(
-        errno.ENOSPC,
-        f"The disk that holds {place} is full ({free} free); what was made of {entry.name} "
-        "is kept: free space, or set HYPERLIB_STORE to a folder on another disk, and run again.",
-    )
-
-
-@contextmanager
-def _locked(entry: Path, title: str, wait: bool = True) -> Iterator[None]:
-    """Hold the entry's lock. The system drops it with its process, so a kill leaves nothing locked."""
-
-    def busy(who: str) -> None:
-        if not wait:
-            raise Busy(who)
-        _say(f"waiting for another process ({who}) that is making {title}")
-
-    with ExitStack() as stack:
-        with _explained(entry):
-            entry.parent.mkdir(parents=True, exist_ok=True)
-            stack.enter_context(held(_beside(entry, ".lock"), busy))
-        yield
 
 
 def _listed(folder: Path) -> list[Path]:
@@ -319,7 +261,7 @@ def _row(folder: Path) -> dict[str, Any]:
     try:
         if state == "partial":
             entry = folder.with_suffix("")
-            order, done = read_json(_beside(entry, ".making.json"), Begun), _seconds_before(entry)
+            order, done = read_json(beside(entry, ".making.json"), Begun), _seconds_before(entry)
         else:
             order = Manifest.read(folder)
             done, row["created"] = order.seconds, order.created
@@ -336,7 +278,7 @@ def _set_aside(folder: Path, why: str | None = None) -> Path:
         number += 1
     os.rename(folder, aside)
     if why:
-        _say(f"damaged: {why}; set aside as {aside} and made again")
+        say(f"damaged: {why}; set aside as {aside} and made again")
     return aside
 
 
@@ -349,14 +291,6 @@ def _delete(folder: Path) -> None:
         folder.unlink()
     else:
         shutil.rmtree(folder)
-
-
-def _beside(entry: Path, suffix: str) -> Path:
-    return entry.with_name(entry.name + suffix)
-
-
-def _say(message: str) -> None:
-    print(shown(message), file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":
