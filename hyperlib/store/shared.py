@@ -72,8 +72,10 @@ def locked(entry: Path, title: str, wait: bool = True) -> Iterator[None]:
 
 
 def beside(entry: Path, suffix: str) -> Path:
+    """A path next to an entry, with its name and an ending."""
     return entry.with_name(entry.name + suffix)
 
 
 def say(message: str) -> None:
+    """Tell the user, on stderr, without what could steer a terminal."""
     print(shown(message), file=sys.stderr, flush=True)
