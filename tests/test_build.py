@@ -167,6 +167,7 @@ def test_cut_notebook_and_cut_description_make_stale(good):
         before = file.read_bytes()
         file.write_bytes(before[: len(before) // 2])
         assert good.staleness() == reason
+        assert not good.fits() and not any(cell.get("outputs") for cell in good.shown().cells)
         file.write_bytes(before)
     assert good.staleness() is None
 

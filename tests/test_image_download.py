@@ -20,6 +20,8 @@ from hyperlib.images.images import load_images
 
 TRAIN, TEST = 30, 20
 
+PUBLISHED_MNIST = PUBLISHED["mnist"].sha256
+
 
 def table(name: str, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Images like photographs [n, height, width, channels] and labels, three of each class first."""
@@ -187,6 +189,21 @@ def test_a_full_disk_while_downloading_says_how_much_room_it_takes(openml, tmp_p
 
 
 # -- what a table may look like ------------------------------------------------------------------------------
+
+
+def test_a_set_whose_content_is_known_is_taken_by_that_alone(openml, tmp_path, monkeypatch):
+    """OpenML's own checksum fits in both cases: it comes from where the table comes from."""
+    images, labels = table("mnist")
+    parts = images[:TRAIN], labels[:TRAIN], images[TRAIN:], labels[TRAIN:]
+    known = Pixels(*parts, source="").sha256
+    for sha256 in (PUBLISHED_MNIST, known):
+        monkeypatch.setitem(PUBLISHED, "mnist", replace(PUBLISHED["mnist"], sha256=sha256))
+        if sha256 == known:
+            load_images("mnist", folder=tmp_path)
+        else:
+            with pytest.raises(ValueError, match="has other images or labels than those that were published"):
+                load_images("mnist", folder=tmp_path)
+        assert (tmp_path / "mnist.npz").exists() is (sha256 == known)
 
 
 @pytest.mark.parametrize("layout", ["colours first", "colours last"])

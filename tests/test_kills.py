@@ -106,7 +106,8 @@ def test_a_kill_at_any_moment_changes_nothing(work, kills, tmp_path, monkeypatch
 
 
 @pytest.mark.slow
-def test_a_build_that_is_killed_at_any_moment_ends_in_the_same_results(tmp_path, capfd):
+def test_a_build_that_is_killed_at_any_moment_ends_in_the_same_results(tmp_path, monkeypatch, capfd):
+    monkeypatch.setenv("HYPERLIB_RESULTS", str(tmp_path / "clone" / "_build" / "results"))
     root, chance = make_book(tmp_path / "clone", good=PUBLISHES), random.Random(0)
     edition = Edition(root, "quick")
     path = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); "

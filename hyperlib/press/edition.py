@@ -144,7 +144,9 @@ class Chapter:
 
     def _ran(self) -> tuple[list[NotebookNode], list[NotebookNode]]:
         """Executed code cells: those that papermill added, and the chapter's own."""
-        ran = nbformat.read(self.executed, as_version=4) if self.executed.is_file() else NotebookNode(cells=[])
+        facts = self.last_execution()
+        whole = facts is not None and facts.notebook == text_checksum(self.executed)  # else anything can stand there
+        ran = nbformat.read(self.executed, as_version=4) if whole else NotebookNode(cells=[])
         return tuple([cell for cell in _code(ran) if is_injected(cell) is added] for added in (True, False))
 
 

@@ -72,10 +72,10 @@ def locked(entry: Path, title: str, wait: bool = True) -> Iterator[None]:
 
 
 def beside(entry: Path, suffix: str) -> Path:
-    """A path next to an entry, with its name and an ending."""
+    """What belongs to an entry and lies beside it."""
     return entry.with_name(entry.name + suffix)
 
 
 def say(message: str) -> None:
-    """Tell the user, on stderr, without what could steer a terminal."""
+    """A line on stderr, in which no letter commands the terminal."""
     print(shown(message), file=sys.stderr, flush=True)
