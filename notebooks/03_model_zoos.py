@@ -105,7 +105,7 @@ plt.show()
 # ## Which zoos does the thesis use?
 #
 # The scripts that grew the published zoos are released, and say most of their settings. If we read them rightly, the numbers of zoos, models and states (checkpoints) that follow are the published ones ({numref}`tab-zoo-totals`, folded). Every model also has a {term}`sparse twin`. Its states are
-# counted there, but the four experiments of chapter 3 with sparse twins are planned and not yet in this book.
+# counted there; {doc}`the page on twins </notebooks/03c_sparse_twins>` makes some.
 
 # %% tags=["hide-input"]
 zoos = all_zoos()

@@ -7,7 +7,8 @@ from readings import says
 from hyperlib.thesis import published
 
 NOISE, SIZE = "variational dropout", "magnitude"
-BY_LAYER, TWICE, MASK = "magnitude, layer shares of dropout", "the same, twice the epochs", "mask of dropout, no noise"
+BY_LAYER, TWICE = "magnitude, layer shares of dropout", "the same, twice the epochs"
+MASK, RANDOM = "mask of dropout, no noise", "random, layer shares of dropout"
 
 
 def _middle(t, measure):
@@ -27,26 +28,27 @@ def _verdicts(t, claim):
     return t("disc-scorecard.03c").set_index(["claim", "case"]).loc[claim]
 
 
-@says("03c", "Half-way (epoch 10) 64 % of the weights are gone, published 67 %; at the end 86 % against 79 %.")
+@says("03c", "At epoch 10, 64 % of the weights are gone, published 67 % (the rate was chosen for that); at the end 86 % against 79 %.")
 def _(t):
     gone = _middle(t, "sparsity") * 1
     return 10, *(100 * gone.loc[epoch, side] for epoch in (10, 25) for side in ("ours", "published"))
 
 
-@says("03c", "Until then accuracy falls from .936 to .881, published from .911 to .884. At the end ours have .808, theirs .874:")
+@says("03c", "Until epoch 10 accuracy falls from .936 to .881, published from .911 to .884. At the end ours have .808, theirs .874.")
 def _(t):
     told = _middle(t, "test_accuracy")
     until = [told.loc[epoch, side] for side in ("ours", "published") for epoch in (0, 10)]
-    return *until, *told.loc[25, ["ours", "published"]]
+    return 10, *until, *told.loc[25, ["ours", "published"]]
 
 
-@says("03c", "when about 80 % were gone (epoch 20), ours had lost 10.6 points, not two.")
+@says("03c", "When about 80 % were gone (epoch 20), ours had lost 10.6 points. The readme says two; its own figure shows 3.7.")
 def _(t):
     row = _verdicts(t, "at about 80 % sparsity variational dropout has lost no more than 2 % of accuracy").iloc[0]
     gone = _middle(t, "sparsity").loc[20, "ours"]
     readme = published.published("zoo-sparse-vd", method="variational dropout")
     printed = readme[readme["metric"] == "accuracy loss %, 25 epochs"]["value"].iloc[0]
-    return 100 * gone, 20, 100 * row["value"], printed
+    theirs = _middle(t, "test_accuracy")["published"]
+    return 100 * gone, 20, 100 * row["value"], printed, 100 * (theirs[0] - theirs[25])
 
 
 @says("03c", "the gap at the end is -.28, the published one -.04.")
@@ -60,17 +62,19 @@ def _(t):
     return 8 < 50_000 / ours < 13 and theirs["batch_size"] == 10 and (50_000 / 10) / (ours / 32) == 40
 
 
-@says("03c", "Both halves of the published claim hold.")
+@says("03c", "Below 80 % the claim holds. Above, it holds where magnitude empties a whole layer.")
 def _(t):
     below = _verdicts(t, "below 80 % sparsity magnitude keeps more accuracy than variational dropout")["verdict"]
     above = _verdicts(t, "above 80 % it keeps less")["verdict"]
-    return (below == "holds").all() and (above == "holds").sum() >= 2 and not (above == "fails").any()
+    held = (below == "holds").all() and (above == "holds").sum() == 2 and not (above == "fails").any()
+    assert held and _layers(t).loc[SIZE, "conv2"] > 0.99
+    return [80]
 
 
-@says("03c", "But the mask of variational dropout, without its noise, is better than either.")
+@says("03c", "Best is the mask of variational dropout without its noise.")
 def _(t):
     ways = _swept(t)
-    return (ways.loc[MASK] > ways.loc[[NOISE, SIZE]].max()).all()
+    return (ways.loc[MASK] == ways.max()).all()
 
 
 @says("03c", "Below 80 % magnitude keeps more in all four cases: .921 against .878 at 64 % on digits, .924 against .878 on MNIST.")
@@ -92,16 +96,31 @@ def _(t):
     return *first, 100 * gone[1], mnist.loc[NOISE, 25], mnist.loc[SIZE, 25]
 
 
-@says("03c", "with dropout's shares of the layers it has .559, more than dropout itself.")
+@says("03c", "at 83 % it is undecided. With dropout's layer shares magnitude is ahead at every price (.559 at 89 %)")
 def _(t):
-    ways = _swept(t)[3.0]
-    return [ways[BY_LAYER] if ways[BY_LAYER] > ways[NOISE] else -1]
+    ways, gone = _swept(t), 100 * _swept(t, "sparsity").loc[SIZE]
+    verdicts = _verdicts(t, "above 80 % it keeps less")["verdict"]
+    assert verdicts[f"digits, {gone[2.3]:.0f} % gone"] == "undecided" and (ways.loc[BY_LAYER] > ways.loc[NOISE]).all()
+    return gone[2.3], ways.loc[BY_LAYER, 3.0], gone[3.0]
 
 
-@says("03c", "has .785 at 89 %. Magnitude in the same shares and with twice the epochs has .622.")
+@says("03c", "and even random weights are level with it (.493).")
+def _(t):
+    ways = _swept(t)
+    assert (ways.loc[RANDOM] - ways.loc[NOISE]).min() > -0.005
+    return [ways.loc[RANDOM, 3.0]]
+
+
+@says("03c", "Its mask, trained on without noise, has .785 at 89 %. Against magnitude with twice the epochs (.622) that is decided from 76 % on.")
 def _(t):
     ways = _swept(t)[3.0]
-    return ways[MASK], 100 * _swept(t, "sparsity").loc[MASK, 3.0], ways[TWICE]
+    gone, won = 100 * _swept(t, "sparsity").loc[MASK], []
+    found = _verdicts(t, "the mask of variational dropout, trained on without noise, keeps more than magnitude")
+    for price, share in gone.items():
+        if found.loc[f"{TWICE}, {share:.0f} % gone", "verdict"] == "holds":
+            won.append(price)
+    assert won == [1.7, 2.3, 3.0]
+    return ways[MASK], gone[3.0], ways[TWICE], gone[1.7]
 
 
 def _layers(t):
@@ -163,24 +182,39 @@ def _known(t, column):
     return rows.pivot_table(index=["way", "features"], columns="price", values=column)
 
 
-@says("03c", "raw weights never do.")
+@says("03c", "Layer statistics lose a twin first, a trained representation sooner than an untrained one, raw weights never.")
 def _(t):
-    return bool((_known(t, "found").xs("W", level="features") == 1).all().all())
+    found = _known(t, "found").groupby(level="features").mean().mean(axis=1)
+    order = found.sort_values().index.tolist()
+    return order == ["s(W)", "ours", "untrained", "W"] and found["W"] == 1
 
 
-@says("03c", "raw weights find every twin. An untrained network finds .53 (variational dropout) and .91 (magnitude) of them, ours .04 and .44.")
+_FOUND = (
+    "raw weights, from which twins began, find every twin. The untrained encoder finds .53 (variational dropout) and .91 "
+    "(magnitude) of them, ours .04 and .44, statistics .02 and .13. By chance it would be one of 45."
+)
+_TOLD = (
+    "ours predicts .98, .86, .74, .63 and .52 from the lowest price to the highest; in truth they have .94, .88, .79, .68 "
+    "and .49. The untrained encoder falls as they do, from 1.20 to .58."
+)
+
+
+@says("03c", _FOUND)
 def _(t):
     found = _known(t, "found")[3.0]
     assert (found.xs("W", level="features") == 1).all()
-    return [found[way, reader] for reader in ("untrained", "ours") for way in (NOISE, SIZE)]
+    models = t("zoo-sparse-agreement.representations")["model"].nunique()
+    return *(found[way, reader] for reader in ("untrained", "ours", "s(W)") for way in (NOISE, SIZE)), 1, models
 
 
-@says("03c", "the probe on it predicts .98, .86, .74, .63 and .52 from the lowest price to the dearest, in truth they have .94, .88, .79, .68 and .49.")
+@says("03c", _TOLD)
 def _(t):
-    told, true = (_known(t, column).loc[NOISE, "ours"] for column in ("predicted", "accuracy"))
-    return *told, *true
+    told, true = (_known(t, column).loc[NOISE] for column in ("predicted", "accuracy"))
+    return *told.loc["ours"], *true.loc["ours"], *told.loc["untrained", [0.3, 3.0]]
 
 
-@says("03c", ".85 predicted at the dearest price, .32 in truth.")
+@says("03c", "What magnitude did no reader sees: ours predicts .85 at the highest price, raw weights .70, in truth it is .32.")
 def _(t):
-    return [_known(t, column).loc[(SIZE, "ours"), 3.0] for column in ("predicted", "accuracy")]
+    told, true = _known(t, "predicted").loc[SIZE, 3.0], _known(t, "accuracy").loc[SIZE, 3.0]
+    assert (told - true["W"] > 0.3).all()
+    return told["ours"], told["W"], true["ours"]

@@ -258,6 +258,19 @@ def test_twins_do_not_hang_on_company_threads_or_kills(engine: str, method: str,
     pd.testing.assert_frame_equal(again.table, whole.table)
 
 
+@pytest.mark.parametrize("engine", ["numba", "torch"])
+@pytest.mark.parametrize("models", [2, 3])
+def test_a_block_in_which_a_model_diverged_goes_on(engine: str, models: int, tmp_path, capsys) -> None:
+    zoo, images = small_zoo(models), small_images()
+    zoo.table.loc[zoo.table["model"] == 1, "lr"] = 1e38
+    how = {"rate": 0.3, "epochs": 2, "engine": engine, "checkpoint": tmp_path / "training"} | QUIET
+    twins = variational_twins(zoo, images, **how)
+    assert twins.table["diverged"].any() and not twins.table["diverged"].all()
+    again = variational_twins(zoo, images, **how)
+    assert "damaged" not in capsys.readouterr().err
+    torch.testing.assert_close(again.weights, twins.weights, equal_nan=True, atol=0, rtol=0)
+
+
 def test_another_methods_state_is_refused(tmp_path) -> None:
     zoo, images = small_zoo(), small_images()
     magnitude_twins(zoo, images, 0.0, epochs=1, checkpoint=tmp_path / "training", **QUIET)
@@ -284,8 +297,9 @@ def test_what_can_have_no_twins_is_refused_in_words() -> None:
         variational_twins(zoo, images, rate=float("nan"), **QUIET)
     with pytest.raises(ValueError, match="strength of variational dropout"):
         variational_twins(zoo, images, rate=0.1, strength=-1, **QUIET)
-    with pytest.raises(ValueError, match="not by sequential"):
-        magnitude_twins(zoo, images, 0.5, engine="sequential", **QUIET)
+    for engine in ("sequential", "ray:sequential"):
+        with pytest.raises(ValueError, match="not by sequential"):
+            magnitude_twins(zoo, images, 0.5, engine=engine, **QUIET)
     with pytest.raises(ValueError, match="start has shape"):
         held_twins(zoo, images, zoo.weights[:, -1, 1:], **QUIET)
     bare = Zoo(zoo.architecture, zoo.weights, zoo.table.drop(columns="lr"))

@@ -17,6 +17,7 @@ from hyperlib.store.record import heard, record_progress
 from hyperlib.study.study import FIRST_SPLIT, Study
 from hyperlib.thesis.book_twins import twin_recipe
 from hyperlib.weightspace.pruning import pruned
+from hyperlib.zoos.engines.choice import resolve_engine
 from hyperlib.zoos.twins import EPOCHS, held_twins, last_weights, variational_twins
 from hyperlib.zoos.zoo import Zoo
 
@@ -42,7 +43,7 @@ class Twins:
 
     def variational(self, strength: float = 1.0, rate: float | None = None) -> Zoo:
         """Twins by variational dropout, at the recipe's rate or another; see `zoos.twins.variational_twins`."""
-        settings = {"rate": float(rate or self.recipe.rate), "strength": float(strength)}
+        settings = {"rate": float(self.recipe.rate if rate is None else rate), "strength": float(strength)}
         return self._made("variational", settings, partial(variational_twins, **settings))
 
     def magnitude(
@@ -56,7 +57,8 @@ class Twins:
         return self._made("held", {"start": checksum({"start": start})}, partial(held_twins, start=start), epochs)
 
     def _made(self, how: str, settings: dict[str, Any], make: Callable[..., Zoo], epochs: int | None = None) -> Zoo:
-        epochs = epochs or self.epochs
+        epochs, study = self.epochs if epochs is None else epochs, self.study
+        engine = resolve_engine(study.engine, self.zoo.architecture, study.device)
         originals = checksum({"last": self.originals.contiguous()}), self.zoo.design.to_csv(index=False)
         training = {"epochs": epochs, "images": self.images.checksum, "batch_size": self.batch_size}
         ingredients = settings | training | {"originals": originals}
@@ -64,12 +66,14 @@ class Twins:
         def grow(folder: Path) -> None:
             if not (folder / "zoo").exists():
                 told = partial(record_progress, f"thinning {self.name}") if heard() else True
-                how_to = {"epochs": epochs, "batch_size": self.batch_size, "engine": self.study.engine}
-                twins = make(self.zoo, self.images, **how_to, checkpoint=folder / "training", progress=told)
+                where = {"engine": study.engine, "device": study.device, "checkpoint": folder / "training"}
+                how_long = {"epochs": epochs, "batch_size": self.batch_size}
+                twins = make(self.zoo, self.images, **how_long, **where, progress=told)
                 twins.save(folder / "zoo")
             shutil.rmtree(folder / "training", ignore_errors=True)
 
         name = f"{self.name}-{how}"
-        entry = self.study.store.make("twins", name, ingredients, grow, _MAKERS, "cpu", self.study.profile)
+        made_by = engine if study.device == "cpu" else f"{engine}-{study.device}"
+        entry = study.store.make("twins", name, ingredients, grow, _MAKERS, made_by, study.profile)
         return Zoo.load(entry / "zoo")
 

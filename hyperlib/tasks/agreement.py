@@ -9,21 +9,15 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from scipy.stats import pearsonr
 from torch import Tensor
 
 from hyperlib.images.images import Images
 from hyperlib.tasks.estimates import Estimate
 from hyperlib.weightspace.architecture import Architecture
+from hyperlib.weightspace.similarity import agreement
 from hyperlib.zoos.engines.scoring import scores
-
-
-def answers(
-    architecture: Architecture, weights: Float[Tensor, "models params"], images: Images
-) -> Int[Tensor, "models images"]:
-    """The class that each model calls each test image."""
-    return scores(architecture, weights, images.test_x).argmax(-1)
 
 
 def twin_table(
@@ -35,10 +29,9 @@ def twin_table(
     accuracy and original_accuracy; agreement of the twin with its original, and with the other originals (`others`,
     their mean); wrong_alike: of the images that both call wrongly, the share that they call the same.
     """
-    first, second = (answers(architecture, weights, images) for weights in (originals, twins))
-    truth = images.test_y
-    same = (first[:, None] == second).double().mean(-1)  # [originals, twins]
-    own = same.diagonal()
+    told = [scores(architecture, weights, images.test_x) for weights in (originals, twins)]
+    same, truth = agreement(*told), images.test_y  # [originals, twins]
+    own, (first, second) = same.diagonal(), (one.argmax(-1) for one in told)
     both_wrong = (first != truth) & (second != truth)
     alike = ((first == second) & both_wrong).sum(1).double() / both_wrong.sum(1)
     return pd.DataFrame({

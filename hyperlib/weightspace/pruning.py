@@ -61,7 +61,9 @@ def pruned(
     shares = as_tensor(ratio, torch.float64)
     shares = (shares if shares.ndim > 1 else shares.unsqueeze(-1)).expand(len(weights), len(places))
     if not bool(((shares >= 0) & (shares <= 1)).all()):
-        raise ValueError("The share of weights to prune lies between 0 and 1.")
+        raise ValueError(
+            "The share of weights to prune lies between 0 and 1; it is not a number where a model diverged."
+        )
     if within not in SCOPES or by not in SCORES:
         raise ValueError(f"Prune within {' or '.join(SCOPES)}, by {' or '.join(SCORES)}, not within {within} by {by}.")
     if not bool(torch.isfinite(weights).all()):

@@ -66,14 +66,16 @@ def held_twins(
     batch_size: int = 32,
     seed: int = 0,
     engine: str = "auto",
+    device: str | torch.device | None = None,
     checkpoint: Path | str | None = None,
     progress: bool | Callable[[int, int], None] = True,
 ) -> Zoo:
     """Twins that begin at `start`, whose prunable zeros are held, for a mask of any origin.
 
-    The other arguments are those of `train_population`, and errors too.
+    The other arguments are those of `train_population`, and errors too. With the seed of the zoo a twin sees its
+    batches in the order in which its original did.
     """
-    return _twins(zoo, images, start, {}, MASKED, epochs, batch_size, seed, engine, checkpoint, progress)
+    return _twins(zoo, images, start, {}, MASKED, epochs, batch_size, seed, (engine, device), checkpoint, progress)
 
 
 def variational_twins(
@@ -86,6 +88,7 @@ def variational_twins(
     batch_size: int = 32,
     seed: int = 0,
     engine: str = "auto",
+    device: str | torch.device | None = None,
     checkpoint: Path | str | None = None,
     progress: bool | Callable[[int, int], None] = True,
 ) -> Zoo:
@@ -101,7 +104,7 @@ def variational_twins(
             raise ValueError(f"The {name} of variational dropout is a number from 0 on, not {value}.")
     made_with = {RATE: float(rate), KAPPA: strength * LAST_KAPPA / max(1, epochs), "dropout": 0.0}
     start = last_weights(zoo)
-    return _twins(zoo, images, start, made_with, VARIATIONAL, epochs, batch_size, seed, engine, checkpoint, progress)
+    return _twins(zoo, images, start, made_with, VARIATIONAL, epochs, batch_size, seed, (engine, device), checkpoint, progress)
 
 
 def last_weights(zoo: Zoo) -> Float[Tensor, "models params"]:
@@ -119,15 +122,15 @@ def last_weights(zoo: Zoo) -> Float[Tensor, "models params"]:
 
 def _twins(
     zoo: Zoo, images: Images, start: Tensor, made_with: dict[str, object], method: Method, epochs: int,
-    batch_size: int, seed: int, engine: str, checkpoint: Path | str | None,
+    batch_size: int, seed: int, where: tuple[str, Any], checkpoint: Path | str | None,
     progress: bool | Callable[[int, int], None],
 ) -> Zoo:  # fmt: skip
     if missing := [name for name in COLUMNS if name not in zoo.design]:
         raise ValueError(f"The zoo does not say its {missing[0]}, without which nobody can train it on.")
-    if engine == "sequential":
-        raise ValueError("Twins are trained by the engines numba and torch, not by sequential.")
     design = zoo.design[list(COLUMNS)].assign(twin_of=zoo.models, **made_with)
-    job = checked_job(zoo.architecture, images, design, epochs, batch_size, start, seed, engine, None)
-    twins = grown(replace(job, method=method), engine, checkpoint, progress)
+    job = checked_job(zoo.architecture, images, design, epochs, batch_size, start, seed, *where)
+    if job.engine not in method.trainers:
+        raise ValueError(f"Twins are trained by the engines {' and '.join(method.trainers)}, not by {job.engine}.")
+    twins = grown(replace(job, method=method), where[0], checkpoint, progress)
     flat = twins.weights.flatten(0, 1)
     return Zoo(twins.architecture, twins.weights, twins.table.assign(sparsity=sparsity(zoo.architecture, flat).numpy()))

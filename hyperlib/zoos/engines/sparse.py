@@ -43,6 +43,9 @@ class MaskedTorchTrainer(TorchTrainer):
         self.frozen = held if self.frozen is None else held | self.frozen
 
 
+_SPREAD = ("log_variances", "noise_first", "noise_second")  # a state's names; models come first in each
+
+
 class MaskedNumbaTrainer(NumbaTrainer):
     """The same, compiled."""
 
@@ -115,13 +118,11 @@ class VariationalNumbaTrainer(MaskedNumbaTrainer):
             self.held = held
 
     def state(self) -> dict[str, Tensor]:
-        return super().state() | {"spread": torch.from_numpy(self.spread)}
+        return super().state() | dict(zip(_SPREAD, torch.from_numpy(self.spread), strict=True))
 
     def restore(self, state: dict[str, Tensor]) -> None:
         super().restore(state)
-        if "spread" not in state or tuple(state["spread"].shape) != self.spread.shape:
-            raise ValueError("This training state has no log variances; it belongs to another job or is damaged.")
-        self.spread = np.array(state["spread"].numpy(), np.float32, order="C")
+        self.spread = np.stack([state[name].numpy() for name in _SPREAD])
 
 
 def _nothing() -> tuple:

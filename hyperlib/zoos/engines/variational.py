@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.nn.functional import softplus
 
 from hyperlib.weightspace.layers import Conv, Linear, Pass
 from hyperlib.weightspace.pruning import prunable
@@ -46,7 +47,7 @@ def log_alpha(weights: Float[Tensor, "..."], log_variances: Float[Tensor, "..."]
 
 def divergence(log_alphas: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
     """The paper's approximation of the Kullback-Leibler divergence of each weight, eq. 14, without its constant."""
-    return K1 - K1 * torch.sigmoid(K2 + K3 * log_alphas) + 0.5 * torch.log1p(torch.exp(-log_alphas))
+    return K1 - K1 * torch.sigmoid(K2 + K3 * log_alphas) + 0.5 * softplus(-log_alphas)
 
 
 def noise_table() -> Float[np.ndarray, " values"]:
@@ -151,10 +152,12 @@ class VariationalTorchTrainer(TorchTrainer):
             self.buffer = held
 
     def state(self) -> dict[str, Tensor]:
-        return super().state() | {"log_variances": self.log_variances.cpu(), "moments": self.moments.cpu()}
+        first, second = self.moments.cpu()
+        return super().state() | {
+            "log_variances": self.log_variances.cpu(), "noise_first": first, "noise_second": second
+        }  # fmt: skip
 
     def restore(self, state: dict[str, Tensor]) -> None:
         super().restore(state)
-        self.log_variances, self.moments = (
-            state[name].to(self.block.device, copy=True) for name in ("log_variances", "moments")
-        )
+        self.log_variances = state["log_variances"].to(self.block.device, copy=True)
+        self.moments = torch.stack([state["noise_first"], state["noise_second"]]).to(self.block.device)

@@ -81,7 +81,8 @@ def _add_divergence(weights, log_variances, noisy, gradient, d_variances, scale)
         up = _ONE / (_ONE + np.float32(math.exp(-(_K2 + _K3 * log_alpha))))
         slope = _K13 * up * (_ONE - up) + _HALF / (_ONE + np.float32(math.exp(log_alpha)))  # of minus the divergence
         d_variances[n] = d_variances[n] * np.float32(math.exp(log_variances[n])) - share * slope
-        gradient[n] += share * slope * _TWO / (size if weights[n] >= 0 else -size)
+        if weights[n] != 0:
+            gradient[n] += share * slope * _TWO / (size if weights[n] > 0 else -size)
 
 
 @cached_kernel
