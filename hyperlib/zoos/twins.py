@@ -104,7 +104,9 @@ def variational_twins(
             raise ValueError(f"The {name} of variational dropout is a number from 0 on, not {value}.")
     made_with = {RATE: float(rate), KAPPA: strength * LAST_KAPPA / max(1, epochs), "dropout": 0.0}
     start = last_weights(zoo)
-    return _twins(zoo, images, start, made_with, VARIATIONAL, epochs, batch_size, seed, (engine, device), checkpoint, progress)
+    return _twins(
+        zoo, images, start, made_with, VARIATIONAL, epochs, batch_size, seed, (engine, device), checkpoint, progress
+    )
 
 
 def last_weights(zoo: Zoo) -> Float[Tensor, "models params"]:
