@@ -406,11 +406,11 @@ images, design = hyperlib.load_images("digits"), hyperlib.grid(seeds=8, lr=3e-3)
 network = hyperlib.digits_cnn()
 zoo = hyperlib.train_population(network, images, design, epochs=20, progress=False)
 first, last = zoo.weights[:, 0], zoo.weights[:, -1]
-tickets = {}
+tickets, how = {}, {"epochs": 20, "progress": False}
 for by in ("size", "random"):
     for within in ("network", "layer"):
         mask = hyperlib.pruned(network, last, 0.8, by=by, within=within) != 0
-        twins = hyperlib.held_twins(zoo, images, first * mask, epochs=20, progress=False)
+        twins = hyperlib.held_twins(zoo, images, first * mask, **how)
         tickets[by, within] = twins.samples([20]).table["test_accuracy"].mean()
 assert tickets["size", "network"] > tickets["random", "network"]
 print({", ".join(key): f"{accuracy:.3f}" for key, accuracy in tickets.items()})
