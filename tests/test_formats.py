@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -31,6 +32,7 @@ from hyperlib import (
     train_population,
     unterthiner_cnn,
 )
+from hyperlib.weightspace.layers import Activation
 from hyperlib.zoos.evaluation import PROPERTIES
 from hyperlib.zoos.formats import caching, small_cnn_zoo
 from hyperlib.zoos.formats.networks import names_in, recognised
@@ -317,6 +319,52 @@ def test_a_cache_is_read_again_until_its_source_changes_and_outlives_it(model_zo
         open_zoo(model_zoo, cache=tmp_path / "cache")
     shutil.rmtree(model_zoo)
     assert torch.equal(open_zoo(model_zoo, cache=tmp_path / "cache").weights, made.weights)
+
+
+@pytest.mark.usefixtures("no_shape_checks")
+def test_a_cache_of_a_zoo_that_was_completed_or_changed_is_refused(model_zoo, tmp_path):
+    file = model_zoo / "NN_tune_trainable_1" / "checkpoint_000001" / "checkpoints"
+    file.rename(tmp_path / "aside")
+    assert open_quietly(model_zoo, cache=tmp_path / "cache").table["missing"].sum() == 1
+    open_quietly(model_zoo, cache=tmp_path / "cache")
+    (tmp_path / "aside").rename(file)
+    with pytest.raises(ValueError, match="before something there changed"):
+        open_zoo(model_zoo, cache=tmp_path / "cache")
+    open_zoo(model_zoo, cache=tmp_path / "whole")
+    os.utime(file, ns=(0, 0))
+    with pytest.raises(ValueError, match="before something there changed"):
+        open_zoo(model_zoo, cache=tmp_path / "whole")
+
+
+def test_a_cache_notices_that_a_list_or_a_table_beside_the_zoo_changed(models, tmp_path):
+    rows, told = tmp_path / "split.csv", tmp_path / "told.csv"
+    rows.write_text("5\n4\n0\n1\n2\n3\n")
+    told.write_text("file,lr\nm0_0.pt,0.5\n")
+    for form, options, after in (
+        ("small CNN zoo", {"order": rows}, "0\n1\n2\n3\n5\n4\n"),
+        ("checkpoints", {"table": told}, "file,lr\nm0_0.pt,0.25\n"),
+    ):
+        folder, cache = WRITE[form](tmp_path / form, models), tmp_path / f"cache of {form}"
+        open_zoo(folder, cache=cache, **options)
+        open_zoo(folder, cache=cache, **options)
+        path = next(iter(options.values()))
+        path.write_text(after)
+        with pytest.raises(ValueError, match="before something there changed"):
+            open_zoo(folder, cache=cache, **options)
+        path.unlink()
+        with pytest.raises(FileNotFoundError, match=f"no file {path}"):
+            open_zoo(folder, cache=cache, **options)
+
+
+def test_a_cache_of_another_network_with_the_same_weights_is_refused(models, tmp_path):
+    folder, network = forms.checkpoints(tmp_path / "zoo", models), digits_cnn()
+    open_zoo(folder, cache=tmp_path / "cache", architecture=network)
+    open_zoo(folder, cache=tmp_path / "cache", architecture=digits_cnn())
+    last = max(place for place, layer in enumerate(network.layers) if isinstance(layer, Activation))
+    other = replace(network, layers=network.layers[:last] + network.layers[last + 1 :])
+    assert other.layout.slots == network.layout.slots and other != network
+    with pytest.raises(ValueError, match="with other settings"):
+        open_zoo(folder, cache=tmp_path / "cache", architecture=other)
 
 
 def _killed(folder, cache):

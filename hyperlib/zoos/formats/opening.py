@@ -10,12 +10,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from hyperlib.weightspace.architecture import Architecture
 from hyperlib.weightspace.base import BaseArchitecture, require_architecture
 from hyperlib.weightspace.state_dicts import some
 from hyperlib.zoos.formats import checkpoints, model_zoos, small_cnn_zoo
 from hyperlib.zoos.formats.caching import cached, converted
 from hyperlib.zoos.formats.mapped import open_mapped
-from hyperlib.zoos.formats.strangers import entries, is_folder
+from hyperlib.zoos.formats.strangers import changed, entries, is_folder, size_of
 from hyperlib.zoos.zoo import Zoo
 
 OURS = "zoo of ours"
@@ -148,6 +149,18 @@ def _signature(
 ) -> str:
     """One line for everything that a cache hangs on."""
     kept = None if epochs is None else epochs.tolist()
-    said = {name: v.to_csv() if isinstance(v, pd.DataFrame) else v and str(v) for name, v in options.items()}
-    network = architecture and (architecture.name, architecture.activation, architecture.layout.slots)
+    said = {name: _said(name, value) for name, value in options.items()}
+    slots = architecture and (architecture.name, architecture.activation, architecture.layout.slots)
+    network = repr(architecture) if isinstance(architecture, Architecture) else slots
     return hashlib.sha256(f"{_READING}\n{form}\n{network}\n{kept}\n{said}\n{told}".encode()).hexdigest()
+
+
+def _said(name: str, value: object) -> str | None:
+    """What an option says, with the state of the file that it names."""
+    if value is None or name == "key":
+        return value and str(value)
+    if isinstance(value, pd.DataFrame):
+        return value.to_csv()
+    path = Path(str(value)).expanduser()
+    size_of(path, 2**60)
+    return f"{path.absolute()} {changed(path)}"

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import ast
 import math
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,7 +35,7 @@ from hyperlib.weightspace.steps import Step
 from hyperlib.zoos.formats.catalogue import Catalogue
 from hyperlib.zoos.formats.columns import MEASURES, SMALL_CNN_FACTORS, SMALL_CNN_OTHERS, TEXTS, initialisation
 from hyperlib.zoos.formats.networks import is_row, names_in, recognised
-from hyperlib.zoos.formats.strangers import AGAIN, csv_table, mapped_rows, numbers, size_of
+from hyperlib.zoos.formats.strangers import AGAIN, changed, csv_table, mapped_rows, numbers, size_of
 from hyperlib.zoos.zoo import Zoo
 
 FORM = "small CNN zoo"
@@ -58,8 +57,7 @@ class _Tensor:
 
 def signed(folder: Path) -> str:
     """What tells this zoo from another: sizes and times of its files."""
-    states = [os.lstat(folder / name) for name in FILES]
-    return "\n".join(f"{name} {s.st_size} {s.st_mtime_ns}" for name, s in zip(FILES, states, strict=True))
+    return "\n".join(f"{name} {changed(folder / name)}" for name in FILES)
 
 
 def listed(folder: Path, architecture: BaseArchitecture | None = None, order: Path | None = None) -> Catalogue:

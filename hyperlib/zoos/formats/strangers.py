@@ -47,6 +47,12 @@ def size_of(path: Path, largest: int) -> int:
     return state.st_size
 
 
+def changed(path: Path) -> str:
+    """What is another when a file was: its bytes, and when they were written (nanoseconds)."""
+    state = os.lstat(path)
+    return f"{state.st_size} {state.st_mtime_ns}"
+
+
 def entries(folder: Path) -> dict[str, Path]:
     """What lies in a folder, by name and in the order of the numbers in it.
 
