@@ -26,7 +26,7 @@ import pandas as pd
 from jaxtyping import Int
 from torch import empty
 
-from hyperlib.files.reading import Damaged
+from hyperlib.files.plain import Damaged
 from hyperlib.files.writing import appearing
 from hyperlib.weightspace.architecture import Architecture
 from hyperlib.weightspace.base import BaseArchitecture
@@ -131,7 +131,7 @@ def _layout(path: Path, params: int) -> list[_Tensor]:
     if lacking := [name for name in ("varname", "start_idx", "end_idx", "shape") if name not in given]:
         raise Damaged(f"{path} lacks the column {lacking[0]!r}; {AGAIN}.")
     starts, ends = (numbers(given, name, path, whole=True) for name in ("start_idx", "end_idx"))
-    tensors, covered = [], np.zeros(params, np.int64)
+    tensors, covered = [], np.zeros(params, bool)
     for name, start, end, said in zip(given["varname"].astype(str), starts, ends, given["shape"], strict=True):
         shape = _shape(said)
         layer, _, part = name.rpartition("/")
@@ -142,10 +142,12 @@ def _layout(path: Path, params: int) -> list[_Tensor]:
                 f"{path} places {name[:100]!r} as {str(said)[:100]} at {start} to {end} of {params} weights, which no "
                 f"tensor of a dense layer or a convolution has; {AGAIN}."
             )
-        covered[start:end] += 1
+        if covered[start:end].any():  # before its places are listed: many rows could each have all of them
+            raise Damaged(f"{path} places {name[:100]!r} where another tensor stands, at {start} to {end}; {AGAIN}.")
+        covered[start:end] = True
         tensors.append(_Tensor(layer, kind, np.arange(start, end).reshape(shape).transpose(_TO_OURS[len(shape)])))
-    if not (covered == 1).all():
-        raise Damaged(f"{path} leaves out weights, or places two tensors on one; {AGAIN}.")
+    if not covered.all():
+        raise Damaged(f"{path} leaves out weights; {AGAIN}.")
     return tensors
 
 
