@@ -367,6 +367,52 @@ def test_a_cache_of_another_network_with_the_same_weights_is_refused(models, tmp
         open_zoo(folder, cache=tmp_path / "cache", architecture=other)
 
 
+@pytest.mark.usefixtures("no_shape_checks")
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_cache_says_again_what_was_left_out(gone, model_zoo, tmp_path):
+    shutil.rmtree(model_zoo / "NN_tune_trainable_2" / "checkpoint_000000")
+    with pytest.warns(UserWarning, match="1 of 6 checkpoints are missing") as first:
+        open_zoo(model_zoo, cache=tmp_path / "cache")
+    if gone:
+        shutil.rmtree(model_zoo)
+    with pytest.warns(UserWarning) as later:
+        open_zoo(model_zoo, cache=tmp_path / "cache")
+    assert [str(one.message) for one in later] == [str(one.message) for one in first]
+    assert {one.filename for one in [*first, *later]} == {__file__}
+
+
+def test_options_count_where_the_source_is_gone_or_are_refused(models, tmp_path):
+    folder, cache = forms.checkpoints(tmp_path / "zoo", models), tmp_path / "cache"
+    made = open_zoo(folder, cache=cache)
+    shutil.rmtree(folder)
+
+    last = open_zoo(folder, cache=cache, epochs=1)
+
+    assert last.epochs.tolist() == [1] and torch.equal(last.weights[:, 0], made.weights[:, 1])
+    with pytest.raises(ValueError, match="Epoch 7 was not kept"):
+        open_zoo(folder, cache=cache, epochs=7)
+    network, table = digits_cnn(), pd.DataFrame({"file": []})
+    for name, value in {"architecture": network, "key": "net", "table": table, "order": "a", "check": True}.items():
+        with pytest.raises(ValueError, match=f"which is gone, for which '{name}' means nothing; leave it out"):
+            open_zoo(folder, cache=cache, **{name: value})
+
+
+def test_options_that_mean_nothing_for_a_form_are_refused(tetris_zoo, model_zoo, tmp_path):
+    folder = tetris_zoo.save(tmp_path / "ours")
+    for name, value in {"cache": tmp_path / "cache", "architecture": tetris_mlp(), "key": "net"}.items():
+        with pytest.raises(ValueError, match=f"zoo of ours, for which '{name}' means nothing; leave it out"):
+            open_zoo(folder, **{name: value})
+    with pytest.raises(ValueError, match="model zoo, for which 'check' means nothing; leave it out"):
+        open_zoo(model_zoo, check=True)
+
+
+@pytest.mark.parametrize("name", ["weights", "weights.unsorted", "table", "origin.json"])
+def test_a_cache_may_have_any_name(name, model_zoo, tmp_path):
+    made = open_zoo(model_zoo, cache=tmp_path / name)
+    assert torch.equal(made.weights, open_zoo(model_zoo).weights)
+    assert torch.equal(open_zoo(model_zoo, cache=tmp_path / name).weights, made.weights)
+
+
 def _killed(folder, cache):
     read, left = caching._read, iter(range(1))
 

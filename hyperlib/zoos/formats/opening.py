@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from hyperlib.files.plain import is_there
 from hyperlib.weightspace.architecture import Architecture
 from hyperlib.weightspace.base import BaseArchitecture, require_architecture
 from hyperlib.weightspace.state_dicts import some
@@ -23,6 +23,12 @@ OURS = "zoo of ours"
 FORMS = {module.FORM: module for module in (model_zoos, small_cnn_zoo, checkpoints)}
 Rows = Sequence[int] | np.ndarray | np.integer | int
 Place = Path | str
+_KNOWS = {
+    OURS: ("check",),
+    model_zoos.FORM: ("cache", "architecture", "key"),
+    small_cnn_zoo.FORM: ("cache", "architecture", "order"),
+    checkpoints.FORM: ("cache", "architecture", "key", "table"),
+}
 _READING = 1  # another number makes every cache anew: for changes of what a folder is read as
 
 
@@ -53,29 +59,33 @@ def open_zoo(
     The table has our names for settings and measures that mean the same. A checkpoint with numbers that are not finite
     is `diverged`, one that is not there is `missing` and diverged: both are NaN. A warning says what was left out.
 
-    Raises FileNotFoundError where nothing is, ValueError for what is damaged, unknown or does not fit; never runs what
-    it reads. OSError where the disk refuses the cache.
+    Raises FileNotFoundError where nothing is, ValueError for what is damaged, unknown or does not fit, also for an
+    option that means nothing for this form; never runs what it reads. OSError where the disk refuses the cache.
     """
     folder, cache = Path(folder).expanduser(), None if cache is None else Path(cache).expanduser()
     kept = None if epochs is None else _whole(epochs)
     if architecture is not None:
         require_architecture(architecture, "open_zoo")
-    if cache is not None and os.path.lexists(cache) and not os.path.lexists(folder):
-        return cached(cache, folder, None)
-    form = form_of(folder)
     options = {"key": key, "table": table, "order": order}
-    _require_fitting(form, options)
+    given = {"architecture": architecture, "check": check or None, **options}
+    there = cache is not None and is_there(cache)
+    if there and not is_there(folder):
+        _require_fitting(f"cache of {folder}, which is gone", (), given)
+        zoo = cached(cache, folder, None)
+        return zoo if kept is None else _of_epochs(zoo, kept)
+    form = form_of(folder)
+    _require_fitting(form, _KNOWS[form], {"cache": cache, **given})
     if form == OURS:
         zoo = Zoo.load(folder) if check else open_mapped(folder)
         return zoo if kept is None else _of_epochs(zoo, kept)
     module = FORMS[form]
     signature = _signature(module.signed(folder), form, architecture, kept, options)
-    if cache is not None and os.path.lexists(cache):
+    if there:
         return cached(cache, folder, signature)
-    given = {name: value for name, value in options.items() if value is not None}
+    read = {name: value for name, value in options.items() if value is not None}
     if order is not None:
-        given["order"] = Path(order).expanduser()
-    return converted(module.listed(folder, architecture, **given), signature, cache, kept, progress)
+        read["order"] = Path(order).expanduser()
+    return converted(module.listed(folder, architecture, **read), signature, cache, kept, progress)
 
 
 def export_zoo(zoo: Zoo, folder: Place, form: str) -> Path:
@@ -120,12 +130,11 @@ def _plain_form(folder: Path, there: dict[str, Path]) -> str | None:
     return model_zoos.FORM if model_zoos.model_folders(folder) else None
 
 
-def _require_fitting(form: str, options: dict[str, object]) -> None:
-    """ValueError for an option that a form does not know: it would be ignored without a word."""
-    knows = {model_zoos.FORM: ("key",), small_cnn_zoo.FORM: ("order",), checkpoints.FORM: ("key", "table")}
-    for name, value in options.items():
-        if value is not None and name not in knows.get(form, ()):
-            raise ValueError(f"This is a {form}, for which {name!r} means nothing; leave it out.")
+def _require_fitting(what: str, knows: Sequence[str], given: dict[str, object]) -> None:
+    """ValueError for an option that means nothing here: it would be ignored without a word."""
+    for name, value in given.items():
+        if value is not None and name not in knows:
+            raise ValueError(f"This is a {what}, for which {name!r} means nothing; leave it out.")
 
 
 def _whole(epochs: Rows) -> np.ndarray:
