@@ -26,7 +26,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from hyperlib.files.reading import Damaged
+from hyperlib.files.plain import Damaged
 from hyperlib.files.writing import appearing
 from hyperlib.weightspace.base import BaseArchitecture
 from hyperlib.weightspace.state_dicts import some

@@ -20,7 +20,8 @@ from typing import Any, TypeVar
 import numpy as np
 import pandas as pd
 
-from hyperlib.files.reading import Damaged, decoded
+from hyperlib.files.plain import Damaged
+from hyperlib.files.reading import decoded
 
 Form = TypeVar("Form")
 LARGEST = 2**26  # bytes of a text that is no table
