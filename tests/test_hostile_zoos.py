@@ -311,3 +311,16 @@ def test_a_cache_that_cannot_be_read_now_is_not_said_to_be_none(folders, tmp_pat
     monkeypatch.setattr(os, "open", refused)
     with pytest.raises(Unreadable, match="origin.json cannot be read .*give yourself permission"):
         open_zoo(folders["checkpoints"], cache=cache)
+
+
+@pytest.mark.parametrize("read", [csv_table, mapped_rows, json_lines])
+def test_a_file_that_cannot_be_read_now_is_not_called_damaged(read, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("a\n1\n")
+
+    def refused(*arguments, **options):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(os, "open", refused)
+    arguments = {csv_table: (1000,), mapped_rows: (), json_lines: (Line,)}[read]
+    with pytest.raises(Unreadable, match="file cannot be read"):
+        [*read(tmp_path / "file", *arguments)]

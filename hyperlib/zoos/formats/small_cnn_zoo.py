@@ -35,7 +35,7 @@ from hyperlib.weightspace.steps import Step
 from hyperlib.zoos.formats.catalogue import Catalogue
 from hyperlib.zoos.formats.columns import MEASURES, SMALL_CNN_FACTORS, SMALL_CNN_OTHERS, TEXTS, initialisation
 from hyperlib.zoos.formats.networks import is_row, names_in, recognised
-from hyperlib.zoos.formats.strangers import AGAIN, changed, csv_table, mapped_rows, numbers, size_of
+from hyperlib.zoos.formats.strangers import AGAIN, changed, csv_table, mapped_rows, numbers, plain_file, size_of
 from hyperlib.zoos.zoo import Zoo
 
 FORM = "small CNN zoo"
@@ -89,9 +89,11 @@ def row_order(path: Path, rows: int) -> Int[np.ndarray, " rows"]:
 
     Raises Damaged unless it names each of the `rows` once.
     """
-    size_of(path, 2**10 + 32 * rows)
+    largest = 2**10 + 32 * rows
+    with plain_file(path, largest) as file:
+        text = file.read(largest)
     try:
-        found = np.array(path.read_text(encoding="ascii").split(), np.int64)
+        found = np.array(text.decode("ascii").split(), np.int64)
     except (ValueError, OverflowError):
         raise Damaged(f"{path} is no list of row numbers, one a line; {AGAIN}.") from None
     found = found[1:] if len(found) == rows + 1 else found
