@@ -71,20 +71,16 @@ def open_zoo(
     there = cache is not None and is_there(cache)
     if there and not is_there(folder):
         _require_fitting(f"cache of {folder}, which is gone", (), given)
-        zoo = cached(cache, folder, None)
-        return zoo if kept is None else _of_epochs(zoo, kept)
+        return _of_epochs(cached(cache, folder, None), kept)
     form = form_of(folder)
     _require_fitting(form, _KNOWS[form], {"cache": cache, **given})
     if form == OURS:
-        zoo = Zoo.load(folder) if check else open_mapped(folder)
-        return zoo if kept is None else _of_epochs(zoo, kept)
+        return _of_epochs(Zoo.load(folder) if check else open_mapped(folder), kept)
     module = FORMS[form]
     signature = _signature(module.signed(folder), form, architecture, kept, options)
     if there:
         return cached(cache, folder, signature)
     read = {name: value for name, value in options.items() if value is not None}
-    if order is not None:
-        read["order"] = Path(order).expanduser()
     return converted(module.listed(folder, architecture, **read), signature, cache, kept, progress)
 
 
@@ -145,8 +141,10 @@ def _whole(epochs: Rows) -> np.ndarray:
     return given
 
 
-def _of_epochs(zoo: Zoo, epochs: np.ndarray) -> Zoo:
-    """The zoo at these epochs alone; ValueError for one that was not kept."""
+def _of_epochs(zoo: Zoo, epochs: np.ndarray | None) -> Zoo:
+    """The zoo at these epochs alone, if any are named; ValueError for one that was not kept."""
+    if epochs is None:
+        return zoo
     if absent := sorted(set(epochs.tolist()) - set(zoo.epochs.tolist())):
         raise ValueError(f"Epoch {absent[0]} was not kept; this zoo has {some(zoo.epochs)}.")
     kept = np.isin(zoo.epochs, epochs)

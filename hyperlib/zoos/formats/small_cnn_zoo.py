@@ -60,7 +60,7 @@ def signed(folder: Path) -> str:
     return "\n".join(f"{name} {changed(folder / name)}" for name in FILES)
 
 
-def listed(folder: Path, architecture: BaseArchitecture | None = None, order: Path | None = None) -> Catalogue:
+def listed(folder: Path, architecture: BaseArchitecture | None = None, order: Path | str | None = None) -> Catalogue:
     """The checkpoints of such a zoo; models in the order of their first row, or of a list of rows (`row_order`).
 
     Opens at once: the matrix is mapped. Raises FileNotFoundError and ValueError for what is missing or damaged.
@@ -71,7 +71,7 @@ def listed(folder: Path, architecture: BaseArchitecture | None = None, order: Pa
     tensors = _layout(folder / FILES[2], weights.shape[1])
     metrics = _metrics(folder / FILES[1], len(weights))
     network, index = _network(tensors, metrics, architecture, folder)
-    through = np.arange(len(weights)) if order is None else row_order(order, len(weights))
+    through = np.arange(len(weights)) if order is None else row_order(Path(order).expanduser(), len(weights))
     first = pd.factorize(metrics["modeldir"].iloc[through])[0]
     table = metrics.drop(columns="modeldir").iloc[through].assign(model=first).reset_index(drop=True)
     table["gap"] = table["train_accuracy"] - table["test_accuracy"]
