@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -31,6 +32,7 @@ from hyperlib import (
     train_population,
     unterthiner_cnn,
 )
+from hyperlib.weightspace.layers import Activation
 from hyperlib.zoos.evaluation import PROPERTIES
 from hyperlib.zoos.formats import caching, small_cnn_zoo
 from hyperlib.zoos.formats.networks import names_in, recognised
@@ -317,6 +319,98 @@ def test_a_cache_is_read_again_until_its_source_changes_and_outlives_it(model_zo
         open_zoo(model_zoo, cache=tmp_path / "cache")
     shutil.rmtree(model_zoo)
     assert torch.equal(open_zoo(model_zoo, cache=tmp_path / "cache").weights, made.weights)
+
+
+@pytest.mark.usefixtures("no_shape_checks")
+def test_a_cache_of_a_zoo_that_was_completed_or_changed_is_refused(model_zoo, tmp_path):
+    file = model_zoo / "NN_tune_trainable_1" / "checkpoint_000001" / "checkpoints"
+    file.rename(tmp_path / "aside")
+    assert open_quietly(model_zoo, cache=tmp_path / "cache").table["missing"].sum() == 1
+    open_quietly(model_zoo, cache=tmp_path / "cache")
+    (tmp_path / "aside").rename(file)
+    with pytest.raises(ValueError, match="before something there changed"):
+        open_zoo(model_zoo, cache=tmp_path / "cache")
+    open_zoo(model_zoo, cache=tmp_path / "whole")
+    os.utime(file, ns=(0, 0))
+    with pytest.raises(ValueError, match="before something there changed"):
+        open_zoo(model_zoo, cache=tmp_path / "whole")
+
+
+def test_a_cache_notices_that_a_list_or_a_table_beside_the_zoo_changed(models, tmp_path):
+    rows, told = tmp_path / "split.csv", tmp_path / "told.csv"
+    rows.write_text("5\n4\n0\n1\n2\n3\n")
+    told.write_text("file,lr\nm0_0.pt,0.5\n")
+    for form, options, after in (
+        ("small CNN zoo", {"order": rows}, "0\n1\n2\n3\n5\n4\n"),
+        ("checkpoints", {"table": told}, "file,lr\nm0_0.pt,0.25\n"),
+    ):
+        folder, cache = WRITE[form](tmp_path / form, models), tmp_path / f"cache of {form}"
+        open_zoo(folder, cache=cache, **options)
+        open_zoo(folder, cache=cache, **options)
+        path = next(iter(options.values()))
+        path.write_text(after)
+        with pytest.raises(ValueError, match="before something there changed"):
+            open_zoo(folder, cache=cache, **options)
+        path.unlink()
+        with pytest.raises(FileNotFoundError, match=f"no file {path}"):
+            open_zoo(folder, cache=cache, **options)
+
+
+def test_a_cache_of_another_network_with_the_same_weights_is_refused(models, tmp_path):
+    folder, network = forms.checkpoints(tmp_path / "zoo", models), digits_cnn()
+    open_zoo(folder, cache=tmp_path / "cache", architecture=network)
+    open_zoo(folder, cache=tmp_path / "cache", architecture=digits_cnn())
+    last = max(place for place, layer in enumerate(network.layers) if isinstance(layer, Activation))
+    other = replace(network, layers=network.layers[:last] + network.layers[last + 1 :])
+    assert other.layout.slots == network.layout.slots and other != network
+    with pytest.raises(ValueError, match="with other settings"):
+        open_zoo(folder, cache=tmp_path / "cache", architecture=other)
+
+
+@pytest.mark.usefixtures("no_shape_checks")
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_cache_says_again_what_was_left_out(gone, model_zoo, tmp_path):
+    shutil.rmtree(model_zoo / "NN_tune_trainable_2" / "checkpoint_000000")
+    with pytest.warns(UserWarning, match="1 of 6 checkpoints are missing") as first:
+        open_zoo(model_zoo, cache=tmp_path / "cache")
+    if gone:
+        shutil.rmtree(model_zoo)
+    with pytest.warns(UserWarning) as later:
+        open_zoo(model_zoo, cache=tmp_path / "cache")
+    assert [str(one.message) for one in later] == [str(one.message) for one in first]
+    assert {one.filename for one in [*first, *later]} == {__file__}
+
+
+def test_options_count_where_the_source_is_gone_or_are_refused(models, tmp_path):
+    folder, cache = forms.checkpoints(tmp_path / "zoo", models), tmp_path / "cache"
+    made = open_zoo(folder, cache=cache)
+    shutil.rmtree(folder)
+
+    last = open_zoo(folder, cache=cache, epochs=1)
+
+    assert last.epochs.tolist() == [1] and torch.equal(last.weights[:, 0], made.weights[:, 1])
+    with pytest.raises(ValueError, match="Epoch 7 was not kept"):
+        open_zoo(folder, cache=cache, epochs=7)
+    network, table = digits_cnn(), pd.DataFrame({"file": []})
+    for name, value in {"architecture": network, "key": "net", "table": table, "order": "a", "check": True}.items():
+        with pytest.raises(ValueError, match=f"which is gone, for which '{name}' means nothing; leave it out"):
+            open_zoo(folder, cache=cache, **{name: value})
+
+
+def test_options_that_mean_nothing_for_a_form_are_refused(tetris_zoo, model_zoo, tmp_path):
+    folder = tetris_zoo.save(tmp_path / "ours")
+    for name, value in {"cache": tmp_path / "cache", "architecture": tetris_mlp(), "key": "net"}.items():
+        with pytest.raises(ValueError, match=f"zoo of ours, for which '{name}' means nothing; leave it out"):
+            open_zoo(folder, **{name: value})
+    with pytest.raises(ValueError, match="model zoo, for which 'check' means nothing; leave it out"):
+        open_zoo(model_zoo, check=True)
+
+
+@pytest.mark.parametrize("name", ["weights", "weights.unsorted", "table", "origin.json"])
+def test_a_cache_may_have_any_name(name, model_zoo, tmp_path):
+    made = open_zoo(model_zoo, cache=tmp_path / name)
+    assert torch.equal(made.weights, open_zoo(model_zoo).weights)
+    assert torch.equal(open_zoo(model_zoo, cache=tmp_path / name).weights, made.weights)
 
 
 def _killed(folder, cache):

@@ -5,6 +5,7 @@ Nothing in it runs, hangs or fills the memory.
 
 from __future__ import annotations
 
+import errno
 import gzip
 import io
 import json
@@ -12,6 +13,7 @@ import os
 import pickle
 import resource
 import shutil
+import tracemalloc
 import warnings
 import zlib
 from contextlib import suppress
@@ -27,6 +29,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hyperlib import Zoo, form_of, open_zoo, tetris_mlp
+from hyperlib.files.plain import Unreadable
+from hyperlib.zoos.formats.small_cnn_zoo import _layout
 from hyperlib.zoos.formats.strangers import csv_table, json_lines, mapped_rows, natural
 
 DROPOUTS = [0.0, 0.5]
@@ -252,6 +256,19 @@ def test_places_in_a_layout_stay_inside_and_cover_all(folders, tmp_path):
             open_zoo(folder)
 
 
+def test_tensors_on_one_place_are_refused_before_they_fill_the_memory(tmp_path):
+    side = 2**10
+    row = f'"a/kernel:0",0,{side**2},"({side}, {side})"\n'
+    (tmp_path / "layout.csv").write_text("varname,start_idx,end_idx,shape\n" + 40 * row)
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match="where another tensor stands"):
+            _layout(tmp_path / "layout.csv", side**2)
+        assert tracemalloc.get_traced_memory()[1] < 3 * 8 * side**2  # bytes: the places of the first
+    finally:
+        tracemalloc.stop()
+
+
 def test_a_table_of_checkpoints_names_files_in_the_folder(folders, tmp_path):
     folder = shutil.copytree(folders["checkpoints"], tmp_path / "zoo")
     whole = (folder / "table.csv").read_text()
@@ -280,3 +297,30 @@ def test_a_cache_says_what_it_was_made_of_or_is_none(folders, tmp_path):
     origin.symlink_to("/dev/zero")
     with pytest.raises(ValueError, match="no cache that open_zoo made"):
         open_zoo(folders["checkpoints"], cache=cache)
+
+
+def test_a_cache_that_cannot_be_read_now_is_not_said_to_be_none(folders, tmp_path, monkeypatch):
+    cache, opens = tmp_path / "cache", os.open
+    open_zoo(folders["checkpoints"], cache=cache, progress=False)
+
+    def refused(path, *arguments, **options):
+        if Path(path).name == "origin.json":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return opens(path, *arguments, **options)
+
+    monkeypatch.setattr(os, "open", refused)
+    with pytest.raises(Unreadable, match="origin.json cannot be read .*give yourself permission"):
+        open_zoo(folders["checkpoints"], cache=cache)
+
+
+@pytest.mark.parametrize("read", [csv_table, mapped_rows, json_lines])
+def test_a_file_that_cannot_be_read_now_is_not_called_damaged(read, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("a\n1\n")
+
+    def refused(*arguments, **options):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(os, "open", refused)
+    arguments = {csv_table: (1000,), mapped_rows: (), json_lines: (Line,)}[read]
+    with pytest.raises(Unreadable, match="file cannot be read"):
+        [*read(tmp_path / "file", *arguments)]

@@ -8,6 +8,7 @@ Source: our choice.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -16,7 +17,8 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from hyperlib.files.reading import Damaged, read_json
+from hyperlib.files.plain import Damaged
+from hyperlib.files.reading import read_json
 from hyperlib.files.writing import appearing, write_json
 from hyperlib.zoos.formats.catalogue import Catalogue, Grid, gridded
 from hyperlib.zoos.formats.mapped import open_mapped
@@ -41,18 +43,27 @@ class Origin:
 def cached(cache: Path, folder: Path, signature: str | None) -> Zoo:
     """The zoo that was made of a folder before; without a signature (the folder is gone) by the folder's name.
 
-    Raises ValueError where something else lies there, or where the folder is not what it was.
+    Warns of what was left out then. Raises ValueError where something else lies there, or where the folder is not what
+    it was, and Unreadable where that cannot be known now.
     """
     try:
         origin = read_json(cache / _ORIGIN, Origin)
-    except (OSError, Damaged):
+    except (FileNotFoundError, Damaged):
         raise ValueError(f"{cache} is no cache that open_zoo made; name a new folder as cache.") from None
     if origin.folder != str(folder.absolute()) or signature not in (None, origin.signature):
         raise ValueError(
             f"{cache} was made of {origin.folder}, with other settings or before something there changed; remove it, "
             "or name a new folder as cache."
         )
-    return open_mapped(cache)
+    zoo = open_mapped(cache)
+    _warn(folder, origin.remarks)
+    return zoo
+
+
+def _warn(folder: Path, remarks: Sequence[str]) -> None:
+    """Say what was left out, where `open_zoo` was called."""
+    if remarks:
+        warnings.warn(f"{folder}: {' '.join(remarks)}", stacklevel=4)
 
 
 def converted(
@@ -67,15 +78,14 @@ def converted(
             f"The weights of {catalogue.folder} take {4 * models * kept * params / 2**30:.1f} GiB of memory; name a "
             "folder that shall hold them, cache=..., or some epochs=[...]."
         )
-    if grid.remarks:
-        warnings.warn(f"{catalogue.folder}: {' '.join(grid.remarks)}", stacklevel=3)
+    _warn(catalogue.folder, grid.remarks)
     bar = tqdm(range(models), disable=not progress, unit=" models", delay=2)
     if cache is None:
         weights = np.empty(shape, np.float32)
         finite = np.stack([_read(catalogue, grid, model, weights[model]) for model in bar])
         return Zoo(grid.network, weights, grid.table.assign(diverged=~finite.ravel()))
     with appearing(cache, new=True) as aside:
-        unsorted, row = aside.with_name("weights"), np.empty(shape[1:], np.float32)
+        unsorted, row = aside.with_name(f"{aside.name}.unsorted"), np.empty(shape[1:], np.float32)
         with unsorted.open("wb") as file:
             finite = np.empty((models, kept), bool)
             for model in bar:

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
 
-from hyperlib.files.reading import Damaged
+from hyperlib.files.plain import Damaged
 from hyperlib.weightspace.architecture import Architecture
 from hyperlib.weightspace.base import BaseArchitecture
 from hyperlib.weightspace.layers import ACTIVATIONS

@@ -20,7 +20,7 @@ import torch
 from safetensors.torch import save_file
 
 from hyperlib.files.inventory import inventory
-from hyperlib.files.reading import Damaged
+from hyperlib.files.plain import Damaged
 from hyperlib.files.writing import appearing
 from hyperlib.weightspace.base import BaseArchitecture
 from hyperlib.weightspace.state_dicts import some

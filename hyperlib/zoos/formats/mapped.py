@@ -15,7 +15,7 @@ from typing import BinaryIO
 import numpy as np
 import pandas as pd
 
-from hyperlib.files.reading import Damaged
+from hyperlib.files.plain import Damaged
 from hyperlib.zoos.zoo import Zoo
 
 # the parts of a load that do not read every byte: `read_zoo` has no way to leave the checksums out

@@ -26,14 +26,14 @@ import numpy as np
 import pandas as pd
 import torch
 
-from hyperlib.files.reading import Damaged
+from hyperlib.files.plain import Damaged
 from hyperlib.files.writing import appearing
 from hyperlib.weightspace.base import BaseArchitecture
 from hyperlib.weightspace.state_dicts import some
 from hyperlib.zoos.formats.catalogue import Catalogue
 from hyperlib.zoos.formats.columns import MEASURES, MODEL_ZOO_FACTORS, MODEL_ZOO_MEASURES, factors
 from hyperlib.zoos.formats.networks import is_row, recognised, vector_of, weights_in
-from hyperlib.zoos.formats.strangers import AGAIN, entries, is_folder, json_lines, json_object, size_of
+from hyperlib.zoos.formats.strangers import AGAIN, changed, entries, is_folder, json_lines, json_object, size_of
 from hyperlib.zoos.gathered import read_checkpoint
 from hyperlib.zoos.zoo import Zoo
 
@@ -67,12 +67,13 @@ def is_model(folder: Path) -> bool:
 
 
 def signed(folder: Path) -> str:
-    """What tells this zoo from another: names, sizes and times of its models' results and settings."""
+    """What tells this zoo from another: names, sizes and times of its models' settings, results and checkpoints."""
     told = []
     for model in model_folders(folder):
-        for name in ("params.json", "result.json"):
-            state = os.lstat(model / name) if os.path.lexists(model / name) else None
-            told.append(f"{model.name}/{name} {state and (state.st_size, state.st_mtime_ns)}")
+        told.append(model.name)
+        for path in (model / "params.json", model / "result.json", *(path for _, path in _checkpoints(model))):
+            if os.path.lexists(path):
+                told.append(f"{path.relative_to(folder)} {changed(path)}")
     return "\n".join(told)
 
 

@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from hyperlib.files.plain import is_there
+from hyperlib.weightspace.architecture import Architecture
 from hyperlib.weightspace.base import BaseArchitecture, require_architecture
 from hyperlib.weightspace.state_dicts import some
 from hyperlib.zoos.formats import checkpoints, model_zoos, small_cnn_zoo
 from hyperlib.zoos.formats.caching import cached, converted
 from hyperlib.zoos.formats.mapped import open_mapped
-from hyperlib.zoos.formats.strangers import entries, is_folder
+from hyperlib.zoos.formats.strangers import changed, entries, is_folder, size_of
 from hyperlib.zoos.zoo import Zoo
 
 OURS = "zoo of ours"
 FORMS = {module.FORM: module for module in (model_zoos, small_cnn_zoo, checkpoints)}
 Rows = Sequence[int] | np.ndarray | np.integer | int
 Place = Path | str
+_KNOWS = {
+    OURS: ("check",),
+    model_zoos.FORM: ("cache", "architecture", "key"),
+    small_cnn_zoo.FORM: ("cache", "architecture", "order"),
+    checkpoints.FORM: ("cache", "architecture", "key", "table"),
+}
 _READING = 1  # another number makes every cache anew: for changes of what a folder is read as
 
 
@@ -52,29 +59,29 @@ def open_zoo(
     The table has our names for settings and measures that mean the same. A checkpoint with numbers that are not finite
     is `diverged`, one that is not there is `missing` and diverged: both are NaN. A warning says what was left out.
 
-    Raises FileNotFoundError where nothing is, ValueError for what is damaged, unknown or does not fit; never runs what
-    it reads. OSError where the disk refuses the cache.
+    Raises FileNotFoundError where nothing is, ValueError for what is damaged, unknown or does not fit, also for an
+    option that means nothing for this form; never runs what it reads. OSError where the disk refuses the cache.
     """
     folder, cache = Path(folder).expanduser(), None if cache is None else Path(cache).expanduser()
     kept = None if epochs is None else _whole(epochs)
     if architecture is not None:
         require_architecture(architecture, "open_zoo")
-    if cache is not None and os.path.lexists(cache) and not os.path.lexists(folder):
-        return cached(cache, folder, None)
-    form = form_of(folder)
     options = {"key": key, "table": table, "order": order}
-    _require_fitting(form, options)
+    given = {"architecture": architecture, "check": check or None, **options}
+    there = cache is not None and is_there(cache)
+    if there and not is_there(folder):
+        _require_fitting(f"cache of {folder}, which is gone", (), given)
+        return _of_epochs(cached(cache, folder, None), kept)
+    form = form_of(folder)
+    _require_fitting(form, _KNOWS[form], {"cache": cache, **given})
     if form == OURS:
-        zoo = Zoo.load(folder) if check else open_mapped(folder)
-        return zoo if kept is None else _of_epochs(zoo, kept)
+        return _of_epochs(Zoo.load(folder) if check else open_mapped(folder), kept)
     module = FORMS[form]
     signature = _signature(module.signed(folder), form, architecture, kept, options)
-    if cache is not None and os.path.lexists(cache):
+    if there:
         return cached(cache, folder, signature)
-    given = {name: value for name, value in options.items() if value is not None}
-    if order is not None:
-        given["order"] = Path(order).expanduser()
-    return converted(module.listed(folder, architecture, **given), signature, cache, kept, progress)
+    read = {name: value for name, value in options.items() if value is not None}
+    return converted(module.listed(folder, architecture, **read), signature, cache, kept, progress)
 
 
 def export_zoo(zoo: Zoo, folder: Place, form: str) -> Path:
@@ -119,12 +126,11 @@ def _plain_form(folder: Path, there: dict[str, Path]) -> str | None:
     return model_zoos.FORM if model_zoos.model_folders(folder) else None
 
 
-def _require_fitting(form: str, options: dict[str, object]) -> None:
-    """ValueError for an option that a form does not know: it would be ignored without a word."""
-    knows = {model_zoos.FORM: ("key",), small_cnn_zoo.FORM: ("order",), checkpoints.FORM: ("key", "table")}
-    for name, value in options.items():
-        if value is not None and name not in knows.get(form, ()):
-            raise ValueError(f"This is a {form}, for which {name!r} means nothing; leave it out.")
+def _require_fitting(what: str, knows: Sequence[str], given: dict[str, object]) -> None:
+    """ValueError for an option that means nothing here: it would be ignored without a word."""
+    for name, value in given.items():
+        if value is not None and name not in knows:
+            raise ValueError(f"This is a {what}, for which {name!r} means nothing; leave it out.")
 
 
 def _whole(epochs: Rows) -> np.ndarray:
@@ -135,8 +141,10 @@ def _whole(epochs: Rows) -> np.ndarray:
     return given
 
 
-def _of_epochs(zoo: Zoo, epochs: np.ndarray) -> Zoo:
-    """The zoo at these epochs alone; ValueError for one that was not kept."""
+def _of_epochs(zoo: Zoo, epochs: np.ndarray | None) -> Zoo:
+    """The zoo at these epochs alone, if any are named; ValueError for one that was not kept."""
+    if epochs is None:
+        return zoo
     if absent := sorted(set(epochs.tolist()) - set(zoo.epochs.tolist())):
         raise ValueError(f"Epoch {absent[0]} was not kept; this zoo has {some(zoo.epochs)}.")
     kept = np.isin(zoo.epochs, epochs)
@@ -148,6 +156,18 @@ def _signature(
 ) -> str:
     """One line for everything that a cache hangs on."""
     kept = None if epochs is None else epochs.tolist()
-    said = {name: v.to_csv() if isinstance(v, pd.DataFrame) else v and str(v) for name, v in options.items()}
-    network = architecture and (architecture.name, architecture.activation, architecture.layout.slots)
+    said = {name: _said(name, value) for name, value in options.items()}
+    slots = architecture and (architecture.name, architecture.activation, architecture.layout.slots)
+    network = repr(architecture) if isinstance(architecture, Architecture) else slots
     return hashlib.sha256(f"{_READING}\n{form}\n{network}\n{kept}\n{said}\n{told}".encode()).hexdigest()
+
+
+def _said(name: str, value: object) -> str | None:
+    """What an option says, with the state of the file that it names."""
+    if value is None or name == "key":
+        return value and str(value)
+    if isinstance(value, pd.DataFrame):
+        return value.to_csv()
+    path = Path(str(value)).expanduser()
+    size_of(path, 2**60)
+    return f"{path.absolute()} {changed(path)}"

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import ast
 import math
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +26,7 @@ import pandas as pd
 from jaxtyping import Int
 from torch import empty
 
-from hyperlib.files.reading import Damaged
+from hyperlib.files.plain import Damaged
 from hyperlib.files.writing import appearing
 from hyperlib.weightspace.architecture import Architecture
 from hyperlib.weightspace.base import BaseArchitecture
@@ -36,7 +35,7 @@ from hyperlib.weightspace.steps import Step
 from hyperlib.zoos.formats.catalogue import Catalogue
 from hyperlib.zoos.formats.columns import MEASURES, SMALL_CNN_FACTORS, SMALL_CNN_OTHERS, TEXTS, initialisation
 from hyperlib.zoos.formats.networks import is_row, names_in, recognised
-from hyperlib.zoos.formats.strangers import AGAIN, csv_table, mapped_rows, numbers, size_of
+from hyperlib.zoos.formats.strangers import AGAIN, changed, csv_table, mapped_rows, numbers, plain_file, size_of
 from hyperlib.zoos.zoo import Zoo
 
 FORM = "small CNN zoo"
@@ -58,11 +57,10 @@ class _Tensor:
 
 def signed(folder: Path) -> str:
     """What tells this zoo from another: sizes and times of its files."""
-    states = [os.lstat(folder / name) for name in FILES]
-    return "\n".join(f"{name} {s.st_size} {s.st_mtime_ns}" for name, s in zip(FILES, states, strict=True))
+    return "\n".join(f"{name} {changed(folder / name)}" for name in FILES)
 
 
-def listed(folder: Path, architecture: BaseArchitecture | None = None, order: Path | None = None) -> Catalogue:
+def listed(folder: Path, architecture: BaseArchitecture | None = None, order: Path | str | None = None) -> Catalogue:
     """The checkpoints of such a zoo; models in the order of their first row, or of a list of rows (`row_order`).
 
     Opens at once: the matrix is mapped. Raises FileNotFoundError and ValueError for what is missing or damaged.
@@ -73,7 +71,7 @@ def listed(folder: Path, architecture: BaseArchitecture | None = None, order: Pa
     tensors = _layout(folder / FILES[2], weights.shape[1])
     metrics = _metrics(folder / FILES[1], len(weights))
     network, index = _network(tensors, metrics, architecture, folder)
-    through = np.arange(len(weights)) if order is None else row_order(order, len(weights))
+    through = np.arange(len(weights)) if order is None else row_order(Path(order).expanduser(), len(weights))
     first = pd.factorize(metrics["modeldir"].iloc[through])[0]
     table = metrics.drop(columns="modeldir").iloc[through].assign(model=first).reset_index(drop=True)
     table["gap"] = table["train_accuracy"] - table["test_accuracy"]
@@ -91,9 +89,11 @@ def row_order(path: Path, rows: int) -> Int[np.ndarray, " rows"]:
 
     Raises Damaged unless it names each of the `rows` once.
     """
-    size_of(path, 2**10 + 32 * rows)
+    largest = 2**10 + 32 * rows
+    with plain_file(path, largest) as file:
+        text = file.read(largest)
     try:
-        found = np.array(path.read_text(encoding="ascii").split(), np.int64)
+        found = np.array(text.decode("ascii").split(), np.int64)
     except (ValueError, OverflowError):
         raise Damaged(f"{path} is no list of row numbers, one a line; {AGAIN}.") from None
     found = found[1:] if len(found) == rows + 1 else found
@@ -133,7 +133,7 @@ def _layout(path: Path, params: int) -> list[_Tensor]:
     if lacking := [name for name in ("varname", "start_idx", "end_idx", "shape") if name not in given]:
         raise Damaged(f"{path} lacks the column {lacking[0]!r}; {AGAIN}.")
     starts, ends = (numbers(given, name, path, whole=True) for name in ("start_idx", "end_idx"))
-    tensors, covered = [], np.zeros(params, np.int64)
+    tensors, covered = [], np.zeros(params, bool)
     for name, start, end, said in zip(given["varname"].astype(str), starts, ends, given["shape"], strict=True):
         shape = _shape(said)
         layer, _, part = name.rpartition("/")
@@ -144,10 +144,12 @@ def _layout(path: Path, params: int) -> list[_Tensor]:
                 f"{path} places {name[:100]!r} as {str(said)[:100]} at {start} to {end} of {params} weights, which no "
                 f"tensor of a dense layer or a convolution has; {AGAIN}."
             )
-        covered[start:end] += 1
+        if covered[start:end].any():  # before its places are listed: many rows could each have all of them
+            raise Damaged(f"{path} places {name[:100]!r} where another tensor stands, at {start} to {end}; {AGAIN}.")
+        covered[start:end] = True
         tensors.append(_Tensor(layer, kind, np.arange(start, end).reshape(shape).transpose(_TO_OURS[len(shape)])))
-    if not (covered == 1).all():
-        raise Damaged(f"{path} leaves out weights, or places two tensors on one; {AGAIN}.")
+    if not covered.all():
+        raise Damaged(f"{path} leaves out weights; {AGAIN}.")
     return tensors
 
 

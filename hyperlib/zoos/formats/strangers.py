@@ -15,12 +15,13 @@ import stat
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
 import pandas as pd
 
-from hyperlib.files.reading import Damaged, decoded
+from hyperlib.files.plain import Damaged, opened
+from hyperlib.files.reading import decoded
 
 Form = TypeVar("Form")
 LARGEST = 2**26  # bytes of a text that is no table
@@ -34,17 +35,35 @@ def natural(name: str) -> list[tuple[int, int, str]]:
     return [(1, int(part), "") if part.isdecimal() else (0, 0, part) for part in re.split(r"(\d+)", name)]
 
 
-def size_of(path: Path, largest: int) -> int:
-    """Bytes of a plain file. FileNotFoundError where there is none; Damaged for what is none or has more bytes."""
+def plain_file(path: Path, largest: int) -> BinaryIO:
+    """A plain file of at most so many bytes, open for reading.
+
+    FileNotFoundError where there is none, Damaged for what is none or has more bytes, Unreadable if it cannot be read.
+    """
     try:
-        state = os.lstat(path)
-    except (FileNotFoundError, NotADirectoryError):
+        file = opened(path)
+    except FileNotFoundError:
         raise FileNotFoundError(f"There is no file {path}; {AGAIN}.") from None
-    if not stat.S_ISREG(state.st_mode):
-        raise Damaged(f"{path} is a link, a folder or a device and no plain file; put a copy of the file in its place.")
-    if state.st_size > largest:
-        raise Damaged(f"{path} has {state.st_size:,} bytes where {largest:,} would be many; {AGAIN}.")
-    return state.st_size
+    except Damaged:
+        said = f"{path} is a link, a folder or a device and no plain file; put a copy of the file in its place."
+        raise Damaged(said) from None
+    size = os.fstat(file.fileno()).st_size
+    if size > largest:
+        file.close()
+        raise Damaged(f"{path} has {size:,} bytes where {largest:,} would be many; {AGAIN}.")
+    return file
+
+
+def size_of(path: Path, largest: int) -> int:
+    """Bytes of a plain file, or an error as of `plain_file`."""
+    with plain_file(path, largest) as file:
+        return os.fstat(file.fileno()).st_size
+
+
+def changed(path: Path) -> str:
+    """What is another when a file was: its bytes, and when they were written (nanoseconds)."""
+    state = os.lstat(path)
+    return f"{state.st_size} {state.st_mtime_ns}"
 
 
 def entries(folder: Path) -> dict[str, Path]:
@@ -69,14 +88,14 @@ def is_folder(path: Path) -> bool:
 
 def json_object(path: Path) -> dict[str, Any]:
     """The object in a file of JSON; numbers that are none are None."""
-    size_of(path, LARGEST)
-    return decoded(_NOT_JSON.sub(b"null", path.read_bytes()), dict[str, Any], str(path))
+    with plain_file(path, LARGEST) as file:
+        text = file.read(LARGEST)
+    return decoded(_NOT_JSON.sub(b"null", text), dict[str, Any], str(path))
 
 
 def json_lines(path: Path, form: type[Form]) -> Iterator[Form]:
     """The records in a file with one JSON object per line. A last line that was cut off by a kill is left out."""
-    size_of(path, LARGEST)
-    with path.open("rb") as file:
+    with plain_file(path, LARGEST) as file:
         for number, line in enumerate(iter(lambda: file.readline(_LINE + 1), b""), 1):
             if len(line) > _LINE:
                 raise Damaged(f"Line {number} of {path} is longer than {_LINE:,} bytes; {AGAIN}.")
@@ -93,12 +112,12 @@ def csv_table(path: Path, largest: int, columns: Callable[[str], bool] = lambda 
 
     columns: which names are read. Raises Damaged for what is no such table, or names a column twice.
     """
-    size_of(path, largest)
-    try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+    with plain_file(path, largest) as packed:
+        try:
+            file = gzip.GzipFile(fileobj=packed) if path.suffix == ".gz" else packed
             text = file.read(largest + 1)
-    except (OSError, EOFError, zlib.error) as error:
-        raise Damaged(f"{path} cannot be unpacked ({error}); {AGAIN}.") from None
+        except (OSError, EOFError, zlib.error) as error:
+            raise Damaged(f"{path} cannot be unpacked ({error}); {AGAIN}.") from None
     if len(text) > largest:
         raise Damaged(f"{path} unpacks to more than {largest:,} bytes, which no table of these rows needs; {AGAIN}.")
     try:
@@ -117,22 +136,22 @@ def mapped_rows(path: Path) -> np.ndarray:
 
     Raises Damaged for whatever else its header says, and where the file is not as long as that.
     """
-    size = size_of(path, 2**60)
-    try:
-        with path.open("rb") as file:
+    with plain_file(path, 2**60) as file:
+        size = os.fstat(file.fileno()).st_size
+        try:
             version = np.lib.format.read_magic(file)
             read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[version]
             shape, by_column, kind = read(file)
             start = file.tell()
-    except Exception as error:  # whatever NumPy raises for a header that somebody made up
-        raise Damaged(f"{path} is no npy file that can be mapped ({type(error).__name__}); {AGAIN}.") from None
-    plain = len(shape) == 2 and min(shape) >= 1 and shape[1] < 2**28 and kind.kind == "f" and not by_column
-    if not plain or size != start + kind.itemsize * math.prod(shape):
-        raise Damaged(
-            f"{path} is no plain array [rows, weights] of floating-point numbers (it says {kind} {str(shape)[:100]}, "
-            f"and has {size:,} bytes); {AGAIN}."
-        )
-    return np.memmap(path, kind, mode="r", offset=start, shape=shape)
+        except Exception as error:  # whatever NumPy raises for a header that somebody made up
+            raise Damaged(f"{path} is no npy file that can be mapped ({type(error).__name__}); {AGAIN}.") from None
+        plain = len(shape) == 2 and min(shape) >= 1 and shape[1] < 2**28 and kind.kind == "f" and not by_column
+        if not plain or size != start + kind.itemsize * math.prod(shape):
+            raise Damaged(
+                f"{path} is no plain array [rows, weights] of floating-point numbers (it says {kind} "
+                f"{str(shape)[:100]}, and has {size:,} bytes); {AGAIN}."
+            )
+        return np.memmap(file, kind, mode="r", offset=start, shape=shape)
 
 
 def numbers(table: pd.DataFrame, name: str, path: Path, *, whole: bool = False) -> np.ndarray:
