@@ -50,8 +50,10 @@ def read_head(file: BinaryIO) -> Head:
         raise Damaged("its head says a length that it cannot have")
     entries = decoded(file.read(length), dict[str, msgspec.Raw], "its head")
     words = decoded(bytes(entries.pop("__metadata__", b"{}")), dict[str, str], "its head")
-    shapes = {name: tuple(decoded(bytes(raw), _Entry, "its head").shape) for name, raw in entries.items()}
-    return Head(words, shapes)
+    told = {name: decoded(bytes(raw), _Entry, "its head") for name, raw in entries.items()}
+    if 8 + length + max((entry.data_offsets[1] for entry in told.values()), default=0) != size:
+        raise Damaged("its tensors end elsewhere than the file")  # before the rest is read
+    return Head(words, {name: tuple(entry.shape) for name, entry in told.items()})
 
 
 def read_tensors(file: BinaryIO) -> dict[str, Tensor]:

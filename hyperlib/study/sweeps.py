@@ -52,5 +52,8 @@ def sweep(
             for task in as_completed(tasks):
                 take(tasks[task], task.result())
         except BaseException:
+            running = list((pool._processes or {}).values())  # `terminate_workers` from Python 3.14 on
             pool.shutdown(wait=False, cancel_futures=True)
+            for process in running:
+                process.terminate()
             raise
