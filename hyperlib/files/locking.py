@@ -27,15 +27,15 @@ def held(lock: Path, busy: Callable[[str], object]) -> Iterator[None]:
     except Timeout:
         busy(_named(owner))
         mine.acquire(poll_interval=0.1)
-    try:
-        with in_order():
+    with in_order():  # outside, because the process ends where this does
+        try:
             with suppress(OSError):  # a full disk costs the name, no more
                 write_whole(owner, f"{os.getpid()} on {platform.node()}")
             yield
-    finally:
-        with suppress(OSError):
-            owner.unlink(missing_ok=True)
-        mine.release()
+        finally:
+            with suppress(OSError):
+                owner.unlink(missing_ok=True)
+            mine.release()
 
 
 def _named(owner: Path) -> str:
