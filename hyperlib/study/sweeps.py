@@ -52,5 +52,7 @@ def sweep(
             for task in as_completed(tasks):
                 take(tasks[task], task.result())
         except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
+            for process in list(pool._processes.values()):  # Python 3.14 has `terminate_workers` for it
+                process.terminate()
+            pool.shutdown(cancel_futures=True)
             raise
