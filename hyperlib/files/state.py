@@ -119,6 +119,8 @@ class StateFile:
                 return read_head(file).words
         except (FileNotFoundError, Damaged):
             return {}
+        except OSError as error:
+            raise error if isinstance(error, Unreadable) else Unreadable(self.path, error) from error
 
 
 def alike(value: Tensor | None, example: Tensor) -> bool:
