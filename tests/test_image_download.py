@@ -88,6 +88,15 @@ def test_no_request_is_made_unless_downloading_is_allowed(openml, tmp_path):
     assert openml.requests == []
 
 
+@pytest.mark.skipif(os.name != "posix", reason="links")
+def test_a_link_that_leads_nowhere_is_no_set(openml, tmp_path):
+    (tmp_path / "mnist.npz").symlink_to(tmp_path / "gone.npz")
+    with pytest.raises(FileNotFoundError, match="MNIST was not found at .*, and downloading was not allowed"):
+        load_images("mnist", folder=tmp_path, download=False)
+    load_images("mnist", folder=tmp_path)
+    assert openml.tables_sent == 1 and load_images("mnist", folder=tmp_path, download=False).source
+
+
 def test_two_that_want_the_same_set_download_it_once(openml, tmp_path):
     sums = []
     threads = [

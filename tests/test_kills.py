@@ -21,6 +21,7 @@ from small_book import PUBLISHES, make_book
 from toys import some_images
 
 from hyperlib.files import state
+from hyperlib.files.locking import held
 from hyperlib.files.writing import workplace
 from hyperlib.press.edition import Edition
 from hyperlib.press.execute import execute
@@ -128,7 +129,7 @@ def test_a_process_that_is_asked_to_end_leaves_nothing_and_ends_as_asked(number,
     reads, writes = os.pipe()
 
     def work(folder: Path) -> None:
-        with workplace(folder / "outer"), workplace(folder / "thing") as place:
+        with held(folder / ".lock", str), workplace(folder / "outer"), workplace(folder / "thing") as place:
             (place / "half").write_text("x")
             os.write(writes, b"x")
             time.sleep(60)
@@ -137,7 +138,7 @@ def test_a_process_that_is_asked_to_end_leaves_nothing_and_ends_as_asked(number,
     os.read(reads, 1)
     os.kill(child, number)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -number
-    assert not any(tmp_path.iterdir())
+    assert {path.name for path in tmp_path.iterdir()} <= {".lock"}, "nor the name of its owner"
 
 
 def test_signals_are_as_before_when_a_block_has_ended(tmp_path):

@@ -23,12 +23,12 @@ from long_training import fit, small, walks
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from hyperlib.files import plain
+from hyperlib.files import plain, state
 from hyperlib.files.inventory import is_inside, text_checksum
 from hyperlib.files.plain import Damaged, Unreadable
 from hyperlib.files.reading import read_json
 from hyperlib.files.state import StateFile, _seal
-from hyperlib.files.tensors import checksum
+from hyperlib.files.tensors import checksum, read_head
 from hyperlib.images.files import PUBLISHED, Pixels, read_npz, write_npz
 from hyperlib.press.staleness import Facts, File
 from hyperlib.representations.hyper_rep import HyperRep
@@ -177,6 +177,15 @@ def test_a_training_whose_state_cannot_be_read_does_not_begin_anew(number, whole
     assert file.read_bytes() == before
 
 
+def test_a_state_whose_disk_fails_while_it_is_read_is_not_damaged(whole, monkeypatch):
+    def fails(file) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(state, "read_head", fails)
+    with pytest.raises(Unreadable, match=r"cannot be read .* was left as it is; try again"):
+        StateFile(whole / "job" / "block-0000.safetensors", "another")
+
+
 def test_an_entry_that_cannot_be_read_is_not_set_aside(tmp_path, monkeypatch, capsys):
     store = Store(tmp_path)
     arguments = ("zoo", "a", {"a": 1}, lambda at: (at / "x").write_text("x"), [], "none")
@@ -289,6 +298,17 @@ def test_a_head_without_end_is_not_read(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="no readable array header"):
         read_npz(tmp_path / "mnist.npz", PUBLISHED["mnist"])
     assert asked and max(asked) < 10**5
+
+
+@pytest.mark.parametrize("change", [10**9, 1, -1])
+def test_tensors_that_do_not_fill_their_file_are_refused_by_its_head(change, tmp_path):
+    file = tmp_path / "f.safetensors"
+    save_file({"a": torch.ones(1)}, file)
+    with file.open("rb") as whole:
+        assert read_head(whole).shapes == {"a": (1,)}
+    os.truncate(file, file.stat().st_size + change)  # no disk is used for what nobody wrote
+    with file.open("rb") as spoiled, pytest.raises(Damaged, match="its head"):
+        read_head(spoiled)
 
 
 @pytest.mark.parametrize("name", ["a\0b", "a" * 5000])

@@ -2,6 +2,8 @@
 
 import os
 import sys
+import time
+from multiprocessing import active_children
 
 import on_workers
 import pandas as pd
@@ -28,6 +30,13 @@ def test_every_call_gives_its_result_once(ray, monkeypatch):
     assert sorted(taken) == [(f"of {n}", n * n) for n in range(5)]
     with pytest.raises(ValueError, match="^it is wrong$"):
         sweep(on_workers.fail, {"one": ("it",)}, lambda *pair: None, ray=ray)
+
+
+def test_a_call_that_raises_ends_those_that_run():
+    before, begun = active_children(), time.monotonic()
+    with pytest.raises(ValueError, match="must be non-negative"):
+        sweep(time.sleep, {"long": (100,), "wrong": (-1,), "later": (100,)}, lambda *pair: None, jobs=2)
+    assert set(active_children()) <= set(before) and time.monotonic() - begun < 50
 
 
 @pytest.fixture

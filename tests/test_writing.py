@@ -20,7 +20,7 @@ from long_training import fit, small
 from hyperlib.figures.diagrams import save_diagrams
 from hyperlib.files.reading import Damaged, decoded, read_json
 from hyperlib.files.state import StateFile
-from hyperlib.files.writing import Occupied, appearing, sweep, workplace, write_json, write_whole
+from hyperlib.files.writing import Occupied, appearing, left_in, sweep, workplace, write_json, write_whole
 from hyperlib.images.files import Pixels, write_npz
 from hyperlib.press.site import _copied
 
@@ -155,6 +155,19 @@ def test_another_writer_of_the_same_name_is_left_alone(tmp_path):
         sweep(tmp_path)
         assert ours.read_text() == "ours" and target.read_text() == "theirs"
     assert target.read_text() == "ours" and names(tmp_path) == ["thing[1]*"]
+
+
+@posix
+def test_sweeping_follows_no_link(tmp_path):
+    theirs, folder = tmp_path / "theirs", tmp_path / "ours"
+    (theirs / "kept").mkdir(parents=True)
+    (theirs / "file").write_text("text")
+    left = folder / ".f.partial-12345678"
+    left.mkdir(parents=True)
+    (left / ".lock").symlink_to(theirs / "file")
+    (folder / ".f.partial-87654321").symlink_to(theirs / "kept")
+    write_whole(folder / "f", "text")
+    assert names(theirs) == ["file"] and (theirs / "file").read_text() == "text" and left_in(folder, False) == []
 
 
 def test_many_writers_at_once_leave_one_whole_file(tmp_path):

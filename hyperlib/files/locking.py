@@ -27,7 +27,7 @@ def held(lock: Path, busy: Callable[[str], object]) -> Iterator[None]:
     except Timeout:
         busy(_named(owner))
         mine.acquire(poll_interval=0.1)
-    with in_order():
+    with in_order():  # outside, because the process ends where this does
         try:
             with suppress(OSError):  # a full disk costs the name, no more
                 write_whole(owner, f"{os.getpid()} on {platform.node()}")

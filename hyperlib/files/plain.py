@@ -71,10 +71,10 @@ def content(path: Path, largest: int, *, links: bool = False) -> bytes:
 
 
 def is_there(path: Path) -> bool:
-    """Whether a name is taken, by whatever; Unreadable where that cannot be known."""
+    """Whether a name leads to something, also through links; Unreadable where that cannot be known."""
     with suppress(FileNotFoundError, NotADirectoryError, ValueError):
         try:
-            os.lstat(path)
+            os.stat(path)
             return True
         except OSError as error:
             if error.errno not in _NO_FILE:

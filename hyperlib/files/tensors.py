@@ -27,7 +27,7 @@ _UNREADABLE = (SafetensorError, KeyError, ValueError, TypeError, RuntimeError, O
 
 
 class _Entry(msgspec.Struct):
-    """What the head says of one tensor; where its bytes lie is checked by safetensors."""
+    """What the head says of one tensor; that its bytes lie in their order is checked by safetensors."""
 
     dtype: str
     shape: list[int]
@@ -50,10 +50,10 @@ def read_head(file: BinaryIO) -> Head:
         raise Damaged("its head says a length that it cannot have")
     entries = decoded(file.read(length), dict[str, msgspec.Raw], "its head")
     words = decoded(bytes(entries.pop("__metadata__", b"{}")), dict[str, str], "its head")
-    told = {name: decoded(bytes(raw), _Entry, "its head") for name, raw in entries.items()}
-    if 8 + length + max((entry.data_offsets[1] for entry in told.values()), default=0) != size:
-        raise Damaged("its tensors end elsewhere than the file")  # before the rest is read
-    return Head(words, {name: tuple(entry.shape) for name, entry in told.items()})
+    said = {name: decoded(bytes(raw), _Entry, "its head") for name, raw in entries.items()}
+    if 8 + length + max((entry.data_offsets[1] for entry in said.values()), default=0) != size:
+        raise Damaged("its head says another size than it has")  # before memory is taken for all of it
+    return Head(words, {name: tuple(entry.shape) for name, entry in said.items()})
 
 
 def read_tensors(file: BinaryIO) -> dict[str, Tensor]:

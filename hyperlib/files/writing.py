@@ -71,7 +71,7 @@ def workplace(target: Path) -> Iterator[Path]:
 def sweep(folder: Path, name: str | None = None) -> None:
     """Remove what killed writers of this name left in a folder, or without a name those of any in it and below.
 
-    What another process writes now stays.
+    What another process writes now stays, and so does a link and what it leads to.
     """
     left_in(folder, True, name)
 
@@ -81,6 +81,8 @@ def left_in(folder: Path, remove: bool, name: str | None = None) -> list[Path]:
     find, found = folder.rglob if name is None else folder.glob, []
     for left in list(find(f".{'*' if name is None else glob.escape(name)}.{_MARK}-*")):
         lock = FileLock(left / _LOCK)
+        if left.is_symlink() or (left / _LOCK).is_symlink():
+            continue
         with suppress(Timeout, OSError):  # alive, or gone meanwhile
             lock.acquire(timeout=0)
             try:

@@ -52,8 +52,7 @@ def sweep(
             for task in as_completed(tasks):
                 take(tasks[task], task.result())
         except BaseException:
-            running = list((pool._processes or {}).values())  # `terminate_workers` from Python 3.14 on
-            pool.shutdown(wait=False, cancel_futures=True)
-            for process in running:
+            for process in list(pool._processes.values()):  # Python 3.14 has `terminate_workers` for it
                 process.terminate()
+            pool.shutdown(cancel_futures=True)
             raise
