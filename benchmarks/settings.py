@@ -51,13 +51,8 @@ class Setting:
         return self.numba_models if engine == "numba" else self.torch_models
 
     def operations(self, images: Images, models: int, epochs: int) -> int:
-        """Floating-point operations of a whole job: all training steps, and the evaluations after every epoch.
-
-        Both splits are evaluated, also before the first epoch; a multiply-add is two operations.
-        """
-        work, train = multiply_adds(self.architecture), len(images.train_x)
-        evaluated = (epochs + 1) * (train + len(images.test_x)) * work.forward
-        return 2 * models * (epochs * train * work.training + evaluated)
+        """Floating-point operations of a whole job."""
+        return multiply_adds(self.architecture).operations(models, epochs, len(images.train_x), len(images.test_x))
 
 
 def settings(options: Options) -> list[Setting]:

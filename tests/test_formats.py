@@ -32,12 +32,12 @@ from hyperlib import (
     train_population,
     unterthiner_cnn,
 )
+from hyperlib.files.inventory import natural
 from hyperlib.weightspace.layers import Activation
 from hyperlib.zoos.evaluation import PROPERTIES
 from hyperlib.zoos.formats import caching, small_cnn_zoo
 from hyperlib.zoos.formats.networks import names_in, recognised
 from hyperlib.zoos.formats.opening import FORMS
-from hyperlib.zoos.formats.strangers import natural
 
 DROPOUTS = [0.0, 0.5, 0.0]
 WRITE = {

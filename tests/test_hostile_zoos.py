@@ -29,9 +29,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hyperlib import Zoo, form_of, open_zoo, tetris_mlp
+from hyperlib.files.inventory import natural
 from hyperlib.files.plain import Unreadable
 from hyperlib.zoos.formats.small_cnn_zoo import _layout
-from hyperlib.zoos.formats.strangers import csv_table, json_lines, mapped_rows, natural
+from hyperlib.zoos.formats.strangers import csv_table, json_lines, mapped_rows
 
 DROPOUTS = [0.0, 0.5]
 NASTY = (

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import stat
 from contextlib import suppress
 from pathlib import Path, PureWindowsPath
@@ -63,6 +64,11 @@ def is_inside(path: str) -> bool:
     parts = PureWindowsPath(path)
     inside = bool(parts.parts) and not parts.anchor and ".." not in parts.parts
     return inside and "\\" not in path and path.isprintable()
+
+
+def natural(name: str) -> list[tuple[int, int, str]]:
+    """A key that sorts names by the numbers in them, so that epoch 10 stands behind epoch 9."""
+    return [(1, int(part), "") if part.isdecimal() else (0, 0, part) for part in re.split(r"(\d+)", name)]
 
 
 def occupied(folder: Path) -> int:

@@ -63,10 +63,9 @@ def _row(record: dict[str, Any], weights: int, more: int, rates: pd.DataFrame) -
 
 
 def operations(recipe: ZooRecipe) -> float:
-    """Operations of growing a zoo, two per multiply-add: all training steps, and both splits after every epoch."""
-    (train, test), work, models = image_counts(recipe.images), multiply_adds(recipe.architecture), len(recipe.design)
-    evaluated = (recipe.epochs + 1) * (train + test) * work.forward
-    return 2.0 * models * (recipe.epochs * train * work.training + evaluated)
+    """Operations of growing a zoo."""
+    work, images = multiply_adds(recipe.architecture), image_counts(recipe.images)
+    return float(work.operations(len(recipe.design), recipe.epochs, *images))
 
 
 def _of_resnets(record: dict[str, Any]) -> ZooRecipe:

@@ -24,6 +24,14 @@ class Work:
     forward: int  # one evaluation
     training: int  # forward, gradients of the weights and of the activations
 
+    def operations(self, models: int, epochs: int, train: int, test: int) -> int:
+        """Floating-point operations of a whole zoo: all training steps, and the evaluations after every epoch.
+
+        Both splits are evaluated, also before the first epoch.
+        """
+        evaluated = (epochs + 1) * (train + test) * self.forward
+        return 2 * models * (epochs * train * self.training + evaluated)
+
 
 def multiply_adds(architecture: Architecture) -> Work:
     """Exact count from the layers' shapes; zero padding counts like any other value.

@@ -22,6 +22,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from hyperlib.files.inventory import natural
 from hyperlib.files.plain import Damaged, opened
 from hyperlib.weightspace.base import BaseArchitecture, require_architecture
 from hyperlib.weightspace.state_dicts import find_state_dict, some
@@ -94,12 +95,8 @@ def _listed(checkpoints: Path | str | Sequence[Checkpoint]) -> list[Checkpoint]:
 
 def listed(folder: Path) -> list[Path]:
     """The checkpoints of a folder in the order of their names, in which numbers count as numbers."""
-    return sorted((path for path in folder.iterdir() if path.suffix in SUFFIXES and path.is_file()), key=_by_name)
-
-
-def _by_name(path: Path) -> list[tuple[int, int, str]]:
-    """So that epoch 10 stands behind epoch 9."""
-    return [(1, int(part), "") if part.isdecimal() else (0, 0, part) for part in re.split(r"(\d+)", path.name)]
+    found = (path for path in folder.iterdir() if path.suffix in SUFFIXES and path.is_file())
+    return sorted(found, key=lambda path: natural(path.name))
 
 
 def _vector(

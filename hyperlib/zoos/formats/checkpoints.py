@@ -19,7 +19,7 @@ import pandas as pd
 import torch
 from safetensors.torch import save_file
 
-from hyperlib.files.inventory import inventory
+from hyperlib.files.inventory import inventory, natural
 from hyperlib.files.plain import Damaged
 from hyperlib.files.writing import appearing
 from hyperlib.weightspace.base import BaseArchitecture
@@ -27,7 +27,7 @@ from hyperlib.weightspace.state_dicts import some
 from hyperlib.zoos.design import COLUMNS
 from hyperlib.zoos.formats.catalogue import Catalogue
 from hyperlib.zoos.formats.model_zoos import network_of, vector_in
-from hyperlib.zoos.formats.strangers import AGAIN, csv_table, natural, numbers
+from hyperlib.zoos.formats.strangers import AGAIN, csv_table, numbers
 from hyperlib.zoos.gathered import SUFFIXES
 from hyperlib.zoos.zoo import Zoo
 

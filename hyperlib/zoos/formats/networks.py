@@ -17,11 +17,11 @@ import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
+from hyperlib.files.inventory import natural
 from hyperlib.weightspace.architecture import Architecture
 from hyperlib.weightspace.architectures import ARCHITECTURES, LARGE_ARCHITECTURES
 from hyperlib.weightspace.base import BaseArchitecture
 from hyperlib.weightspace.state_dicts import find_state_dict, is_weight, some
-from hyperlib.zoos.formats.strangers import natural
 
 _PARTS = ("weight", "bias", "running_mean", "running_var")  # of one layer, in the order of a layout
 Shapes = tuple[tuple[int, ...], ...]

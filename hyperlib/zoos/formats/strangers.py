@@ -20,6 +20,7 @@ from typing import Any, BinaryIO, TypeVar
 import numpy as np
 import pandas as pd
 
+from hyperlib.files.inventory import natural
 from hyperlib.files.plain import Damaged, opened
 from hyperlib.files.reading import decoded
 
@@ -28,11 +29,6 @@ LARGEST = 2**26  # bytes of a text that is no table
 _LINE = 2**20  # bytes of one of its lines
 _NOT_JSON = re.compile(rb"(?<=[:\[,\s])(?:NaN|-?Infinity)(?=\s*[,}\]])")  # what Python writes and JSON has not
 AGAIN = "download it again, or leave it out"
-
-
-def natural(name: str) -> list[tuple[int, int, str]]:
-    """A key that sorts names by the numbers in them, so that epoch 10 stands behind epoch 9."""
-    return [(1, int(part), "") if part.isdecimal() else (0, 0, part) for part in re.split(r"(\d+)", name)]
 
 
 def plain_file(path: Path, largest: int) -> BinaryIO:
