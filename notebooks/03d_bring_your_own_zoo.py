@@ -13,7 +13,8 @@
 #
 # The thesis's {term}`zoos <zoo>`, and others', are published: trained at a cost that nobody has to pay again. They come in
 # folders of other people's making. Here three such {term}`forms <published form>` are made on the spot by plain PyTorch and NumPy, opened in a line each, and
-# read by the probes of chapter 3 ({doc}`/notebooks/03_model_zoos`).
+# read by the probes of chapter 3 ({doc}`/notebooks/03_model_zoos`). We have no published file here: the layouts are
+# imitated, as their sources describe them.
 #
 # **You will see**
 #
