@@ -122,7 +122,7 @@ SAMPLERS = {
 #
 # **Output** $m$ networks
 #
-# 1. Encode the prompts, all tokens ({source}`representations.sane_reader.SaneReader.latents`); without prompts, begin with a normal {term}`prior` of wide latents ({source}`tasks.sampling.Prior`)
+# 1. Encode the prompts, all tokens ({source}`representations.sane_reader.SaneReader.latents`); without prompts, begin with a normal {term}`prior <latent prior>` of wide latents ({source}`tasks.sampling.Prior`)
 # 2. For every round:
 #    1. Fit the sampler to the latents ({source}`tasks.sampling.Sampler.fit`), and draw $n$ ({source}`tasks.sampling.Sampler.sample`)
 #    2. Decode; measure the running statistics of norms on some images ({source}`representations.sane_reader.SaneReader.decode`, {source}`tasks.refinement.conditioned`)

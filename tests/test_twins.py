@@ -29,7 +29,7 @@ from hyperlib.zoos.engines.variational import (
     noise,
     noise_table,
 )  # fmt: skip
-from hyperlib.zoos.twins import held_twins, last_weights, magnitude_twins, variational_twins
+from hyperlib.zoos.twins import REACH, held_twins, last_weights, magnitude_twins, variational_twins
 from hyperlib.zoos.zoo import Zoo
 
 QUIET = {"progress": False}
@@ -98,6 +98,57 @@ def test_shares_per_layer_are_kept_per_layer_and_random_ones_do_not_look_at_size
     left = weights[:, places][kept].abs().mean() / weights[:, places].abs().mean()
     assert 0.9 < left < 1.1
     torch.testing.assert_close(sparsity(network, any_two[0]), torch.full((2,), 0.5).double(), atol=1e-3, rtol=0)
+
+
+def test_every_wrong_argument_is_answered_in_words() -> None:
+    network, zoo = architecture("digits_cnn"), small_zoo()
+    weights = network.trial_weights(2).float()
+    wrong = [
+        (TypeError, "pass the network first, not a Zoo", (zoo, weights, 0.5)),
+        (TypeError, "A Zoo has many epochs", (network, zoo, 0.5)),
+        (TypeError, "of type NoneType", (network, None, 0.5)),
+        (ValueError, "Weights have a row per model", (network, weights[0], 0.5)),
+        (TypeError, "not 'half'", (network, weights, "half")),
+        (TypeError, "not None", (network, weights, None)),
+        (ValueError, r"this is 1.5", (network, weights, [0.1, 1.5])),
+        (ValueError, r"one for each of the 2 models; these have the shape \(3,\)", (network, weights, [0.1] * 3)),
+    ]
+    for kind, told, given in wrong:
+        with pytest.raises(kind, match=told):
+            pruned(*given)
+    with pytest.raises(ValueError, match=r"each of their 4 layers: \(2, 4\)"):
+        pruned(network, weights, torch.full((2, 3), 0.5), within="layer")
+
+
+def test_a_traced_module_is_pruned_too() -> None:
+    module = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4, 3), torch.nn.GELU(), torch.nn.Linear(3, 2))
+    traced = hyperlib.from_module(module, torch.zeros(2, 1, 2, 2))
+    thin = pruned(traced, traced.layout.flatten(module.state_dict())[None], 0.5)
+    assert float(sparsity(traced, thin)) == 0.5 and int((thin == 0).sum()) == 9
+
+
+@pytest.mark.parametrize("within", ["network", "layer"])
+def test_weights_that_go_over_epochs_go_as_scheduled_and_stay_away(within: str) -> None:
+    zoo, ratio = small_zoo(4), torch.tensor([0.2, 0.5, 0.8, 0.0], dtype=torch.float64)
+    zoo.table.loc[zoo.table["model"] == 3, "lr"] = 1e38  # this one diverges beside the others
+    how = {"within": within, "over": 3, "epochs": 5}
+    fast, plain = (magnitude_twins(zoo, small_images(), ratio, engine=e, **how, **QUIET) for e in ("numba", "torch"))
+    for twins in (fast, plain):
+        gone = twins.table.pivot(index="model", columns="epoch", values="sparsity").loc[:2].to_numpy()
+        wanted = np.outer(ratio[:3], [0, 19 / 27, 26 / 27, 1, 1, 1])  # 1 - (1 - epoch / 3)^3
+        np.testing.assert_allclose(gone, wanted, atol=2e-3)
+        zeros = twins.weights[:3] == 0
+        assert not (zeros[:, :-1] & ~zeros[:, 1:]).any()
+        assert twins.table.query("model == 3 and epoch > 0")["diverged"].all()
+    assert ((fast.weights[:3] == 0) == (plain.weights[:3] == 0)).float().mean() > 0.995
+    assert set(fast.table["pruned_within"]) == {within} and set(fast.table["pruned_over"]) == {3}
+
+
+def test_a_rate_that_nobody_gives_goes_as_far_in_any_number_of_steps() -> None:
+    zoo, images = small_zoo(), small_images()  # 80 images are 3 steps of 32, or 10 of 8
+    for batch_size, epochs, steps in ((32, 2, 6), (8, 3, 30)):
+        twins = variational_twins(zoo, images, epochs=epochs, batch_size=batch_size, **QUIET)
+        np.testing.assert_allclose(twins.table[RATE] * steps, REACH)
 
 
 def test_bad_shares_names_and_weights_are_refused_in_words() -> None:
@@ -190,7 +241,9 @@ def test_noisy_outputs_have_the_moments_of_networks_with_drawn_weights() -> None
     trainer.block = block
     variances = torch.full_like(weights, 0.3)
     many = x.expand(4000, -1, -1, -1, -1)
-    scores = trainer._noisy_scores(weights, variances, many, Pass("tanh"), (NOISE_STREAM, 1, 0))
+    now = Pass("tanh")
+    now.after = trainer._shaking(variances, now, (NOISE_STREAM, 1, 0))
+    scores = network.forward(weights, many, now)
     noise_of_weights = torch.randn(4000, 4, 6, generator=torch.Generator().manual_seed(0))
     drawn = weights[0, :24].reshape(4, 6) + 0.3**0.5 * noise_of_weights
     plain = (drawn * x.flatten()).sum(-1) + weights[0, 24:]
@@ -230,14 +283,14 @@ def test_weights_that_drown_in_noise_are_zero_and_counted() -> None:
 
 
 @pytest.mark.parametrize("engine", ["numba", "torch"])
-@pytest.mark.parametrize("method", ["held", "variational"])
+@pytest.mark.parametrize("method", ["held", "gradual", "variational"])
 def test_twins_do_not_hang_on_company_threads_or_kills(engine: str, method: str, tmp_path) -> None:
     zoo, images = small_zoo(4), small_images()
 
     def twins(of: Zoo, **more: object) -> Zoo:
         how = {"epochs": 4, "engine": engine} | QUIET | more
-        if method == "held":
-            return magnitude_twins(of, images, 0.5, **how)
+        if method != "variational":
+            return magnitude_twins(of, images, 0.5, over=3 * (method == "gradual"), **how)
         return variational_twins(of, images, rate=0.3, **how)
 
     whole = twins(zoo)
@@ -295,6 +348,9 @@ def test_what_can_have_no_twins_is_refused_in_words() -> None:
         last_weights(lost)
     with pytest.raises(ValueError, match="rate of variational dropout"):
         variational_twins(zoo, images, rate=float("nan"), **QUIET)
+    for rate in ("fast", [0.1], -1.0):
+        with pytest.raises(ValueError, match="rate of variational dropout"):
+            variational_twins(zoo, images, rate=rate, **QUIET)
     with pytest.raises(ValueError, match="strength of variational dropout"):
         variational_twins(zoo, images, rate=0.1, strength=-1, **QUIET)
     for engine in ("sequential", "ray:sequential"):
@@ -302,6 +358,16 @@ def test_what_can_have_no_twins_is_refused_in_words() -> None:
             magnitude_twins(zoo, images, 0.5, engine=engine, **QUIET)
     with pytest.raises(ValueError, match="start has shape"):
         held_twins(zoo, images, zoo.weights[:, -1, 1:], **QUIET)
-    bare = Zoo(zoo.architecture, zoo.weights, zoo.table.drop(columns="lr"))
-    with pytest.raises(ValueError, match="does not say its lr"):
+    bare = Zoo(zoo.architecture, zoo.weights, zoo.table.drop(columns=["lr", "dropout"]))
+    with pytest.raises(ValueError, match="does not say its lr, dropout.*zoo.table.assign"):
         magnitude_twins(bare, images, 0.5, **QUIET)
+    with pytest.raises(ValueError, match="begin at weights that are not finite"):
+        held_twins(zoo, images, lost.weights[:, -1], **QUIET)
+    with pytest.raises(TypeError, match="of a Zoo, not of a Tensor"):
+        magnitude_twins(zoo.weights, images, 0.5, **QUIET)
+    for over in (-1, 26, 1.5):
+        with pytest.raises(ValueError, match="over some of these 25"):
+            magnitude_twins(zoo, images, 0.5, over=over, **QUIET)
+    for ratio, by in ((0.5, "random"), (torch.full((3, 4), 0.5), "size")):
+        with pytest.raises(ValueError, match="Over epochs only the smallest"):
+            magnitude_twins(zoo, images, ratio, by=by, within="layer", over=2, **QUIET)

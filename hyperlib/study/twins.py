@@ -16,9 +16,8 @@ from hyperlib.files.tensors import checksum
 from hyperlib.store.record import heard, record_progress
 from hyperlib.study.study import FIRST_SPLIT, Study
 from hyperlib.thesis.book_twins import twin_recipe
-from hyperlib.weightspace.pruning import pruned
 from hyperlib.zoos.engines.choice import resolve_engine
-from hyperlib.zoos.twins import EPOCHS, held_twins, last_weights, variational_twins
+from hyperlib.zoos.twins import EPOCHS, held_twins, last_weights, magnitude_twins, variational_twins
 from hyperlib.zoos.zoo import Zoo
 
 _MAKERS = ["hyperlib.zoos.twins", "hyperlib.zoos.zoo_files"]
@@ -47,10 +46,14 @@ class Twins:
         return self._made("variational", settings, partial(variational_twins, **settings))
 
     def magnitude(
-        self, ratio: float | Tensor, epochs: int | None = None, *, within: str = "network", by: str = "size"
-    ) -> Zoo:
+        self, ratio: float | Tensor, epochs: int | None = None, *, within: str = "network", by: str = "size",
+        over: int = 0,
+    ) -> Zoo:  # fmt: skip
         """Twins by magnitude; see `zoos.twins.magnitude_twins`."""
-        return self.held(pruned(self.zoo.architecture, self.originals, ratio, within=within, by=by), epochs)
+        shares = checksum({"ratio": torch.as_tensor(ratio, dtype=torch.float64)})
+        settings: dict[str, Any] = {"within": within, "by": by, "over": over}
+        make = partial(magnitude_twins, ratio=ratio, **settings)
+        return self._made("magnitude", {"ratio": shares} | settings, make, epochs)
 
     def held(self, start: Float[Tensor, "models params"], epochs: int | None = None) -> Zoo:
         """Twins whose zeros are those of `start`; see `zoos.twins.held_twins`."""

@@ -169,7 +169,8 @@ class Architecture(BaseArchitecture):
                 continue
             now.place = place
             own = {part: state[f"{step.layer.name}.{part}"] for part in step.layer.parameters(step.inputs)}
-            outputs.append(step.layer.run(x, own, now))
+            given = step.layer.run(x, own, now)
+            outputs.append(given if now.after is None else now.after(step.layer, x, own, given))
         return outputs
 
     def initialise(

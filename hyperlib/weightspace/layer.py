@@ -46,11 +46,13 @@ class Pass:
 
     `dropout(place, shape)` gives the factors of the dropout layer at that place, or is None when nothing is dropped.
     In training, norms use the batch's statistics and leave updated running statistics in `statistics`.
+    `after(layer, x, own, given)` is asked, if there is one, for what a layer passes on instead of `given`.
     """
 
     activation: str
     training: bool = False
     dropout: Callable[[int, tuple[int, ...]], Tensor] | None = None
+    after: Callable[[Layer, Tensor, Mapping[str, Tensor], Tensor], Tensor] | None = None
     place: int = 0
     statistics: dict[str, Tensor] = field(default_factory=dict)
 

@@ -23,17 +23,18 @@ SCOPES, SCORES = ("network", "layer"), ("size", "random")
 
 
 def prunable_slots(architecture: BaseArchitecture) -> tuple[Slot, ...]:
-    """The tensors that can be pruned, in their order: of a traced module its learned ones with two axes or more."""
+    """The prunable tensors, in the order of the weight vector: of an `Architecture` the weights of its convolutions
+    and linear layers, of a traced module its learned tensors with two axes or more."""
     if isinstance(architecture, Architecture):
         named = {f"{step.layer.name}.weight" for step in architecture.steps if isinstance(step.layer, Conv | Linear)}
         return tuple(slot for slot in architecture.slots if slot.name in named)
     return tuple(slot for slot in architecture.slots if slot.learned and len(slot.shape) > 1)
 
 
-def prunable(architecture: BaseArchitecture) -> Bool[Tensor, " params"]:
-    """Which places of the weight vector can be pruned."""
+def prunable(architecture: BaseArchitecture, *slots: Slot) -> Bool[Tensor, " params"]:
+    """Which places of the weight vector can be pruned, in all prunable tensors or in those given."""
     places = torch.zeros(architecture.layout.size, dtype=torch.bool)
-    for slot in prunable_slots(architecture):
+    for slot in slots or prunable_slots(architecture):
         places[slot.start : slot.stop] = True
     return places
 
@@ -49,34 +50,57 @@ def pruned(
 ) -> Float[Tensor, "models params"]:
     """The weights with the given share of the prunable ones set to zero, those of the smallest size.
 
-    ratio: one for all models, one for each, or with within="layer" one for each layer of each; rounded to whole
-    weights. within: whether sizes are compared in the whole "network" or in each "layer", which then loses this share.
-    by: "random" takes any instead of the smallest, for comparison; row k then depends on `seed` and k alone. Whole
-    layers may go. Raises ValueError for a share outside of 0 to 1, for weights that are not finite and for names that
-    there are not.
+    ratio: one for all models, one for each, or with within="layer" one for each layer of each, in the order of
+    `layer_sparsity`'s columns; rounded to whole weights. within: whether sizes are compared in the whole "network" or
+    in each "layer", which then loses this share. by: "random" takes any instead of the smallest, for comparison; row k
+    then depends on `seed` and k alone. Whole layers may go. Works on traced modules (`hyperlib.from_module`) as well.
+
+    Raises ValueError for a share outside of 0 to 1, for as many shares as there are no models or layers, for weights
+    that are not finite and for names that there are not; TypeError for what is no network, matrix of weights or number.
     """
+    if not isinstance(architecture, BaseArchitecture):
+        raise TypeError(f"What is pruned is a network's weights: pass the network first, not a {_kind(architecture)}.")
+    if hasattr(weights, "architecture"):
+        raise TypeError(f"A {_kind(weights)} has many epochs; pass the weights of one, as zoo.weights[:, -1].")
     architecture.layout.check(weights, architecture.name)
-    slots = prunable_slots(architecture)
-    places = [prunable(architecture)] if within == "network" else [_of_slot(architecture, slot) for slot in slots]
-    shares = as_tensor(ratio, torch.float64)
-    shares = (shares if shares.ndim > 1 else shares.unsqueeze(-1)).expand(len(weights), len(places))
-    if not bool(((shares >= 0) & (shares <= 1)).all()):
-        raise ValueError(
-            "The share of weights to prune lies between 0 and 1; it is not a number where a model diverged."
-        )
+    if weights.ndim != 2:
+        raise ValueError(f"Weights have a row per model here (models, params), not the shape {tuple(weights.shape)}.")
     if within not in SCOPES or by not in SCORES:
         raise ValueError(f"Prune within {' or '.join(SCOPES)}, by {' or '.join(SCORES)}, not within {within} by {by}.")
     if not bool(torch.isfinite(weights).all()):
         raise ValueError("Some of these models have weights that are not finite; leave diverged models out.")
+    slots = prunable_slots(architecture)
+    places = [prunable(architecture)] if within == "network" else [prunable(architecture, slot) for slot in slots]
     scores = weights.abs()
     if by == "random":
         scores = uniform(key(list(range(len(weights))), seed), weights.shape[1])
     result = weights.clone()
-    for part, share in zip(places, shares.T, strict=True):
+    for part, share in zip(places, _shares(ratio, len(weights), len(places)).T, strict=True):
         ranks = scores[:, part].argsort(dim=1, stable=True).argsort(dim=1)
         lost = (share * int(part.sum())).round()
         result[:, part] = result[:, part].masked_fill(ranks < lost[:, None], 0)
     return result
+
+
+def _shares(ratio: object, models: int, layers: int) -> Float[Tensor, "models layers"]:
+    try:
+        shares = as_tensor(ratio, torch.float64)
+    except (TypeError, ValueError, RuntimeError):
+        said = f"The share of weights to prune is a number from 0 to 1, or one per model, not {ratio!r}."
+        raise TypeError(said) from None
+    if tuple(shares.shape) not in ((), (models,), (models, layers)):
+        per_layer = f", or for each of their {layers} layers: ({models}, {layers})" if layers > 1 else ""
+        raise ValueError(
+            f"Shares to prune are one number, or one for each of the {models} models{per_layer}; these have the shape "
+            f"{tuple(shares.shape)}."
+        )
+    if bool((bad := ~((shares >= 0) & (shares <= 1))).any()):
+        raise ValueError(f"The share of weights to prune lies between 0 and 1, and this is {float(shares[bad][0]):g}.")
+    return (shares if shares.ndim > 1 else shares.unsqueeze(-1)).expand(models, layers)
+
+
+def _kind(value: object) -> str:
+    return type(value).__name__
 
 
 def sparsity(architecture: BaseArchitecture, weights: Float[Tensor, "... params"]) -> Float[Tensor, "..."]:
@@ -88,12 +112,6 @@ def layer_sparsity(architecture: BaseArchitecture, weights: Float[Tensor, "model
     """The same of each tensor by itself: one row per model, one column per layer, in the network's order."""
     slots = prunable_slots(architecture)
     return pd.DataFrame({s.layer or s.name: _zeros(weights[:, s.start : s.stop]).numpy() for s in slots})
-
-
-def _of_slot(architecture: BaseArchitecture, slot: Slot) -> Bool[Tensor, " params"]:
-    places = torch.zeros(architecture.layout.size, dtype=torch.bool)
-    places[slot.start : slot.stop] = True
-    return places
 
 
 def _zeros(weights: Float[Tensor, "... some"]) -> Float[Tensor, "..."]:

@@ -75,10 +75,7 @@ class TorchTrainer:
         if self.block.optimizer == "sgd":
             self.buffer.addcmul_(self.first.mul_(MOMENTUM).add_(gradient), self.lr, value=-1)
         elif self.block.optimizer == "adam":
-            self.first.lerp_(gradient, 1 - ADAM_DECAYS[0])
-            self.second.mul_(ADAM_DECAYS[1]).addcmul_(gradient, gradient, value=1 - ADAM_DECAYS[1])
-            spread = (self.second.sqrt() / (1 - ADAM_DECAYS[1] ** self.steps) ** 0.5).add_(ADAM_EPSILON)
-            self.buffer.addcdiv_(self.first * self.lr, spread, value=-1 / (1 - ADAM_DECAYS[0] ** self.steps))
+            adam_step(self.buffer, gradient, self.first, self.second, self.lr, self.steps)
         else:
             self.second.mul_(RMSPROP_DECAY).addcmul_(gradient, gradient, value=1 - RMSPROP_DECAY)
             self.buffer.addcdiv_(gradient * self.lr, self.second.sqrt().add_(RMSPROP_EPSILON), value=-1)
@@ -103,3 +100,14 @@ class TorchTrainer:
             state[name].to(self.block.device, copy=True) for name in ("weights", "first", "second")
         )
         self.steps = int(state["steps"])
+
+
+@torch.no_grad()
+def adam_step(
+    values: Tensor, gradient: Tensor, first: Tensor, second: Tensor, rate: Float[Tensor, "models 1"], steps: int
+) -> None:
+    """Adam's step number `steps`, in place, of values `[models, some]` and of their two moments."""
+    first.lerp_(gradient, 1 - ADAM_DECAYS[0])
+    second.mul_(ADAM_DECAYS[1]).addcmul_(gradient, gradient, value=1 - ADAM_DECAYS[1])
+    spread = (second.sqrt() / (1 - ADAM_DECAYS[1] ** steps) ** 0.5).add_(ADAM_EPSILON)
+    values.addcdiv_(first * rate, spread, value=-1 / (1 - ADAM_DECAYS[0] ** steps))

@@ -1,16 +1,19 @@
-"""Methods that make networks sparse: `MASKED` holds zeros at zero, `VARIATIONAL` learns which weights can go.
+"""Methods that make networks sparse: `MASKED` holds zeros at zero, `GRADUAL` takes the smallest weights epoch by epoch,
+`VARIATIONAL` learns which weights can go.
 
 Each has a trainer in PyTorch, for any architecture and device, and one in compiled code for the CPU.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from hyperlib.weightspace.pruning import prunable
+from hyperlib.weightspace.pruning import prunable, pruned
 from hyperlib.weightspace.randomness import key
 from hyperlib.zoos.engines.batched import TorchTrainer
 from hyperlib.zoos.engines.compiled import NumbaTrainer, _aligned, packed
@@ -33,14 +36,31 @@ from hyperlib.zoos.engines.variational import (
     noise_table,
 )
 
+RATIO, WITHIN, OVER = "pruned_ratio", "pruned_within", "pruned_over"  # the design's columns, of `GRADUAL`
+
+
+def gradual_share(ratio: Float[Tensor, " models"], epoch: int, over: int) -> Float[Tensor, " models"]:
+    """The share that is gone while that epoch (from 1) trains: most early, `ratio` from epoch `over` on.
+
+    Source: Zhu and Gupta (2017, arXiv:1710.01878), eq. 1, from zero, with a step per epoch. Our choice.
+    """
+    return ratio * (1 - (1 - min(1.0, epoch / over)) ** 3)
+
 
 class MaskedTorchTrainer(TorchTrainer):
     """Weights that are zero at the start, and could be pruned, stay zero."""
 
     def __init__(self, block: Block, weights: Float[Tensor, "models params"]) -> None:
         super().__init__(block, weights)
-        held = (self.buffer == 0) & prunable(block.architecture).to(block.device)
-        self.frozen = held if self.frozen is None else held | self.frozen
+        self.fixed = self.frozen
+        self.hold(weights)
+
+    def hold(self, weights: Float[Tensor, "models params"]) -> None:
+        """Go on from these weights, and hold their zeros: without gradient, and without what moved them before."""
+        self.buffer = weights.to(self.block.device, copy=True)
+        held = (self.buffer == 0) & prunable(self.block.architecture).to(self.block.device)
+        self.first.masked_fill_(held, 0.0)
+        self.frozen = held if self.fixed is None else held | self.fixed
 
 
 _SPREAD = ("log_variances", "noise_first", "noise_second")  # a state's names; models come first in each
@@ -56,12 +76,18 @@ class MaskedNumbaTrainer(NumbaTrainer):
         self.places = prunable(block.architecture).numpy()
         self.kept = np.ones_like(self.held)
         if not self.noisy:
-            self.kept[(self.held == 0) & self.places] = 0
+            self.hold(weights)
         self.spread = np.zeros((3, *self.held.shape) if self.noisy else (3, 0, 0), np.float32)
         self.spread[:1] = FIRST_LOG_VARIANCE
         self.twins = np.zeros(0, STEP)
         self.table = noise_table()
         self.run_sparse = ready(run_sparse_epoch, _nothing())
+
+    def hold(self, weights: Float[Tensor, "models params"]) -> None:
+        """Go on from these weights, and hold their zeros, as above."""
+        self.held = np.array(weights.numpy(), np.float32, order="C")
+        self.first[(self.held == 0) & self.places] = 0
+        self.kept = np.where((self.held == 0) & self.places, np.float32(0), np.float32(1))
 
     def train_epoch(self, epoch: int) -> tuple[Float[Tensor, " models"], Float[Tensor, " models"]]:
         keys = [key(self.block.keys, stream, epoch) for stream in (ORDER_STREAM, self.stream)]
@@ -82,6 +108,34 @@ class MaskedNumbaTrainer(NumbaTrainer):
 
     def _settings(self, epoch: int) -> Float[np.ndarray, "models five"]:
         return np.pad(self.settings, ((0, 0), (0, 2)))
+
+
+class _Gradual:
+    """Before an epoch trains, so many of the smallest weights go as its place in the schedule says.
+
+    What is gone is smallest of all and stays. Models that diverged are left alone.
+    """
+
+    block: Block
+    weights: Float[Tensor, "models params"]
+    hold: Callable[[Tensor], None]
+
+    def train_epoch(self, epoch: int) -> tuple[Float[Tensor, " models"], Float[Tensor, " models"]]:
+        design, weights = self.block.design, self.weights.clone()
+        shares = gradual_share(torch.tensor(design[RATIO].to_numpy()), epoch, int(design[OVER].iloc[0]))
+        sound = torch.isfinite(weights).all(1)
+        within = str(design[WITHIN].iloc[0])
+        weights[sound] = pruned(self.block.architecture, weights[sound], shares[sound], within=within)
+        self.hold(weights)
+        return super().train_epoch(epoch)  # type: ignore[misc]
+
+
+class GradualTorchTrainer(_Gradual, MaskedTorchTrainer):
+    """Magnitude pruning in steps."""
+
+
+class GradualNumbaTrainer(_Gradual, MaskedNumbaTrainer):
+    """The same, compiled."""
 
 
 class VariationalNumbaTrainer(MaskedNumbaTrainer):
@@ -136,4 +190,5 @@ def _nothing() -> tuple:
 
 
 MASKED = Method("masked", {"torch": MaskedTorchTrainer, "numba": MaskedNumbaTrainer})
+GRADUAL = Method("gradual", {"torch": GradualTorchTrainer, "numba": GradualNumbaTrainer})
 VARIATIONAL = Method("variational", {"torch": VariationalTorchTrainer, "numba": VariationalNumbaTrainer})

@@ -11,6 +11,7 @@ whose pruned weights are zero.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from math import prod
 from statistics import NormalDist
 
@@ -20,13 +21,13 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from hyperlib.weightspace.layers import Conv, Linear, Pass
+from hyperlib.weightspace.layers import Conv, Layer, Linear, Pass
 from hyperlib.weightspace.pruning import prunable
 from hyperlib.weightspace.randomness import draws, key
-from hyperlib.zoos.engines.batched import TorchTrainer
+from hyperlib.zoos.engines.batched import TorchTrainer, adam_step
 from hyperlib.zoos.engines.kernels.noise import BITS, PER_HASH
 from hyperlib.zoos.engines.kernels.sparse_training import K1, K2, K3, LEAST
-from hyperlib.zoos.engines.trainer import ADAM_DECAYS, ADAM_EPSILON, Block
+from hyperlib.zoos.engines.trainer import Block
 from hyperlib.zoos.evaluation import batch_losses
 
 Path = tuple[int, ...]  # to the noise of a step, below a model's key
@@ -89,7 +90,7 @@ class VariationalTorchTrainer(TorchTrainer):
             batch = (self.train_x[places], self.train_y[places], now, (NOISE_STREAM, epoch, step))
             (gradient, d_log), sums = self.gradients(self.buffer, self.log_variances, *batch, share)
             self._update(gradient)
-            self._spread(d_log.masked_fill_(~self.noisy, 0.0))
+            adam_step(self.log_variances, d_log.masked_fill_(~self.noisy, 0.0), *self.moments, self.rate, self.steps)
             self._keep_statistics(now)
             totals += sums
         loss, accuracy = (totals / self.block.num_images).cpu()
@@ -98,46 +99,29 @@ class VariationalTorchTrainer(TorchTrainer):
     def _noisy_loss(
         self, weights: Tensor, log_variances: Tensor, x: Tensor, y: Tensor, now: Pass, path: Path, share: Tensor
     ) -> tuple[Float[Tensor, ""], Float[Tensor, "two models"]]:
-        scores = self._noisy_scores(weights, log_variances.exp(), x, now, path)
-        losses, hits = batch_losses(scores, y)
+        now.after = self._shaking(log_variances.exp(), now, path)
+        losses, hits = batch_losses(self.block.architecture.forward(weights, x, now), y)
         now.statistics = {name: value.detach() for name, value in now.statistics.items()}
         alphas = log_alpha(weights[:, self.noisy], log_variances[:, self.noisy])
         whole = losses.mean(0) + share * divergence(alphas).sum(1)
         return whole.sum(), torch.stack([losses.sum(0), hits.sum(0)]).detach()
 
-    def _noisy_scores(
-        self, weights: Tensor, variances: Tensor, x: Tensor, now: Pass, path: Path
-    ) -> Float[Tensor, "images models classes"]:
-        """`Architecture.forward` with noise of these variances on what convolutions and linear layers give."""
-        network, slots = self.block.architecture, self.block.architecture.layout
-        outputs: list[Tensor] = []
-        for place, step in enumerate(network.steps):
-            source = outputs[step.source] if step.source >= 0 else x
-            if step.other is not None:
-                outputs.append(source + (outputs[step.other] if step.other >= 0 else x))
-                continue
-            now.place, layer = place, step.layer
-            named = {part: slots[f"{layer.name}.{part}"] for part in layer.parameters(step.inputs)}
-            own = {part: weights[:, s.start : s.stop].unflatten(-1, s.shape) for part, s in named.items()}
-            given = layer.run(source, own, now)
-            if isinstance(layer, Conv | Linear):
-                slot = named["weight"]
-                spread = {part: torch.zeros_like(value) for part, value in own.items()}
-                spread["weight"] = variances[:, slot.start : slot.stop].unflatten(-1, slot.shape)
-                width = (layer.run(source.square(), spread, now) + 1e-8).sqrt()
-                keys = key(self.block.keys, *path, place).to(x.device)
-                given = given + width * noise(keys, len(x), tuple(given.shape[2:]))
-            outputs.append(given)
-        return outputs[-1]
+    def _shaking(self, variances: Tensor, now: Pass, path: Path) -> Callable[..., Tensor]:
+        """Noise on what convolutions and linear layers give, as if their weights had noise of these variances."""
+        layout = self.block.architecture.layout
+        parts = variances.split([slot.size for slot in layout.slots], -1)  # split, as in `Architecture.outputs`
+        spreads = {slot.name: part for slot, part in zip(layout.slots, parts, strict=True)}
 
-    @torch.no_grad()
-    def _spread(self, gradient: Float[Tensor, "models params"]) -> None:
-        """Adam's step of the log variances; `_update` has counted it."""
-        first, second = self.moments
-        first.lerp_(gradient, 1 - ADAM_DECAYS[0])
-        second.mul_(ADAM_DECAYS[1]).addcmul_(gradient, gradient, value=1 - ADAM_DECAYS[1])
-        width = (second.sqrt() / (1 - ADAM_DECAYS[1] ** self.steps) ** 0.5).add_(ADAM_EPSILON)
-        self.log_variances.addcdiv_(first * self.rate, width, value=-1 / (1 - ADAM_DECAYS[0] ** self.steps))
+        def shaken(layer: Layer, x: Tensor, own: Mapping[str, Tensor], given: Tensor) -> Tensor:
+            if not isinstance(layer, Conv | Linear):
+                return given
+            spread = {part: torch.zeros_like(value) for part, value in own.items()}
+            spread["weight"] = spreads[f"{layer.name}.weight"].reshape(own["weight"].shape)
+            width = (layer.run(x.square(), spread, now) + 1e-8).sqrt()
+            keys = key(self.block.keys, *path, now.place).to(x.device)
+            return given + width * noise(keys, len(x), tuple(given.shape[2:]))
+
+        return shaken
 
     def _pruned(self) -> Float[Tensor, "models params"]:
         return self.buffer.masked_fill((log_alpha(self.buffer, self.log_variances) > THRESHOLD) & self.noisy, 0)
