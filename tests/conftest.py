@@ -82,4 +82,4 @@ def tetris_images() -> Images:
 def tiny_zoo(tetris_images: Images) -> Zoo:
     """20 models of 100 weights after 0 to 3 epochs; two activations, two optimisers, five seeds."""
     design = grid(seeds=5, seed_mode="fix", activation=["tanh", "relu"], optimizer=["adam", "sgd"], lr=0.01)
-    return train_population(tetris_mlp(), tetris_images, design, epochs=3, batch_size=8, progress=False)
+    return train_population(tetris_mlp(), tetris_images, design, epochs=3, batch_size=8, clean="all", progress=False)

@@ -48,7 +48,8 @@ def images_for(net: Architecture, train: int = 42, test: int = 20) -> Images:
 
 
 def grow(net: Architecture, images: Images, design: pd.DataFrame, **settings) -> Zoo:
-    return train_population(net, images, design, **{"epochs": 2, "batch_size": 8, "progress": False} | settings)
+    usual = {"epochs": 2, "batch_size": 8, "clean": "all", "progress": False}
+    return train_population(net, images, design, **usual | settings)
 
 
 def same(one: Zoo, other: Zoo) -> bool:
@@ -321,6 +322,40 @@ def test_columns_of_ones_own_travel_along(tetris_images):
     design = grid(seeds=2).assign(origin=["a", "b"])
 
     assert grow(tetris_mlp(), tetris_images, design, epochs=1).table["origin"].tolist() == ["a", "a", "b", "b"]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("clean, evaluated", [("all", range(6)), ("last", [0, 5]), (2, [0, 2, 4, 5]), (7, [0, 5])])
+def test_training_images_are_evaluated_when_wished_and_change_nothing_else(clean, evaluated, engine, tetris_images):
+    design = grid(seeds=2, lr=[1e-2, 1e30])
+    whole, zoo = (grow(tetris_mlp(), tetris_images, design, epochs=5, engine=engine, clean=c) for c in ("all", clean))
+    assert np.array_equal(whole.weights, zoo.weights, equal_nan=True)
+    columns = ["train_loss_clean", "train_accuracy_clean", "gap_clean"]
+    pd.testing.assert_frame_equal(zoo.table.drop(columns=columns), whole.table.drop(columns=columns))
+    there = zoo.table["epoch"].isin(evaluated)
+    pd.testing.assert_frame_equal(zoo.table.loc[there, columns], whole.table.loc[there, columns])
+    assert zoo.table.loc[~there, columns].isna().all(axis=None)
+
+
+@pytest.mark.parametrize("clean", ["first", 0, -1, 1.5, True, None, ""])
+def test_when_to_evaluate_is_named_in_words(clean, tetris_images):
+    with pytest.raises(ValueError, match='clean is "all", "last" or a number of epochs'):
+        grow(tetris_mlp(), tetris_images, grid(), clean=clean)
+
+
+def test_a_job_that_evaluates_seldom_goes_on_after_a_kill(tmp_path, tetris_images):
+    how = {"epochs": 6, "clean": "last"}
+
+    def kill(done: int, total: int) -> None:
+        if done >= total / 2:
+            raise RuntimeError("killed")
+
+    whole = grow(tetris_mlp(), tetris_images, grid(seeds=3), **how)
+    with pytest.raises(RuntimeError, match="killed"):
+        grow(tetris_mlp(), tetris_images, grid(seeds=3), **how, checkpoint=tmp_path / "job", progress=kill)
+    assert same(grow(tetris_mlp(), tetris_images, grid(seeds=3), **how, checkpoint=tmp_path / "job"), whole)
+    with pytest.raises(ValueError, match="another training job"):
+        grow(tetris_mlp(), tetris_images, grid(seeds=3), epochs=6, checkpoint=tmp_path / "job")
 
 
 # -- divergence ----------------------------------------------------------------------------------------------

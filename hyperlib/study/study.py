@@ -97,6 +97,7 @@ class Study:
                     recipe.design,
                     epochs=recipe.epochs,
                     batch_size=recipe.batch_size,
+                    clean=recipe.clean,
                     engine=self.engine,
                     device=self.device,
                     checkpoint=folder / "training",

@@ -47,6 +47,7 @@ def published_recipe(zoo_id: str) -> ZooRecipe:
         batch_size=record["batch_size"],
         factors=(("seeds", seeds), ("seed_mode", record.get("seed_mode", "rand")), *factors.items()),
         thesis=zoo_id,
+        clean="all",  # a zoo to be read by anybody has all measures
         choices=_CHOICES.get(zoo_id.rsplit("-", 1)[0], ""),
     )
 

@@ -61,7 +61,8 @@ class ZooRecipe:
     drawn at random (arguments of `draw`) instead of a grid. thesis: id in `book/thesis/zoos.yml`. choices: what no
     source says and is ours. largest: who learns from the zoo leaves out checkpoints with a larger weight, as the loader
     of the Model Zoos does beyond 5. split_by: what stays together when the zoo is split, the "seed" where models of one
-    seed begin as the same network.
+    seed begin as the same network. clean: after which epochs training images are evaluated, "all" where a page asks for
+    more than the last; see `train_population`.
     """
 
     name: str
@@ -77,6 +78,7 @@ class ZooRecipe:
     choices: str = ""
     largest: float | None = None
     split_by: str = "model"
+    clean: str = "last"
 
     def but(self, **changes: Any) -> ZooRecipe:
         """The recipe with other fields; what is no field is a factor, and a factor that is new comes last."""
@@ -106,6 +108,7 @@ class ZooRecipe:
             "design": self.design.to_csv(index=False),
             "epochs": self.epochs,
             "batch_size": self.batch_size,
+            "clean": self.clean,
         }
 
     @property

@@ -20,7 +20,7 @@ from torch import Tensor
 from hyperlib.files.state import job_folder
 from hyperlib.zoos.checkpoint import BlockCheckpoint, Saved
 from hyperlib.zoos.engines.trainer import Block, Trainer
-from hyperlib.zoos.evaluation import PROPERTIES
+from hyperlib.zoos.evaluation import ALWAYS, PROPERTIES
 from hyperlib.zoos.job import Job
 
 Shape = tuple[int, ...]
@@ -108,7 +108,7 @@ def train_block(
     first = done = _resume(trainer, kept, course, places)
     advance(len(rows) * max(0, done - 1))
     while done <= job.epochs and not stopped():
-        _train_epoch(trainer, block, done, course, places)
+        _train_epoch(trainer, block, done, course, places, job.is_clean(done))
         advance(len(rows) if done else 0)
         done += 1
         if kept is not None and kept.due():
@@ -118,10 +118,12 @@ def train_block(
     return trainer.state()
 
 
-def _train_epoch(trainer: Trainer, block: Block, epoch: int, course: Course, places: np.ndarray) -> None:
+def _train_epoch(
+    trainer: Trainer, block: Block, epoch: int, course: Course, places: np.ndarray, clean: bool
+) -> None:
     running = trainer.train_epoch(epoch) if epoch else None
-    weights, measures = trainer.weights, _measure(trainer, block, running)
-    lost = ~torch.isfinite(weights).all(1).numpy() | ~np.isfinite(measures).all(1)
+    weights, measures = trainer.weights, _measure(trainer, block, running, clean)
+    lost = ~torch.isfinite(weights).all(1).numpy() | ~np.isfinite(measures if clean else measures[:, ALWAYS]).all(1)
     if epoch:
         lost |= np.isnan(course.measures[places, epoch - 1, 0])
     measures[lost] = np.nan
@@ -146,11 +148,15 @@ def _keep(kept: Kept, trainer: Trainer, done: Course) -> None:
     kept.save(done.weights, done.measures, trainer.state())
 
 
-def _measure(trainer: Trainer, block: Block, running: tuple[Tensor, Tensor] | None) -> np.ndarray:
+def _measure(
+    trainer: Trainer, block: Block, running: tuple[Tensor, Tensor] | None, cleanly: bool
+) -> np.ndarray:
     """The properties of a block's models now, `[models, properties]`, in the order of `PROPERTIES`."""
     images = block.images
-    clean = trainer.evaluate(images.train_x[: block.num_images], images.train_y[: block.num_images])
     test = trainer.evaluate(images.test_x, images.test_y)
+    clean = (torch.full_like(test[0], torch.nan),) * 2
+    if cleanly:
+        clean = trainer.evaluate(images.train_x[: block.num_images], images.train_y[: block.num_images])
     loss, accuracy = running or clean
     columns = (loss, accuracy, *test, *clean, accuracy - test[1], clean[1] - test[1])
     return torch.stack([column.double() for column in columns], 1).numpy()

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from hyperlib.files.state import StateFile, alike
+from hyperlib.zoos.evaluation import ALWAYS
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def _is_part(done: Tensor, whole: tuple[int, ...], dtype: torch.dtype) -> bool:
 
 def _agree(weights: Tensor, measures: Tensor, trainer: dict[str, Tensor]) -> bool:
     """Whether all tell of the same models: what is lost is so everywhere and from then on, and the rest has numbers."""
-    found = torch.isfinite(measures).all(2)
+    found = torch.isfinite(measures[:, :, ALWAYS]).all(2)
     if weights.shape[:2] != found.shape or (torch.isfinite(weights).all(2) != found).any():
         return False
     sound = found[:, -1]

@@ -16,10 +16,11 @@ from hyperlib.weightspace.base import BaseArchitecture
 
 _BUDGET = 16 * 2**20  # bytes of activations at once; larger pieces leave the cache and gain nothing
 
-PROPERTIES = (  # what is measured of every checkpoint; loss and accuracy of training are running means of its epoch
+PROPERTIES = (  # what is measured of checkpoints; loss and accuracy of training are running means of its epoch
     *("train_loss", "train_accuracy", "test_loss", "test_accuracy"),
     *("train_loss_clean", "train_accuracy_clean", "gap", "gap_clean"),
 )
+ALWAYS = [number for number, name in enumerate(PROPERTIES) if not name.endswith("_clean")]  # these at every epoch
 
 
 @torch.no_grad()

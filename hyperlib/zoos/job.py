@@ -48,11 +48,12 @@ class Job:
     seed: int
     engine: str
     device: torch.device
+    every: int
     method: Method = DENSE
 
     def signature(self) -> str:
         """A checksum of the job, by which its files on disk are told from another job's."""
-        numbers = [self.epochs, self.batch_size, self.seed]
+        numbers = [self.epochs, self.batch_size, self.seed, self.every]
         made_by = [self.engine, self.device.type, torch.__version__]
         settings = [repr(self.architecture), self.images.checksum, *numbers, *made_by, self.method.name]
         checksum = hashlib.sha256(json.dumps(settings).encode())
@@ -60,6 +61,10 @@ class Job:
         if self.start is not None:
             checksum.update(np.ascontiguousarray(self.start.numpy()).data)
         return checksum.hexdigest()
+
+    def is_clean(self, epoch: int) -> bool:
+        """Whether training images are evaluated after this epoch: every so many, and always the first and the last."""
+        return epoch in (0, self.epochs) or bool(self.every) and epoch % self.every == 0
 
     def blocks(self) -> Iterator[np.ndarray]:
         """Rows of each block, as `block_rows` cuts them."""
@@ -86,8 +91,9 @@ def checked_job(
     batch_size: int,
     start: Tensor | None,
     seed: int,
-    engine: str,
-    device: str | torch.device | None,
+    engine: str = "auto",
+    device: str | torch.device | None = None,
+    clean: str | int = "last",
 ) -> Job:
     """The job, ready to run, with the engine that covers it.
 
@@ -101,6 +107,9 @@ def checked_job(
             "your own with PyTorch and make a zoo of their checkpoints with hyperlib.gather."
         )
     _check_whole_numbers(epochs=(epochs, 0), batch_size=(batch_size, 1), seed=(seed, 0))
+    every = {"all": 1, "last": 0}.get(clean, clean) if isinstance(clean, str) else clean
+    if not is_whole(every, isinstance(clean, str) ^ 1):
+        raise ValueError(f'clean is "all", "last" or a number of epochs from 1 on, not {clean!r}.')
     if not isinstance(design, pd.DataFrame):
         raise ValueError(
             f"The design is a table with one row per model (hyperlib.grid makes one), not {type(design).__name__}."
@@ -115,7 +124,8 @@ def checked_job(
     epochs, batch_size, seed = int(epochs), int(batch_size), int(seed)
     where = device_called(device)
     engine = resolve_engine(engine, architecture, where)
-    return Job(architecture, on_device(images, where), design, epochs, batch_size, start, seed, engine, where)
+    images = on_device(images, where)
+    return Job(architecture, images, design, epochs, batch_size, start, seed, engine, where, int(every))
 
 
 def _check_whole_numbers(**numbers: tuple[object, int]) -> None:

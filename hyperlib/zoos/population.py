@@ -43,13 +43,15 @@ def train_population(
     seed: int = 0,
     engine: str = "auto",
     device: str | torch.device | None = None,
+    clean: str | int = "last",
     checkpoint: Path | str | None = None,
     progress: bool | Callable[[int, int], None] = True,
 ) -> Zoo:
     """Train one model per row of `design` and keep every epoch, epoch 0 (before training) included.
 
     Per (model, epoch) the table has losses and accuracies (fractions): `train_*` are running means over the epoch, each
-    batch measured before its step, as in the released code; `train_*_clean` are evaluated after it; `gap` and
+    batch measured before its step, as in the released code; `train_*_clean` are evaluated after it, which costs up to a
+    third of the time, so `clean` says when: after the "last" epoch, after "all", or every so many; `gap` and
     `gap_clean` are the generalization gap, train minus test accuracy, in both readings. At epoch 0 both are evaluated.
     A model whose weights or loss stop being finite is `diverged` from that epoch on: NaN there, nothing elsewhere.
 
@@ -68,7 +70,7 @@ def train_population(
     Raises ValueError for a wrong design, images of another shape or class count, or another job's checkpoint folder,
     OSError when the state cannot be written there, and for "ray" what `cluster` raises without Ray or a cluster.
     """
-    job = checked_job(architecture, images, design, epochs, batch_size, start, seed, engine, device)
+    job = checked_job(architecture, images, design, epochs, batch_size, start, seed, engine, device, clean)
     return grown(job, engine, checkpoint, progress)
 
 
