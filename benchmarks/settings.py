@@ -51,8 +51,9 @@ class Setting:
         return self.numba_models if engine == "numba" else self.torch_models
 
     def operations(self, images: Images, models: int, epochs: int) -> int:
-        """Floating-point operations of a whole job."""
-        return multiply_adds(self.architecture).operations(models, epochs, len(images.train_x), len(images.test_x))
+        """Floating-point operations of a whole job, whose training images are evaluated first and last."""
+        sizes = len(images.train_x), len(images.test_x)
+        return multiply_adds(self.architecture).operations(models, epochs, *sizes, clean=min(2, epochs + 1))
 
 
 def settings(options: Options) -> list[Setting]:

@@ -27,6 +27,7 @@ from hyperlib.thesis.profiles import PROFILES
 from hyperlib.thesis.recipes import BOOK_ZOOS, zoo_recipe
 from hyperlib.thesis.zoo_recipe import ImageSet, ZooRecipe
 from hyperlib.zoos.engines.trainer import images_used
+from hyperlib.zoos.evaluation import clean_epochs
 
 # Training and test images of the sets that need no download, as `load_images` divides them; `PUBLISHED` has the rest.
 _OFFLINE = {"tetris": (1400, 600), "digits": (1437, 360), "mnist5k": (4000, 1000), "photo_digits": (4000, 1000)}
@@ -70,8 +71,9 @@ def estimate(recipe: ZooRecipe, rates: pd.DataFrame, cores: int = 1) -> float:
     """Seconds of wall time to grow the zoo of a recipe on so many cores, each growing its share of the models.
 
     rates: the table `architectures` of the benchmarks, microseconds per image on one core. Each epoch trains on the
-    training images and evaluates both splits, and so does the start. Of the measured batch sizes the nearest one (in
-    its ratio) stands for the recipe's. What is not counted: compiling, reading images, writing files.
+    training images and evaluates the test images, as does the start; training images are evaluated as often as the
+    recipe says. Of the measured batch sizes the nearest one (in its ratio) stands for the recipe's. What is not
+    counted: compiling, reading images, writing files.
 
     Raises ValueError for an architecture without a rate and for numbers of cores below one.
     """
@@ -80,7 +82,8 @@ def estimate(recipe: ZooRecipe, rates: pd.DataFrame, cores: int = 1) -> float:
     train_us, evaluate_us = _rate(recipe, rates)
     train, test = image_counts(recipe.images)
     used = sum(images_used(train, fraction) for fraction in recipe.design["train_fraction"])  # over models
-    evaluated = (recipe.epochs + 1) * (used + len(recipe.design) * test)
+    cleanly = len(clean_epochs(recipe.epochs, recipe.clean))
+    evaluated = cleanly * used + (recipe.epochs + 1) * len(recipe.design) * test
     return 1e-6 * (recipe.epochs * used * train_us + evaluated * evaluate_us) / cores
 
 

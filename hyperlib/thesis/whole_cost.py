@@ -20,6 +20,7 @@ from hyperlib.thesis.published_zoos import published_recipe, why_not
 from hyperlib.thesis.sane_cost import SHARE
 from hyperlib.thesis.zoo_recipe import ImageSet, ZooRecipe
 from hyperlib.weightspace.work import multiply_adds
+from hyperlib.zoos.evaluation import clean_epochs
 
 TWINS = "sparse-vd-twins"
 PEAK = 67e12  # operations per second of an H100 (SXM) in float32, as zoos are trained: its data sheet
@@ -65,7 +66,8 @@ def _row(record: dict[str, Any], weights: int, more: int, rates: pd.DataFrame) -
 def operations(recipe: ZooRecipe) -> float:
     """Operations of growing a zoo."""
     work, images = multiply_adds(recipe.architecture), image_counts(recipe.images)
-    return float(work.operations(len(recipe.design), recipe.epochs, *images))
+    clean = len(clean_epochs(recipe.epochs, recipe.clean))
+    return float(work.operations(len(recipe.design), recipe.epochs, *images, clean=clean))
 
 
 def _of_resnets(record: dict[str, Any]) -> ZooRecipe:

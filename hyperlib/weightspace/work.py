@@ -24,12 +24,12 @@ class Work:
     forward: int  # one evaluation
     training: int  # forward, gradients of the weights and of the activations
 
-    def operations(self, models: int, epochs: int, train: int, test: int) -> int:
-        """Floating-point operations of a whole zoo: all training steps, and the evaluations after every epoch.
+    def operations(self, models: int, epochs: int, train: int, test: int, *, clean: int) -> int:
+        """Floating-point operations of a whole zoo: all training steps, and the evaluations.
 
-        Both splits are evaluated, also before the first epoch.
+        Of so many test images before the first and after every epoch, and `clean` times of all training images.
         """
-        evaluated = (epochs + 1) * (train + test) * self.forward
+        evaluated = ((epochs + 1) * test + clean * train) * self.forward
         return 2 * models * (epochs * train * self.training + evaluated)
 
 

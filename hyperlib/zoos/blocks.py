@@ -108,7 +108,7 @@ def train_block(
     first = done = _resume(trainer, kept, course, places)
     advance(len(rows) * max(0, done - 1))
     while done <= job.epochs and not stopped():
-        _train_epoch(trainer, block, done, course, places, job.is_clean(done))
+        _train_epoch(trainer, block, done, course, places, done in job.clean)
         advance(len(rows) if done else 0)
         done += 1
         if kept is not None and kept.due():

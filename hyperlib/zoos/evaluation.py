@@ -13,6 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from hyperlib.weightspace.base import BaseArchitecture
+from hyperlib.weightspace.values import is_whole
 
 _BUDGET = 16 * 2**20  # bytes of activations at once; larger pieces leave the cache and gain nothing
 
@@ -21,6 +22,17 @@ PROPERTIES = (  # what is measured of checkpoints; loss and accuracy of training
     *("train_loss_clean", "train_accuracy_clean", "gap", "gap_clean"),
 )
 ALWAYS = [number for number, name in enumerate(PROPERTIES) if not name.endswith("_clean")]  # these at every epoch
+
+
+def clean_epochs(epochs: int, clean: str | int) -> tuple[int, ...]:
+    """After which epochs training images are evaluated: 0, the last, and "all" between them, or every so many.
+
+    Raises ValueError for what is neither "all", "last" nor a number of epochs.
+    """
+    every = {"all": 1, "last": max(1, epochs)}.get(clean) if isinstance(clean, str) else clean
+    if not is_whole(every, 1):
+        raise ValueError(f'clean is "all", "last" or a number of epochs from 1 on, not {clean!r}.')
+    return tuple(sorted({*range(0, epochs, int(every)), epochs}))
 
 
 @torch.no_grad()

@@ -26,7 +26,7 @@ from hyperlib.weightspace.values import as_tensor, device_called, is_whole
 from hyperlib.zoos.design import check_design
 from hyperlib.zoos.engines.choice import DENSE, resolve_engine
 from hyperlib.zoos.engines.trainer import Method, images_used
-from hyperlib.zoos.evaluation import PROPERTIES
+from hyperlib.zoos.evaluation import PROPERTIES, clean_epochs
 
 GROUPED = ("activation", "optimizer", "train_fraction")  # and whether dropout acts
 _BLOCK_BYTES = 8 * 2**20  # activations of one training step that stay in the cache
@@ -48,12 +48,12 @@ class Job:
     seed: int
     engine: str
     device: torch.device
-    every: int
+    clean: tuple[int, ...]
     method: Method = DENSE
 
     def signature(self) -> str:
         """A checksum of the job, by which its files on disk are told from another job's."""
-        numbers = [self.epochs, self.batch_size, self.seed, self.every]
+        numbers = [self.epochs, self.batch_size, self.seed, self.clean]
         made_by = [self.engine, self.device.type, torch.__version__]
         settings = [repr(self.architecture), self.images.checksum, *numbers, *made_by, self.method.name]
         checksum = hashlib.sha256(json.dumps(settings).encode())
@@ -61,10 +61,6 @@ class Job:
         if self.start is not None:
             checksum.update(np.ascontiguousarray(self.start.numpy()).data)
         return checksum.hexdigest()
-
-    def is_clean(self, epoch: int) -> bool:
-        """Whether training images are evaluated after this epoch: every so many, and always the first and the last."""
-        return epoch in (0, self.epochs) or bool(self.every) and epoch % self.every == 0
 
     def blocks(self) -> Iterator[np.ndarray]:
         """Rows of each block, as `block_rows` cuts them."""
@@ -107,9 +103,7 @@ def checked_job(
             "your own with PyTorch and make a zoo of their checkpoints with hyperlib.gather."
         )
     _check_whole_numbers(epochs=(epochs, 0), batch_size=(batch_size, 1), seed=(seed, 0))
-    every = {"all": 1, "last": 0}.get(clean, clean) if isinstance(clean, str) else clean
-    if not is_whole(every, isinstance(clean, str) ^ 1):
-        raise ValueError(f'clean is "all", "last" or a number of epochs from 1 on, not {clean!r}.')
+    cleanly = clean_epochs(int(epochs), clean)
     if not isinstance(design, pd.DataFrame):
         raise ValueError(
             f"The design is a table with one row per model (hyperlib.grid makes one), not {type(design).__name__}."
@@ -125,7 +119,7 @@ def checked_job(
     where = device_called(device)
     engine = resolve_engine(engine, architecture, where)
     images = on_device(images, where)
-    return Job(architecture, images, design, epochs, batch_size, start, seed, engine, where, int(every))
+    return Job(architecture, images, design, epochs, batch_size, start, seed, engine, where, cleanly)
 
 
 def _check_whole_numbers(**numbers: tuple[object, int]) -> None:

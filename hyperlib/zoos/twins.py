@@ -91,8 +91,8 @@ def held_twins(
 ) -> Zoo:
     """Twins that begin at `start`, whose prunable zeros are held, for a mask of any origin.
 
-    training: `engine`, `device`, `checkpoint` and `progress` of `train_population`, where the other arguments are
-    told, and errors too. With the seed of the zoo a twin sees its batches in the order in which its original did.
+    training: `engine`, `device`, `clean`, `checkpoint` and `progress` of `train_population`, where the other arguments
+    are told, and errors too. With the seed of the zoo a twin sees its batches in the order in which its original did.
     Raises ValueError for weights that are not finite.
     """
     if not bool(torch.isfinite(as_tensor(start)).all()):
@@ -152,7 +152,7 @@ def last_weights(zoo: Zoo) -> Float[Tensor, "models params"]:
 def _twins(
     zoo: Zoo, images: Images, start: Tensor, made_with: Mapping[str, object], method: Method, epochs: int,
     batch_size: int, seed: int, *, engine: str = "auto", device: str | torch.device | None = None,
-    checkpoint: Path | str | None = None, progress: bool | Callable[[int, int], None] = True,
+    clean: str | int = "last", checkpoint: Path | str | None = None, progress: bool | Callable[[int, int], None] = True,
 ) -> Zoo:  # fmt: skip
     if missing := [name for name in COLUMNS if name not in zoo.design]:
         raise ValueError(
@@ -160,7 +160,7 @@ def _twins(
             "them into its table (zoo.table.assign; hyperlib.grid shows the columns and their usual values)."
         )
     design = zoo.design[list(COLUMNS)].assign(twin_of=zoo.models, **made_with)
-    job = checked_job(zoo.architecture, images, design, epochs, batch_size, start, seed, engine, device)
+    job = checked_job(zoo.architecture, images, design, epochs, batch_size, start, seed, engine, device, clean)
     if job.engine not in method.trainers:
         raise ValueError(f"Twins are trained by the engines {' and '.join(method.trainers)}, not by {job.engine}.")
     twins = grown(replace(job, method=method), engine, checkpoint, progress)
