@@ -37,7 +37,7 @@ COMPILING = ("peak", "compile", "growth", "memory", "nodes")  # or starting Ray,
 STEPS = [training_step.tiny(size) for size in training_step.SIZES]
 COLUMNS = {
     "training": "network contestant images train_images test_images per_cpu_s per_cpu_s_ratio per_s per_s_ratio",
-    "peak": "cores network engine peak_gflops gflops fraction",
+    "peak": "cores network engine peak_gflops gflops processor_gflops fraction processor_fraction",
     "compile": "cache architecture engine first_s again_s",
     "growth": "grows models epochs images weights multiply_adds seconds",
     "memory": "network engine models train_images before_gib peak_gib kept_gib besides_gib",

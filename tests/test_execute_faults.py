@@ -56,7 +56,7 @@ def test_a_chapter_that_is_stopped_before_its_process_starts_none(tmp_path, monk
     run = slow_run(tmp_path / "clone")
     monkeypatch.setattr(Chapter, "ingredients", lambda _: stop(run))
     monkeypatch.setattr(executing, "_started", lambda *_: pytest.fail("a worker was started"))
-    executing._run(run, 1, time.monotonic(), lambda _: pytest.fail("something was said"))
+    executing._run(run, executing.Share(1, tmp_path, [run]), time.monotonic(), lambda _: pytest.fail("something was said"))
     assert run.stopped and run.failure is None
 
 
@@ -70,7 +70,7 @@ def test_a_chapter_that_is_stopped_while_its_process_starts_ends_it(tmp_path, mo
         return process
 
     monkeypatch.setattr(executing, "_started", stopped_meanwhile)
-    executing._run(run, 1, time.monotonic(), said.append)
+    executing._run(run, executing.Share(1, tmp_path, [run]), time.monotonic(), said.append)
     assert run.process.returncode and run.seconds < 40
     assert len(said) == 1 and "started" in said[0], "a stopped chapter has not failed"
     assert not run.chapter.failed.exists()

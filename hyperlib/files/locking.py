@@ -11,6 +11,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from hyperlib.files.ending import in_order
+from hyperlib.files.lending import lent
 from hyperlib.files.plain import content
 from hyperlib.files.writing import write_whole
 
@@ -26,7 +27,8 @@ def held(lock: Path, busy: Callable[[str], object]) -> Iterator[None]:
         mine.acquire(timeout=0)
     except Timeout:
         busy(_named(owner))
-        mine.acquire(poll_interval=0.1)
+        with lent():
+            mine.acquire(poll_interval=0.1)
     with in_order():  # outside, because the process ends where this does
         try:
             with suppress(OSError):  # a full disk costs the name, no more

@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
+from hyperlib.files import lending
 from hyperlib.files.faults import disk_is_full
 from hyperlib.files.inventory import text_checksum
 from hyperlib.files.reading import Damaged, decoded
@@ -49,6 +50,15 @@ class Execution:
     stopped: bool = False  # by the user: no fault of the chapter's, and nothing to look into
 
 
+@dataclass(frozen=True)
+class Share:
+    """What each of these runs has of the processor, and the folder where its cores are lent while they are idle."""
+
+    threads: int
+    idle: Path
+    runs: list[Execution]
+
+
 def execute(
     edition: Edition, *, jobs: int = 2, force: bool = False, names: Iterable[str] = (), say: Say = print
 ) -> list[Execution]:
@@ -65,16 +75,18 @@ def execute(
     started = time.monotonic()
     threads = max(1, cores() // max(1, min(jobs, len(runs))))
     pool = ThreadPoolExecutor(max_workers=max(1, jobs))
-    try:
-        _watch([pool.submit(_run, run, threads, started, say) for run in runs], runs, started, say)
-    finally:
-        unfinished = [run for run in runs if run.seconds is None]
-        for run in unfinished:  # all of them first: threads look at this around the start of a worker
-            run.stopped = True
-        pool.shutdown(wait=False, cancel_futures=True)
-        for run in unfinished:
-            _stop(run)
-        pool.shutdown(wait=True)
+    with workplace(edition.executed / "idle-cores") as idle:
+        try:
+            share = Share(threads, idle, runs)
+            _watch([pool.submit(_run, run, share, started, say) for run in runs], runs, started, say)
+        finally:
+            unfinished = [run for run in runs if run.seconds is None]
+            for run in unfinished:  # all of them first: threads look at this around the start of a worker
+                run.stopped = True
+            pool.shutdown(wait=False, cancel_futures=True)
+            for run in unfinished:
+                _stop(run)
+            pool.shutdown(wait=True)
     return runs
 
 
@@ -112,19 +124,21 @@ def _where(run: Execution) -> str:
     return f"{cell}{work and f'{work}, '}{clock(time.monotonic() - run.started)} so far{last}"
 
 
-def _run(run: Execution, threads: int, began: float, say: Say) -> None:
+def _run(run: Execution, share: Share, began: float, say: Say) -> None:
     """Execute one chapter and say what came of it; whatever goes wrong is its own failure, and the others go on."""
     run.started = time.monotonic()
     try:
-        _attempt(run, threads, began, say)
+        _attempt(run, share, began, say)
     except Exception as error:
         run.failure = f"outside of its cells: {_in_words(error, run.chapter)}"
     run.seconds = time.monotonic() - run.started
+    if all(other.started for other in share.runs):  # no chapter follows on these cores
+        lending.offer(share.idle, share.threads)
     if not run.stopped:
         say(f"[{clock(time.monotonic() - began)}] {_verdict(run)}")
 
 
-def _attempt(run: Execution, threads: int, began: float, say: Say) -> None:
+def _attempt(run: Execution, share: Share, began: float, say: Say) -> None:
     """Execute one chapter in its own process and keep what it made."""
     chapter = run.chapter
     chapter.executed.parent.mkdir(parents=True, exist_ok=True)
@@ -136,7 +150,7 @@ def _attempt(run: Execution, threads: int, began: float, say: Say) -> None:
     with workplace(chapter.executed) as folder:
         run.record = record = folder / "record.jsonl"
         output = folder / chapter.executed.name
-        environment = _environment(chapter, folder, record, threads)
+        environment = _environment(chapter, folder, record, share)
         run.failure = _supervised(run, output, environment) or _misplaced(run, record)
         if run.failure is None:
             _keep(run, output, record, ingredients)
@@ -167,12 +181,13 @@ def _verdict(run: Execution) -> str:
     return f"{run.chapter.name} FAILED {run.failure}{kept}"
 
 
-def _environment(chapter: Chapter, folder: Path, record: Path, threads: int) -> dict[str, str]:
+def _environment(chapter: Chapter, folder: Path, record: Path, share: Share) -> dict[str, str]:
     """The environment of a chapter: the build's own Python, its share of the processors, and a place for what passes.
 
     Jupyter writes into the system's temporary folder, which nobody cleans after a kill; so that is ours.
     """
-    shares = {"OMP_NUM_THREADS": str(threads), "NUMBA_NUM_THREADS": str(threads)}
+    shares = dict.fromkeys((lending.SHARE, "NUMBA_NUM_THREADS"), str(share.threads))
+    shares[lending.VARIABLE] = str(share.idle)
     passing = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder))
     return {**shares, **environment_of(chapter.edition.executed), **passing, VARIABLE: str(record)}
 

@@ -7,9 +7,9 @@ the job alone (see `job`), never on the number of workers, and every model's ran
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +21,7 @@ from jaxtyping import Float
 from torch import Tensor
 from tqdm import tqdm
 
+from hyperlib.files.lending import share_out
 from hyperlib.images.images import Images
 from hyperlib.weightspace.architecture import Architecture
 from hyperlib.zoos.blocks import Course, block_files, train_block
@@ -115,21 +116,14 @@ class _Progress:
 
 def _train_here(job: Job, folder: Path | None, heard: _Progress) -> Course:
     """All blocks, in threads of this process; a block that ends early ends the others at their next epoch."""
-    stop = threading.Event()
 
-    def train(rows: np.ndarray, kept: BlockCheckpoint | None) -> None:
-        if not stop.is_set():
-            train_block(job, rows, kept, course, rows, heard.advance, stop.is_set)
+    def train(block: tuple[np.ndarray, BlockCheckpoint | None], stopped: Callable[[], bool]) -> None:
+        rows, kept = block
+        train_block(job, rows, kept, course, rows, heard.advance, stopped)
 
-    with block_files(job, folder) as blocks, _one_thread_each(job.device) as cores, ThreadPoolExecutor(cores) as pool:
+    with block_files(job, folder) as blocks, _one_thread_each(job.device) as cores:
         course = Course.empty(job, len(job.design), folder)
-        try:
-            for task in as_completed([pool.submit(train, rows, kept) for rows, kept in blocks]):
-                task.result()
-        except BaseException:
-            stop.set()  # instead of going on unseen
-            pool.shutdown(cancel_futures=True)
-            raise
+        share_out(blocks, train, cores, more=(os.cpu_count() or 1) - cores if job.device.type == "cpu" else 0)
     return course
 
 
