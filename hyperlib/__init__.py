@@ -23,6 +23,7 @@ _EXPORTS = {  # module: its public names
     "weightspace.statistics": "layer_statistics layer_statistics_names",
     "weightspace.similarity": "agreement cka cosine l2",
     "weightspace.spectral_laws": "MarchenkoPastur PowerLaw power_law",
+    "weightspace.precision": "tf32",
     "weightspace.pruning": "pruned sparsity layer_sparsity",
     "weightspace.bridge.from_module": "from_module",
     "weightspace.bridge.checking": "check_against",

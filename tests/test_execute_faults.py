@@ -56,7 +56,8 @@ def test_a_chapter_that_is_stopped_before_its_process_starts_none(tmp_path, monk
     run = slow_run(tmp_path / "clone")
     monkeypatch.setattr(Chapter, "ingredients", lambda _: stop(run))
     monkeypatch.setattr(executing, "_started", lambda *_: pytest.fail("a worker was started"))
-    executing._run(run, executing.Share(1, tmp_path, [run]), time.monotonic(), lambda _: pytest.fail("something was said"))
+    share = executing.Share(1, tmp_path, [run])
+    executing._run(run, share, time.monotonic(), lambda _: pytest.fail("something was said"))
     assert run.stopped and run.failure is None
 
 

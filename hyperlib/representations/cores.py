@@ -13,6 +13,8 @@ from contextlib import contextmanager
 
 import torch
 
+from hyperlib.weightspace.precision import full_precision
+
 _LOCK, _OWN = threading.Lock(), threading.local()
 _inside, _before = 0, 1
 
@@ -45,13 +47,15 @@ def one_core(device: torch.device) -> Iterator[None]:
             torch.set_num_threads(_before)
 
 
-def half_precision(device: torch.device, on: bool) -> torch.autocast:
-    """Matrix products in bfloat16 inside, where that is on.
+@contextmanager
+def half_precision(device: torch.device, on: bool) -> Iterator[None]:
+    """Matrix products in bfloat16 inside, where that is on, else in full float32.
 
     Without PyTorch's cache of cast weights: all threads share it and each empties it after its step, so that whether a
     gradient is summed in bfloat16 or in float32 would depend on what trains beside it.
     """
-    return torch.autocast(device.type, torch.bfloat16, enabled=on, cache_enabled=False)
+    with full_precision(), torch.autocast(device.type, torch.bfloat16, enabled=on, cache_enabled=False):
+        yield
 
 
 def halves(precision: str, device: str) -> bool:

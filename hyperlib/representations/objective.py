@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from contextlib import AbstractContextManager
 
 import torch
 from torch import Tensor, nn
@@ -46,7 +47,7 @@ class Objective(ABC):
         """A part that is not computed."""
         return torch.full((), math.nan, device=self.device)
 
-    def halved(self) -> torch.autocast:
+    def halved(self) -> AbstractContextManager[None]:
         """A context in which matrix products have the precision of this training."""
         return half_precision(self.device, self.half)
 

@@ -18,6 +18,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from hyperlib.files.state import job_folder
+from hyperlib.weightspace.precision import full_precision
 from hyperlib.zoos.checkpoint import BlockCheckpoint, Saved
 from hyperlib.zoos.engines.trainer import Block, Trainer
 from hyperlib.zoos.evaluation import ALWAYS, PROPERTIES
@@ -87,6 +88,7 @@ def block_files(
         yield [(rows, BlockCheckpoint(place, n, signature, rows)) for n, rows in enumerate(job.blocks())]
 
 
+@full_precision()
 def train_block(
     job: Job,
     rows: Int[np.ndarray, " models"],

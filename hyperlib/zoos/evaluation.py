@@ -13,6 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from hyperlib.weightspace.base import BaseArchitecture
+from hyperlib.weightspace.precision import full_precision
 from hyperlib.weightspace.values import is_whole
 
 _BUDGET = 16 * 2**20  # bytes of activations at once; larger pieces leave the cache and gain nothing
@@ -36,6 +37,7 @@ def clean_epochs(epochs: int, clean: str | int) -> tuple[int, ...]:
 
 
 @torch.no_grad()
+@full_precision()
 def class_scores(
     architecture: BaseArchitecture, weights: Float[Tensor, "models params"], x: Float[Tensor, "images c h w"]
 ) -> Float[Tensor, "models images classes"]:
@@ -49,6 +51,7 @@ def class_scores(
     return scores
 
 
+@full_precision()
 def evaluate(
     architecture: BaseArchitecture,
     weights: Float[Tensor, "models params"],

@@ -66,7 +66,8 @@ def train_population(
     ("ray:torch" those of "torch"), to the bit as here: the one that this program is connected to or that RAY_ADDRESS
     names, else this machine's cores. Engines agree to float tolerance, with one exception: a norm divides what it sees
     by its deviation over the batch, so on nearly constant inputs rounding becomes a gradient, of which Adam makes whole
-    steps. device: CPU, or CUDA where torch finds one and you name it ("cuda").
+    steps. device: CPU, or CUDA where torch finds one and you name it ("cuda"); there, too, in full
+    float32, unless called inside `hyperlib.tf32()`.
 
     Raises ValueError for a wrong design, images of another shape or class count, or another job's checkpoint folder,
     OSError when the state cannot be written there, and for "ray" what `cluster` raises without Ray or a cluster.
