@@ -69,4 +69,4 @@ def orders(keys: Int[Tensor, " models"], count: int) -> Int[Tensor, "models coun
     numbers = draws(keys, count)
     if numbers.device.type == "cpu":  # numpy sorts integers with vector instructions, torch does not
         return torch.from_numpy(numbers.numpy().argsort(axis=1))
-    return numbers.argsort(dim=1)
+    return numbers.argsort(dim=1, stable=True)

@@ -44,6 +44,11 @@ class Block:
         """One key per model, from its own seed and the zoo's."""
         return key(self.design["seed"].tolist(), self.seed)
 
+    @cached_property
+    def keys_there(self) -> Int[Tensor, " models"]:
+        """The same where training runs, so that random numbers are made there: the same bits on every device."""
+        return self.keys.to(self.device)
+
     @property
     def optimizer(self) -> str:
         """The block's optimiser."""
@@ -65,18 +70,18 @@ class Block:
         return values[:, None].to(self.device)
 
     def order(self, epoch: int) -> Int[Tensor, "models images"]:
-        """Each model's order of the training images in that epoch (on the CPU)."""
-        return orders(key(self.keys, ORDER_STREAM, epoch), self.num_images)
+        """Each model's order of the training images in that epoch."""
+        return orders(key(self.keys_there, ORDER_STREAM, epoch), self.num_images)
 
     def dropout_factors(self, epoch: int, step: int, place: int, shape: tuple[int, ...]) -> Float[Tensor, "..."]:
         """0 for dropped activations, 1 / (1 - rate) for kept ones; `shape` is `[batch, models, ...]`."""
-        keys = key(self.keys, DROPOUT_STREAM, epoch, step, place)
+        keys = key(self.keys_there, DROPOUT_STREAM, epoch, step, place)
         count = 1
         for side in (shape[0], *shape[2:]):
             count *= side
-        rate = torch.tensor(self.design["dropout"].to_numpy())[:, None]
+        rate = torch.tensor(self.design["dropout"].to_numpy(), device=self.device)[:, None]
         factors = (uniform(keys, count) >= rate) / (1 - rate)
-        return factors.float().unflatten(1, (shape[0], *shape[2:])).transpose(0, 1).to(self.device)
+        return factors.float().unflatten(1, (shape[0], *shape[2:])).transpose(0, 1)
 
     def initial_weights(self) -> Float[Tensor, "models params"]:
         """The models' weights before training (on the CPU)."""
