@@ -143,7 +143,7 @@ def _epoch(
             _step_down(optimizer, weights, gradient, first, second, rate, decay, pace, width, thread, threads)
 
 
-@cuda.jit
+@cuda.jit(max_registers=128)  # so that a multiprocessor holds two blocks
 def run(
     rows, layout, images, classes, orders, count, batch_size, learning, optimizer, settings, keys, corrections,
     weights, first, second, gradient, values, scratch, labels, sums, shares, in_shared,

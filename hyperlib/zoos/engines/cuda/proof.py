@@ -1,0 +1,48 @@
+"""One small job by the card's kernels and by PyTorch, to see that both do the same here."""
+
+from __future__ import annotations
+
+import torch
+
+from hyperlib.images.images import Images
+from hyperlib.weightspace.architecture import Architecture
+from hyperlib.weightspace.layers import (
+    Activation,
+    Add,
+    Conv,
+    Dropout,
+    GlobalAveragePool,
+    Linear,
+    MaxPool,
+)
+from hyperlib.zoos.design import grid
+from hyperlib.zoos.engines.batched import TorchTrainer
+from hyperlib.zoos.engines.cuda.trainer import CudaTrainer
+from hyperlib.zoos.engines.trainer import Block
+
+
+def proof_network() -> Architecture:
+    """A small network of every layer that the kernels know."""
+    return Architecture(
+        "proof", (2, 7, 7),
+        (
+            Conv("c1", width=3, kernel=3, padding=1, units="a"), Activation(), MaxPool(kernel=3, stride=2),
+            Conv("c2", width=4, kernel=3, padding=1, stride=2, bias=False, units="b"), Activation("bent"), Dropout(),
+            Conv("c3", width=4, kernel=1, units="b"), Add("sum", other="bent"), Activation(), GlobalAveragePool(),
+            Linear("fc", width=3, units="classes"),
+        ),
+    )  # fmt: skip
+
+
+def difference(device: torch.device) -> float:
+    """Largest difference of weights, losses and accuracies after an epoch of two models, NaN where one is none."""
+    generator = torch.Generator().manual_seed(0)
+    x, y = torch.randn(12, 2, 7, 7, generator=generator), torch.randint(3, (12,), generator=generator)
+    images = Images("proof", x.to(device), y.to(device), x.to(device), y.to(device), ("a", "b", "c"), "normal noise")
+    block = Block(proof_network(), images, grid(seeds=2, dropout=0.3, lr=1e-2, optimizer="sgd"), 4, 0, device)
+    ends = []
+    for kind in (CudaTrainer, TorchTrainer):
+        trainer = kind(block, block.initial_weights())
+        measures = [*trainer.train_epoch(1), *trainer.evaluate(images.test_x, images.test_y)]
+        ends.append(torch.cat([trainer.weights.double().flatten(), *(one.double().flatten() for one in measures)]))
+    return float((ends[0] - ends[1]).abs().max())
