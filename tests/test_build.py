@@ -548,7 +548,7 @@ def test_stopped_build_ends_its_kernels_and_goes_on_later(tmp_path, how, code):
         finally:
             process.kill()
     assert how == signal.SIGKILL or message == (
-        "\nStopped. Finished chapters are kept; give the same command again to go on.\n"
+        "\nStopped. What is finished is kept; give the same command again, and it goes on from there.\n"
     )
     wait_until(lambda: not any(alive(pid) for pid in kin))
     chapter = Edition(root, "quick").chapters()[0]

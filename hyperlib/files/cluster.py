@@ -19,10 +19,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from hyperlib.files.ending import asked_to_end
 from hyperlib.files.paths import VARIABLES, settle_variables
 
 ADDRESS = "RAY_ADDRESS"  # Ray's own name for the cluster that a program shall use
-_PATIENCE = 10.0  # seconds that a cluster has to answer
+_PATIENCE = 10.0  # seconds that a cluster has to answer, and a call to end
 _BEAT = 0.2  # seconds between two looks at what is done
 _RETRIES = 16  # of one call whose machine is lost; one that ends every worker must end itself some day
 _COMPARED = ("torch", "numpy", "numba")  # with Python and our own code: what decides the bits of a result
@@ -85,7 +86,8 @@ class Cluster:
         """Call `function(*arguments)` for each of `calls`, and `take(key, result)` as soon as one is done.
 
         A call whose machine is lost is done again, on another one. hear: gets, now and then, how far each call is and
-        on which node; `function` gets an argument `tell` then, which takes the number.
+        on which node; `function` gets two arguments then: `tell`, which takes the number, and `stopped`, which says
+        whether to end. A call that does not within some seconds is ended.
 
         What a call raises is raised here, RuntimeError where one is lost again and again; the others end then.
         """
@@ -107,10 +109,15 @@ class Cluster:
                     with suppress(ray.exceptions.RayError):  # the board comes back, if its machine does
                         hear(ray.get(board.read.remote(), timeout=10 * _BEAT))
         finally:
-            for reference in waiting:
-                ray.cancel(reference, force=True)
-            if board is not None:
-                ray.kill(board)
+            try:
+                for reference in waiting:
+                    ray.cancel(reference)
+                ray.wait([*waiting], num_returns=len(waiting), timeout=_PATIENCE, fetch_local=False)
+            finally:
+                for reference in waiting:
+                    ray.cancel(reference, force=True)
+                if board is not None:
+                    ray.kill(board)
 
 
 class _Board:
@@ -142,7 +149,8 @@ def _called(
     if board is None:
         return function(*given)
     node = ray_node(_ray())
-    return function(*given, tell=lambda number: board.tell.remote(key, number, node))
+    with asked_to_end() as stopped:
+        return function(*given, tell=lambda number: board.tell.remote(key, number, node), stopped=stopped)
 
 
 def ray_node(ray: Any) -> str:

@@ -27,7 +27,8 @@ from typing import Any
 import pandas as pd
 
 from hyperlib.files import paths
-from hyperlib.files.console import shown, speak_plainly
+from hyperlib.files.console import shown
+from hyperlib.files.ending import command
 from hyperlib.files.faults import disk_is_full, megabytes
 from hyperlib.files.inventory import inventory, occupied, seal
 from hyperlib.files.plain import Unreadable
@@ -133,9 +134,9 @@ class Store:
         return freed
 
 
+@command
 def main(arguments: list[str] | None = None) -> int:
     """What is in the store of zoos and representations, and how to free its space."""
-    speak_plainly()
     parser = argparse.ArgumentParser(prog="python -m hyperlib.store.store", description=main.__doc__)
     parser.add_argument("command", choices=["list", "clean"], help="show entries; delete the chosen ones")
     parser.add_argument("--partial", action="store_true", help="work that was begun and not finished")

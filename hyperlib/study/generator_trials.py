@@ -21,7 +21,7 @@ import pandas as pd
 import torch
 
 from hyperlib.files import paths
-from hyperlib.files.console import speak_plainly
+from hyperlib.files.ending import command
 from hyperlib.images.images import Images
 from hyperlib.representations.hyper_rep import HyperRep
 from hyperlib.study.aligned import aligned_parts
@@ -73,9 +73,9 @@ class Larger(Resized):
         return self.store.make("aligned", name, facts, lay, ["hyperlib.study.aligned"], "cpu", PROFILE)
 
 
+@command
 def main(arguments: list[str] | None = None) -> None:
     """The command; SystemExit, with a sentence, for arguments out of range and a table that is none of these trials."""
-    speak_plainly()
     started, file = time.time(), paths.results_folder("paper") / f"{ARTEFACT}.{PART}.csv"
     parser = argparse.ArgumentParser(prog="python -m hyperlib.study.generator_trials", description=__doc__)
     parser.add_argument("--behaviour", type=float, nargs="+", default=[0.0, 0.1, 0.3, 1.0, 3.0], help="weights")

@@ -23,7 +23,7 @@ from sklearn.base import BaseEstimator, clone
 from torch import Tensor
 
 from hyperlib.files import paths
-from hyperlib.files.console import speak_plainly
+from hyperlib.files.ending import command
 from hyperlib.representations.augment import Augment
 from hyperlib.representations.behaviour import Probing
 from hyperlib.representations.controls import controls
@@ -125,9 +125,9 @@ def _changed(ours: HyperRep, *, longer: int = 1, **changes: Any) -> HyperRep:
     return clone(ours).set_params(**{"steps": longer * ours.steps, "augment": augment} | changes)
 
 
+@command
 def main(arguments: list[str] | None = None) -> None:
     """The command; SystemExit, with a sentence, for zoos without a recipe and a table that is none of trials."""
-    speak_plainly()
     parser = argparse.ArgumentParser(prog="python -m hyperlib.study.trials", description=__doc__.splitlines()[0])
     parser.add_argument("--profile", choices=PROFILES, default="laptop")
     parser.add_argument("--zoos", nargs="+", default=list(STEPS), help=f"default: {' '.join(STEPS)}")
