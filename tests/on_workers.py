@@ -13,6 +13,7 @@ from toys import some_images
 
 from hyperlib.files import state
 from hyperlib.files.ending import command
+from hyperlib.study.sweeps import sweep
 from hyperlib.weightspace.architectures import digits_cnn
 from hyperlib.zoos import distributed
 from hyperlib.zoos.design import grid
@@ -81,6 +82,17 @@ def grow_for_minutes(began: str) -> None:
             Path(began).touch()
 
     train_population(digits_cnn(), images, design, epochs=3000, engine="ray", checkpoint=f"{began}.job", progress=heard)
+
+
+def end(number: int) -> None:
+    """A call whose process gets this signal; none for 0."""
+    os.kill(os.getpid(), number)
+
+
+@command
+def sweep_for_minutes() -> None:
+    """A sweep that says when one of its calls is done, while another one sleeps."""
+    sweep(time.sleep, {"short": (0,), "long": (300,), "later": (300,)}, lambda *_: print("begun", flush=True), jobs=2)
 
 
 if __name__ == "__main__":

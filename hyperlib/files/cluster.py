@@ -7,6 +7,7 @@ statistics. Whoever may use a Ray cluster runs code on it (Ray talks pickle): it
 
 from __future__ import annotations
 
+import logging
 import os
 import platform
 import re
@@ -22,6 +23,7 @@ from typing import Any
 from hyperlib.files.ending import asked_to_end
 from hyperlib.files.paths import VARIABLES, settle_variables
 
+_LOG = logging.getLogger(__name__)
 ADDRESS = "RAY_ADDRESS"  # Ray's own name for the cluster that a program shall use
 _PATIENCE = 10.0  # seconds that a cluster has to answer, and a call to end
 _BEAT = 0.2  # seconds between two looks at what is done
@@ -30,6 +32,11 @@ _COMPARED = ("torch", "numpy", "numba")  # with Python and our own code: what de
 
 Tell = Callable[[int], None]
 Heard = Mapping[Any, tuple[int, str]]
+
+
+def raised(key: Hashable, error: Exception) -> None:
+    """What becomes of an error of a call to which nobody listens."""
+    raise error
 
 
 @contextmanager
@@ -79,6 +86,7 @@ class Cluster:
         function: Callable[..., Any],
         calls: Mapping[Hashable, tuple[Any, ...]],
         take: Callable[[Hashable, Any], None],
+        miss: Callable[[Hashable, Exception], None] = raised,
         *,
         gpus: float = 0,
         hear: Callable[[Heard], None] | None = None,
@@ -89,12 +97,15 @@ class Cluster:
         on which node; `function` gets two arguments then: `tell`, which takes the number, and `stopped`, which says
         whether to end. A call that does not within some seconds is ended.
 
-        What a call raises is raised here, RuntimeError where one is lost again and again; the others end then.
+        What a call raises, RuntimeError where one is lost again and again, goes to `miss(key, error)`. Without `miss`
+        it is raised here, and the others end.
         """
         ray, here = self.ray, ray_node(self.ray)
         near = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(here, soft=True)
         board = None if hear is None else ray.remote(_Board).options(num_cpus=0, scheduling_strategy=near).remote()
         called = ray.remote(_called).options(num_cpus=1, num_gpus=gpus, max_retries=_RETRIES)
+        if gpus and not ray.cluster_resources().get("GPU"):
+            _LOG.warning("The cluster has no GPU now; calls that ask for one wait until it has.")
         settle_variables()
         setting = (_facts(), {name: os.environ[name] for name in VARIABLES if name in os.environ})
         waiting: dict[Any, Hashable] = {}
@@ -103,8 +114,13 @@ class Cluster:
                 waiting[called.remote(function, key, setting, board, *arguments)] = key
             while waiting:
                 for done in ray.wait([*waiting], timeout=_BEAT)[0]:
-                    result = _result(ray, done)
-                    take(waiting.pop(done), result)
+                    key = waiting.pop(done)
+                    try:
+                        result = _result(ray, done)
+                    except Exception as error:
+                        miss(key, error)
+                    else:
+                        take(key, result)
                 if hear is not None:
                     with suppress(ray.exceptions.RayError):  # the board comes back, if its machine does
                         hear(ray.get(board.read.remote(), timeout=10 * _BEAT))
@@ -112,7 +128,8 @@ class Cluster:
             try:
                 for reference in waiting:
                     ray.cancel(reference)
-                ray.wait([*waiting], num_returns=len(waiting), timeout=_PATIENCE, fetch_local=False)
+                if waiting:
+                    ray.wait([*waiting], num_returns=len(waiting), timeout=_PATIENCE, fetch_local=False)
             finally:
                 for reference in waiting:
                     ray.cancel(reference, force=True)

@@ -1,4 +1,4 @@
-"""How a process ends when it is asked to: blocks clean up behind themselves, and a command says that it goes on later."""
+"""How a process ends when it is asked to: blocks clean up behind themselves, and a command says how it goes on."""
 
 from __future__ import annotations
 

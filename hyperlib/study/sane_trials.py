@@ -78,8 +78,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m hyperlib.study.sane_trials", description=__doc__.splitlines()[0])
     parser.add_argument("--profile", choices=PROFILES, default="laptop")
     parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS), help=f"default: {' '.join(SETS)}")
-    parser.add_argument("--trials", nargs="+", choices=[*CHANGES, *LARGE], default=list(CHANGES),
-                        help=f"default: all but {' and '.join(LARGE)}")  # fmt: skip
+    known = "; ".join([*CHANGES, *LARGE]).replace("%", "%%")
+    parser.add_argument("--trials", nargs="+", choices=[*CHANGES, *LARGE], default=list(CHANGES), metavar="TRIAL",
+                        help=f"of {known} (default: all but {' and '.join(LARGE)})")  # fmt: skip
     parser.add_argument("--steps", type=int, default=400, help="of a training (default: 400)")
     parser.add_argument("--jobs", type=int, default=2, help="trainings side by side (default: 2)")
     parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
