@@ -22,7 +22,7 @@ from torch import Tensor
 
 from hyperlib.files.faults import disk_is_full
 from hyperlib.files.locking import held
-from hyperlib.files.plain import Damaged, Unreadable, opened
+from hyperlib.files.plain import Damaged, Unreadable, nameable, opened
 from hyperlib.files.tensors import checksum, read_head, read_tensors
 from hyperlib.files.writing import appearing
 
@@ -34,7 +34,8 @@ SHARE = 20  # and this many times as long as the last write took, so that writin
 def job_folder(folder: Path) -> Iterator[Path]:
     """The folder, made if need be, and locked against a second process while the job runs.
 
-    Raises OSError when it cannot be made and ValueError when another process trains there; both say what to do.
+    Raises OSError when it cannot be made, and ValueError for a name that no file can have and when another process
+    trains there; all say what to do.
     """
 
     def busy(who: str) -> None:
@@ -44,7 +45,7 @@ def job_folder(folder: Path) -> Iterator[Path]:
 
     began = False
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        nameable(folder).mkdir(parents=True, exist_ok=True)
         with held(folder / ".lock", busy):
             began = True
             yield folder

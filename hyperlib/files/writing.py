@@ -22,6 +22,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from hyperlib.files.ending import in_order
+from hyperlib.files.plain import nameable
 
 _MARK, _LOCK = "partial", ".lock"
 
@@ -37,8 +38,8 @@ class Occupied(FileExistsError):
 def appearing(target: Path, *, new: bool = False) -> Iterator[Path]:
     """Where to write the file or folder that shall appear at `target` when the block ends without an error.
 
-    A file takes the place of an older one; with `new`, and for folders, nothing may be there. Raises Occupied then, and
-    OSError where the disk refuses; nothing is left behind.
+    A file takes the place of an older one; with `new`, and for folders, nothing may be there. Raises Occupied then,
+    ValueError for a name that no file can have, and OSError where the disk refuses; nothing is left behind.
     """
     if new and os.path.lexists(target):
         raise Occupied(target)
@@ -57,7 +58,7 @@ def appearing(target: Path, *, new: bool = False) -> Iterator[Path]:
 @contextmanager
 def workplace(target: Path) -> Iterator[Path]:
     """A folder of this process's own beside `target`, gone when the block ends, and after a kill with the next one."""
-    target.parent.mkdir(parents=True, exist_ok=True)
+    nameable(target).parent.mkdir(parents=True, exist_ok=True)
     sweep(target.parent, target.name)
     with in_order():
         folder, lock = _own_folder(target)
@@ -133,7 +134,7 @@ def _own_folder(target: Path) -> tuple[Path, FileLock]:
     """A fresh folder with its lock held. One that was swept before it could be locked is made again."""
     while True:
         folder = target.with_name(f".{target.name}.{_MARK}-{secrets.token_hex(4)}")
-        folder.mkdir()
+        nameable(folder).mkdir()
         lock = FileLock(folder / _LOCK)
         with suppress(Timeout, FileNotFoundError, FileExistsError):  # the last where a lock makes its folder meanwhile
             lock.acquire(timeout=0)

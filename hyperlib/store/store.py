@@ -31,7 +31,7 @@ from hyperlib.files.console import shown
 from hyperlib.files.ending import command
 from hyperlib.files.faults import disk_is_full, megabytes
 from hyperlib.files.inventory import inventory, occupied, seal
-from hyperlib.files.plain import Unreadable
+from hyperlib.files.plain import Unreadable, nameable
 from hyperlib.files.reading import read_json
 from hyperlib.files.writing import flush_folder, left_in, sweep, write_json
 from hyperlib.store import fingerprint
@@ -46,10 +46,13 @@ _FOLDER = re.compile(rf"(?P<name>{_NAME})-(?P<key>[0-9a-f]{{12}})(?P<state>|\.pa
 
 
 class Store:
-    """The entries below one folder; the default is `HYPERLIB_STORE` or `_build/store`."""
+    """The entries below one folder; the default is `HYPERLIB_STORE` or `_build/store`.
+
+    Raises ValueError for a name that no folder can have.
+    """
 
     def __init__(self, folder: Path | str | None = None) -> None:
-        self.folder = Path(folder if folder is not None else paths.store_folder()).expanduser().absolute()
+        self.folder = nameable(Path(folder if folder is not None else paths.store_folder()).expanduser().absolute())
 
     def make(
         self,
