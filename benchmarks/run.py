@@ -36,7 +36,6 @@ from weight_space import weight_space
 from windows import sane_memory, windows
 
 from hyperlib.files import paths
-from hyperlib.files.ending import command
 from hyperlib.files.writing import write_whole
 from hyperlib.press.cost import clock
 
@@ -71,7 +70,6 @@ TABLES: dict[str, Callable[[Options], pd.DataFrame]] = {
 WHOLE = "machine"  # written last: where it is, a run was whole
 
 
-@command
 def main(arguments: list[str] | None = None) -> int:
     """Make the tables that were asked for, print them, and write them where they belong."""
     options, names, folder = _chosen(arguments)

@@ -12,11 +12,15 @@ from __future__ import annotations
 import glob
 import json
 import os
+import re
 import secrets
 import shutil
+import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Any
 
 from filelock import FileLock, Timeout
@@ -25,6 +29,9 @@ from hyperlib.files.ending import in_order
 from hyperlib.files.plain import nameable
 
 _MARK, _LOCK = "partial", ".lock"
+ASIDE = "hyperlib-aside-"  # what our folders in the system's temporary folder begin with; and once the others:
+_ASIDE = re.compile(rf"({ASIDE}|hyperlib-download-|chapter-)[a-z0-9_]{{8}}")
+_LONG_AGO = 24 * 60 * 60  # seconds
 
 
 class Occupied(FileExistsError):
@@ -97,6 +104,14 @@ def left_in(folder: Path, remove: bool, name: str | None = None) -> list[Path]:
     return found
 
 
+def left_aside(remove: bool) -> list[Path]:
+    """Folders of ours in the system's temporary folder that nobody has touched for a day: their process was killed."""
+    found = sorted(left for left in Path(gettempdir()).iterdir() if _ASIDE.fullmatch(left.name) and _is_left(left))
+    for left in found if remove else []:
+        shutil.rmtree(left, ignore_errors=True)
+    return found
+
+
 def write_whole(file: Path, text: str) -> None:
     """Write a text file (UTF-8, lines end as in `text`) so that a reader finds the old or the new one, never a half."""
     with appearing(file) as aside:
@@ -128,6 +143,17 @@ def flush_folder(folder: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+def _is_left(place: Path) -> bool:
+    """Whether it is a folder of this user, no link, and older than a day with all that it holds."""
+    with suppress(OSError):  # somebody else's, or gone meanwhile
+        state = os.lstat(place)
+        mine = stat.S_ISDIR(state.st_mode) and state.st_uid == (os.getuid() if os.name == "posix" else state.st_uid)
+        touched = [os.lstat(path).st_mtime for path in (place, *place.rglob("*"))] if mine else []
+        if not place.name.startswith("chapter-") or (place / "record.jsonl").is_file():  # anybody has chapters
+            return mine and time.time() - max(touched) > _LONG_AGO
+    return False
 
 
 def _own_folder(target: Path) -> tuple[Path, FileLock]:

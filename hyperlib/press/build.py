@@ -191,11 +191,16 @@ def _tell(folder: str, changes: list[str]) -> None:
 
 
 def _status(edition: Edition) -> int:
-    """A line for each chapter: why it is stale, and what it cost last time."""
+    """A line for each chapter: why it is stale, and what it cost last time; in the end what to do."""
+    stale, costs = 0, []
     for chapter in edition.chapters():
         reason, last = chapter.staleness(), chapter.last_execution()
         cost = f"; a run took {clock(last.seconds)} last time" if last else ""
         _say(f"{chapter.name}: {f'stale, {reason}{cost}' if reason else 'up to date'}")
+        stale += bool(reason)
+        costs += [last.seconds] if reason and last else []
+    known = f"{len(costs)} of them took {clock(sum(costs))} in all last time" if costs else "costs: see README.md"
+    _say(f"{stale} to run: `make run PROFILE={edition.profile}` ({known})." if stale else "Nothing is to run.")
     return 0
 
 

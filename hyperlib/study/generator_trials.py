@@ -21,6 +21,7 @@ import torch
 
 from hyperlib.files import paths
 from hyperlib.files.ending import command
+from hyperlib.files.writing import ASIDE
 from hyperlib.images.images import Images
 from hyperlib.representations.hyper_rep import HyperRep
 from hyperlib.study.aligned import aligned_parts
@@ -143,7 +144,7 @@ def _row(variant: Variant, device: str, jobs: int, started: float) -> dict[str, 
     facts = {"train_models": len(parts[0]), "test_models": len(parts[2]), "device": card, "seconds": seconds.sum()}
     facts["milliseconds"] = 1000 * np.median(seconds)  # of a step
     facts["passes"] = np.prod((variant.steps, *rep.asked)) * (variant.behaviour > 0)  # images, by rebuilt networks
-    with TemporaryDirectory() as place:
+    with TemporaryDirectory(prefix=ASIDE) as place:
         rep = HyperRep.load(rep.save(Path(place) / "it.safetensors"), device="cpu")
     facts |= _judged(rep, images, *(part.samples(part.epochs[-1]) for part in parts[::2]))
     _say(started, f"{what}: " + ", ".join(f"{name} {value}" for name, value in facts.items()))

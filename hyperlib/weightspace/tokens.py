@@ -252,8 +252,8 @@ class Scale:
     def _check(self, weights: Tensor) -> None:
         if weights.shape[-1] != len(self.layer_of):
             raise ValueError(
-                f"This scale is of networks with {len(self.layer_of):,} weights in {len(self.layers)} layers, and these "
-                f"have {weights.shape[-1]:,} weights; measure a scale of networks of their own architecture."
+                f"This scale is of networks with {len(self.layer_of):,} weights in {len(self.layers)} layers, and "
+                f"these have {weights.shape[-1]:,} weights; measure a scale of networks of their own architecture."
             )
 
 

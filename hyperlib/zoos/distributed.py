@@ -29,7 +29,7 @@ import torch
 from torch import Tensor
 
 from hyperlib.files.cluster import Heard, Tell, cluster
-from hyperlib.files.writing import workplace
+from hyperlib.files.writing import ASIDE, workplace
 from hyperlib.images.images import Images
 from hyperlib.zoos.blocks import Course, Kept, Shape, block_files, train_block
 from hyperlib.zoos.checkpoint import BlockCheckpoint, Saved
@@ -110,7 +110,7 @@ def train_there(
             tell(done)
             told = time.monotonic()
 
-    with TemporaryDirectory() as aside:
+    with TemporaryDirectory(prefix=ASIDE) as aside:
         kept = _kept(place, Path(aside), number, signature, rows)
         state = train_block(job, all_rows, kept, course, all_rows, advance, stopped)
     tell(done)
