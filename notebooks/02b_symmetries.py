@@ -54,7 +54,7 @@ from hyperlib.figures.movable import movable
 from hyperlib.figures.tables import show_table
 from hyperlib.figures.words import say
 from hyperlib.tasks import barriers, connectivity, playground, recovery, similarity_curves, verdicts
-from hyperlib.tasks.estimates import mean_of, mean_over_pairs
+from hyperlib.tasks.estimates import between, mean_of, mean_over_pairs
 from hyperlib.weightspace import architectures, layers
 
 study = hyperlib.Study(profile)
@@ -674,7 +674,7 @@ fall = {of_runs: mean_of(moduli[2] - moduli[counts[-1]])}
 near, same = hyperlib.l2(latest[:15]).numpy(), alike[:15, :15]
 r = similarity_curves.bootstrapped_correlation(near, same, draws=500).set_index("statistic").loc["pearson"]
 alone = by_run[(by_run["permutations"] == 1) & (by_run["reading"] == "all pairs")]["pearson"]
-tells = {"15 seeds, last epoch": tuple(r[["value", "low", "high"]]), of_runs: mean_of(alone)}
+tells = {"15 seeds, last epoch": tuple(r[["value", "low", "high"]]), of_runs: between(mean_of(alone))}
 angle = {"small CNN": tuple(interval.set_index("statistic").loc["pearson", ["value", "low", "high"]])}
 
 # %% tags=["hide-input"]

@@ -57,7 +57,7 @@ from hyperlib.figures.words import say
 from hyperlib.study import foreign, sane_layers
 from hyperlib.study.representations import representations
 from hyperlib.tasks import verdicts
-from hyperlib.tasks.estimates import jackknife, mean_of, mean_over_pairs
+from hyperlib.tasks.estimates import between, jackknife, mean_of, mean_over_pairs
 from hyperlib.thesis.book_sane import sane_recipe
 from hyperlib.zoos.gathered import SUFFIXES
 
@@ -332,7 +332,7 @@ for units in sane_layers.UNITS:
     table = table.merge(everything.table[["model", "test_accuracy"]], on="model")
     over[units] = sane_layers.over_networks(table, READS, "test_accuracy")
     for reader in READS:
-        value, low, high, _ = jackknife(over[units][reader][0], over[units][reader][1:])
+        value, low, high, _ = between(jackknife(over[units][reader][0], over[units][reader][1:]))
         rows.append({"spread of": reader, "units": units, "correlation": value, "low": low, "high": high})
 by_spread = study.publish("sane-embedding-accuracy", pd.DataFrame(rows))
 show_table(by_spread, precision=2, rows=4, of=by_spread)
@@ -572,7 +572,8 @@ def beyond(*readers):
 def by_units(*readers):
     """The same for whole networks and their accuracy, whichever way they are ordered; without readers SANE's own."""
     sizes = {units: one["SANE"].abs() - (one[list(readers)].abs().max(axis=1) if readers else 0) for units, one in over.items()}
-    return {units: jackknife(size[0], size[1:]) for units, size in sizes.items()}
+    found = {units: jackknife(size[0], size[1:]) for units, size in sizes.items()}
+    return found if readers else {units: between(one) for units, one in found.items()}  # the rest are differences
 
 
 def width_of(stage, reader):
@@ -601,7 +602,7 @@ claims = [
                      {"transformer": (told_by.loc["statistics", "low"] > told_by.loc["learning rate", "value"],
                                       f"R² {told_by.loc['statistics', 'value']:.2f} against {told_by.loc['learning rate', 'value']:.2f}")},
                      source="ours", shown="tab-foreign-probes"),
-    verdicts.tested("the spread of embeddings orders layers as their spectral norms do", {kind: mean_of(one["SANE"]) for kind, one in LAYERS.items()},
+    verdicts.tested("the spread of embeddings orders layers as their spectral norms do", {kind: between(mean_of(one["SANE"])) for kind, one in LAYERS.items()},
                     source="SANE", shown="tab-foreign-layers", headline=True),
     verdicts.tested("it does so better than untrained, weights and random matrices", beyond("untrained", "weights", "random matrix"), source="ours",
                     shown="tab-foreign-layers", headline=True),

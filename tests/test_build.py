@@ -19,6 +19,7 @@ from small_book import FAILS, HEADER, PUBLISHES, make_book
 
 from hyperlib.files import paths
 from hyperlib.files.inventory import text_checksum
+from hyperlib.files.plain import Damaged
 from hyperlib.files.writing import write_whole
 from hyperlib.images.files import data_folder
 from hyperlib.press import build, edition, pairs, staleness, worker
@@ -26,7 +27,7 @@ from hyperlib.press.cost import clock
 from hyperlib.press.edition import Edition
 from hyperlib.press.execute import execute
 from hyperlib.press.kernel import foreign_library
-from hyperlib.press.site import promote_results
+from hyperlib.press.site import _copied, promote_results
 from hyperlib.study.parameters import assigned_names
 
 SLEEPS = "# %%\nimport time\ntime.sleep(60)\n"
@@ -140,6 +141,24 @@ def test_status_says_what_changed_and_what_a_run_would_cost(executed, good, monk
     assert line == f"notebooks/good: stale, hyperlib/store/record.py changed; {cost}"
 
 
+def test_status_says_what_to_do_and_what_is_known_of_its_cost(executed, good, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("HYPERLIB_RESULTS", str(executed[0] / "results"))
+    monkeypatch.setattr(edition.Chapter, "staleness", lambda one: "it was touched" if "ba" in one.name else None)
+    chapters = Edition(executed[0], "quick").chapters()
+    known = [last.seconds for one in chapters if (last := one.last_execution()) and one.staleness()]
+    touched = sum("ba" in one.name for one in chapters)
+    build.main(["status", "--profile", "quick"], root=executed[0])
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith(f"{touched} to run: `make run PROFILE=quick` (") and not known and "README.md" in last
+    monkeypatch.setattr(edition.Chapter, "staleness", lambda chapter: "it was touched")
+    build.main(["status", "--profile", "quick"], root=executed[0])
+    known = [last.seconds for one in chapters if (last := one.last_execution())]
+    assert f"{len(known)} of them took {clock(sum(known))} in all last time" in capsys.readouterr().out.splitlines()[-1]
+    monkeypatch.setattr(edition.Chapter, "staleness", lambda chapter: None)
+    build.main(["status", "--profile", "quick"], root=executed[0])
+    assert capsys.readouterr().out.splitlines()[-1] == "Nothing is to run."
+
+
 @pytest.mark.parametrize("damage", ["a,sum\n1,3\n", None])
 def test_changed_or_lost_result_makes_stale(executed, good, damage):
     result = executed[0] / "results/quick/sum.csv"
@@ -208,7 +227,27 @@ def test_fresh_results_are_promoted_and_old_ones_removed(executed):
     assert [file.name for file in committed.iterdir()] == ["sum.csv"]
     assert (committed / "sum.csv").read_text() == "a,sum\n1,2\n"
     assert promote_results(quick) == []
+    (committed / "sum.csv").rename(root / "elsewhere.csv")
+    (committed / "sum.csv").symlink_to(root / "elsewhere.csv")  # of the same content
+    promote_results(quick)
+    assert not (committed / "sum.csv").is_symlink() and (committed / "sum.csv").read_text() == "a,sum\n1,2\n"
     (root / "_toc.yml").write_text(toc)
+
+@pytest.mark.skipif(os.name != "posix", reason="links")
+@pytest.mark.parametrize("to", ["secret", "/dev/zero", "absent"])
+def test_a_link_that_was_put_between_is_not_copied(to, tmp_path):
+    """After the chapters were found to be up to date, and before their results are read."""
+    (tmp_path / "secret").write_text("secret")
+    (tmp_path / "fresh.csv").symlink_to(tmp_path / to)
+    for target in (tmp_path / "there.csv", tmp_path / "new.csv"):
+        (tmp_path / "there.csv").write_text("old")
+        with pytest.raises(Damaged, match="fresh.csv is no plain file, but a link"):
+            _copied(tmp_path / "fresh.csv", target)
+    assert (tmp_path / "there.csv").read_text() == "old" and not (tmp_path / "new.csv").exists()
+    (tmp_path / "whole.csv").write_text("new")
+    (tmp_path / "new.csv").symlink_to(tmp_path / "secret")
+    _copied(tmp_path / "whole.csv", tmp_path / "new.csv")
+    assert (tmp_path / "secret").read_text() == "secret" and (tmp_path / "new.csv").read_text() == "new"
 
 
 def test_results_of_one_chapter_are_promoted_alone_and_remove_nothing(executed):
@@ -548,7 +587,7 @@ def test_stopped_build_ends_its_kernels_and_goes_on_later(tmp_path, how, code):
         finally:
             process.kill()
     assert how == signal.SIGKILL or message == (
-        "\nStopped. Finished chapters are kept; give the same command again to go on.\n"
+        "\nStopped. What is finished is kept; give the same command again, and it goes on from there.\n"
     )
     wait_until(lambda: not any(alive(pid) for pid in kin))
     chapter = Edition(root, "quick").chapters()[0]

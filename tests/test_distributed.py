@@ -9,7 +9,10 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import fsspec
 import numpy as np
@@ -106,7 +109,7 @@ def test_what_a_lost_worker_had_done_is_not_done_again(place, two_nodes, tmp_pat
 
     assert notes_beside(folder).with_suffix(".died").exists() and same(zoo, grow())
     assert Counter(epochs_trained(folder).values()) == {1: BLOCKS * EPOCHS - 1, 2: 1}
-    assert not list(folder.glob(".seen-*"))
+    assert not list(folder.glob(".seen*"))
 
 
 @pytest.mark.slow
@@ -133,7 +136,7 @@ def test_what_a_call_raises_ends_the_others_and_is_raised_here(two_nodes):
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="reads Linux's list of processes")
-def test_ctrl_c_leaves_nothing_running(tmp_path):
+def test_ctrl_c_keeps_what_was_done_and_leaves_nothing_running(tmp_path):
     pytest.importorskip("ray")
     mark, began = f"HYPERLIB_TEST_MARK={tmp_path}", tmp_path / "began"
     environ = {**os.environ, **dict([mark.split("=")]), "PYTHONPATH": os.pathsep.join(sys.path)}
@@ -145,8 +148,10 @@ def test_ctrl_c_leaves_nothing_running(tmp_path):
     process.send_signal(signal.SIGINT)
     said = process.communicate(timeout=60)[1].decode()
 
-    assert process.returncode and "KeyboardInterrupt" in said
+    assert process.returncode == 130 and re.fullmatch(r"\nStopped\. What is finished is kept; [^\n]*\n", said), said
     wait_for(lambda: not marked(mark), 20)
+    assert list((tmp_path / "began.job").glob("block-*")), "what was done before the first write that was due"
+    assert not list((tmp_path / "began.job").glob(".seen*"))
 
 
 def marked(mark: str) -> list[str]:
@@ -195,8 +200,85 @@ def test_where_a_block_trains_is_no_part_of_what_it_is(tetris_images):
         for engine in ("ray:numba", "numba")
     )
     assert one.signature() == other.signature()
-    with pytest.raises(ValueError, match=r"no engine 'jax'; choose auto, .*or ray"):
-        resolve_engine("ray:jax", digits_cnn())
+
+
+def test_the_bar_says_that_ray_starts(capsys, monkeypatch):
+    monkeypatch.setattr(distributed, "cluster", lambda **how: (_ for _ in ()).throw(ConnectionError("no")))
+    for progress in (True, False):
+        with pytest.raises(ConnectionError):
+            grow("ray", progress=progress)
+        assert ("starting Ray ..." in capsys.readouterr().err) == progress
+
+
+@pytest.mark.parametrize("folder", [True, False])
+def test_what_a_kill_left_in_the_folder_goes_with_the_next_run(folder, tmp_path, monkeypatch):
+    """And nothing else, whatever its name: a link, or what somebody holds."""
+    left, theirs = tmp_path / ".seen.partial-12345678", tmp_path / "theirs"
+    left.mkdir()
+    theirs.mkdir()
+    (tmp_path / ".seen.partial-00000000").symlink_to(theirs)
+    monkeypatch.setattr(distributed, "cluster", lambda **how: (_ for _ in ()).throw(ConnectionError("no")))
+    with pytest.raises(ConnectionError):
+        grow("ray", checkpoint=tmp_path if folder else None)
+    assert left.exists() != folder and theirs.is_dir()
+    assert len(list(tmp_path.glob(".seen*"))) == 2 - folder
+
+
+@pytest.mark.parametrize(
+    "wrong", ["ray:jax", "ray:", "ray:quick", "ray://head:10001", "ray:ray", "Ray", "jax", "", None, 3]
+)
+def test_an_engine_that_does_not_exist_is_named_with_those_that_do(wrong):
+    sentence = rf"no engine {re.escape(repr(wrong))}; choose auto, .*ray:torch.*address goes into .* RAY_ADDRESS\.$"
+    with pytest.raises(ValueError, match=sentence):
+        resolve_engine(wrong, digits_cnn())
+    with pytest.raises(ValueError, match=sentence):
+        grow(wrong)
+
+
+class Asked:
+    """Enough of Ray to see what is asked of it: a call is done when it is asked for."""
+
+    def __init__(self, gpus: float) -> None:
+        self.gpus, self.options_seen = gpus, []
+        self.util = self.scheduling_strategies = self
+
+    def __getattr__(self, name):
+        return lambda *given, **named: self
+
+    def cluster_resources(self):
+        return {"CPU": 2.0} | ({"GPU": self.gpus} if self.gpus else {})
+
+    def options(self, **asked):
+        self.options_seen.append(asked)
+        return self
+
+    def remote(self, function, *arguments):
+        return self if not arguments else object()
+
+    def wait(self, references, **how):
+        return references, []
+
+    def get(self, reference):
+        return "done"
+
+
+@pytest.mark.parametrize(("gpus", "there"), [(0.0, 0), (1.0, 0), (1.0, 2)])
+def test_a_call_asks_for_a_core_and_for_the_gpu_that_it_uses(gpus, there, caplog):
+    fake, taken = Asked(there), []
+    clusters.Cluster(fake).run(on_workers.square, {7: (3,)}, lambda *pair: taken.append(pair), gpus=gpus)
+
+    assert taken == [(7, "done")] and {"num_cpus": 1, "num_gpus": gpus}.items() <= fake.options_seen[-1].items()
+    assert ("no GPU now" in caplog.text) == (gpus > there)
+
+
+@pytest.mark.parametrize(("device", "gpus"), [("cpu", 0.0), ("cuda", 1.0)])
+def test_a_block_on_a_gpu_asks_for_one(device, gpus, monkeypatch):
+    images, asked = some_images((1, 8, 8), 10, train=30, test=20), []
+    job = jobs.checked_job(digits_cnn(), images, grid(seeds=4), 2, 8, None, 0, "torch", None)
+    here = SimpleNamespace(share=lambda value: value, run=lambda *given, **how: asked.append(how["gpus"]))
+    monkeypatch.setattr(distributed, "cluster", lambda **how: nullcontext(here))
+    distributed.train_on_cluster(replace(job, device=torch.device(device)), None, lambda done, where: None)
+    assert asked == [gpus]
 
 
 @pytest.mark.parametrize(

@@ -179,6 +179,10 @@ def test_help_of_the_set_up_sets_nothing_up(tmp_path):
 def test_the_package_says_where_to_begin(words):
     done = subprocess.run([sys.executable, "-m", "hyperlib", *words], capture_output=True, text=True, check=True)
     assert "make help" in done.stdout and "python -m hyperlib.press.build" in done.stdout
+    assert "python -m hyperlib.store.store" in done.stdout
+    assert {"open_zoo", "export_zoo", "magnitude_twins", "variational_twins"} <= {*hyperlib.__all__} & {
+        *re.findall(r"\w+", done.stdout)
+    }
     shown = [line for line in done.stdout.splitlines() if line.startswith("  from hyperlib import")]
     assert set(shown[0].split("import ")[1].split(", ")) <= set(hyperlib.__all__)
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import ttest_1samp
+from scipy.stats import pearsonr, spearmanr, ttest_1samp
 
-from hyperlib.tasks.estimates import jackknife, mean_of, mean_over_pairs
+from hyperlib.tasks.estimates import Estimate, between, jackknife, mean_of, mean_over_pairs
 
 
 def test_the_interval_is_that_of_students_test():
@@ -94,3 +94,36 @@ def test_too_few_models_give_no_interval(pairs):
 def test_other_things_than_pairs_are_refused(pairs):
     with pytest.raises(ValueError, match="Pairs name two different models"):
         mean_over_pairs([1.0, 2.0], pairs)
+
+
+def rank_correlation(pairs) -> float:
+    """Of drawn pairs, as scipy has it."""
+    return float(spearmanr(pairs[:, 0], pairs[:, 1]).statistic)
+
+
+@given(st.integers(4, 12), st.floats(-1, 1), st.integers(0, 99))
+def test_no_end_of_a_correlation_passes_one(models, slope, seed):
+    """However few models there are, and however close they stand to a line."""
+    drawn = np.random.default_rng(seed).normal(size=(models, 2))
+    drawn[:, 1] = slope * drawn[:, 0] + 0.1 * drawn[:, 1]
+    plain = jackknife(rank_correlation(drawn), [rank_correlation(np.delete(drawn, n, 0)) for n in range(models)])
+    found = between(plain)
+
+    assert -1 <= found.low <= found.value <= found.high <= 1 and found.freedom == plain.freedom
+    assert found.value == pytest.approx(plain.value)
+    if plain.high - plain.low < 0.01:
+        assert found == pytest.approx(plain, abs=1e-3)
+
+
+def test_the_interval_of_a_correlation_is_fishers_where_pairs_are_normal():
+    drawn = np.random.default_rng(0).multivariate_normal([0, 0], [[1, 0.8], [0.8, 1]], size=2000)
+    r = pearsonr(*drawn.T)
+    without = [np.corrcoef(np.delete(drawn, n, 0).T)[0, 1] for n in range(len(drawn))]
+    found, expected = between(jackknife(r.statistic, without)), r.confidence_interval()
+    assert found[:3] == pytest.approx((r.statistic, expected.low, expected.high), abs=0.004)
+
+
+def test_a_perfect_correlation_and_one_of_nothing_keep_what_they_say():
+    assert between(Estimate(1.0, 1.0, 1.0 + 1e-9, 3))[:3] == (1, 1, 1) and between(Estimate(-1.0, -1.4, 0.2))[1] == -1
+    assert np.isnan(between(Estimate(np.nan))[:3]).all() and np.isnan(between(Estimate(0.5))[1:3]).all()
+    assert between(Estimate(0.5)).value == 0.5

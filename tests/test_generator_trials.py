@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 import torch
+from toys import sweep_here
 
 from hyperlib.study import generator_trials
 from hyperlib.study.generator_trials import Larger
@@ -25,7 +26,7 @@ def here(monkeypatch):
     """No other process (each takes seconds to start), and few networks, drawn by a flow that has hardly learned."""
     flow = generator_trials.Flow
     monkeypatch.setattr(generator_trials, "Flow", lambda: flow(steps=2))
-    monkeypatch.setattr(generator_trials, "_apart", generator_trials._row)
+    monkeypatch.setattr(generator_trials, "sweep", sweep_here)
     monkeypatch.setattr(generator_trials, "DRAWN", 4)
     monkeypatch.setattr(torch, "set_num_threads", lambda count: None)
 
@@ -49,23 +50,17 @@ def test_what_is_in_the_table_is_not_run_again(table, here, capsys):
 
 
 def test_a_training_that_fails_is_a_line_and_no_row(table, here, monkeypatch, capsys):
-    row = generator_trials._apart
+    row = generator_trials._row
 
     def failing(variant, *given):
         if variant.behaviour:
             raise torch.OutOfMemoryError("no memory\nleft")
         return row(variant, *given)
 
-    monkeypatch.setattr(generator_trials, "_apart", failing)
+    monkeypatch.setattr(generator_trials, "_row", failing)
     generator_trials.main([*SMALL, "--behaviour", "1", "0"])
     assert pd.read_csv(table)["behaviour"].tolist() == [0]
     assert "failed: OutOfMemoryError, no memory left\n" in capsys.readouterr().out
-
-
-def test_a_process_of_its_own_tells_what_went_wrong_there(tmp_path):
-    variant = generator_trials.Variant("tetris_positive", 32, 1.0, 4, 2, 8, 4, 5)
-    with pytest.raises(FileNotFoundError, match="train"):
-        generator_trials._apart(variant, tmp_path, "cpu", 1, 0.0)
 
 
 def test_a_larger_zoo_begins_with_the_models_of_the_book():

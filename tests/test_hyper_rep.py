@@ -761,7 +761,9 @@ def test_a_listener_hears_every_step_and_the_end_and_a_reader_sees_a_bar(capsys)
     assert capsys.readouterr().err == ""
 
     fit(small(), progress=True)
-    assert "6/6" in capsys.readouterr().err
+    assert "6/6" in (said := capsys.readouterr().err) and ", loss=" in said and "nan" not in said and "val_" not in said
+    fit(small(validations=2), validation=walks(models=4, seed=1), progress=True)
+    assert "val_loss=" in capsys.readouterr().err
 
 
 def test_the_rate_rises_for_a_tenth_of_the_steps_and_falls_to_zero_along_a_cosine():

@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import warnings
 from collections.abc import Callable
@@ -22,7 +23,7 @@ from toys import some_images
 
 from hyperlib.files import state
 from hyperlib.files.locking import held
-from hyperlib.files.writing import workplace
+from hyperlib.files.writing import left_aside, workplace
 from hyperlib.press.edition import Edition
 from hyperlib.press.execute import execute
 from hyperlib.representations.hyper_rep import HyperRep
@@ -148,7 +149,54 @@ def test_signals_are_as_before_when_a_block_has_ended(tmp_path):
     assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)] == before
 
 
-def test_clean_finds_what_killed_processes_left(tmp_path, capsys):
+@pytest.fixture
+def temporary(tmp_path, monkeypatch):
+    """A temporary folder of the system's own kind, where others keep things, too."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    return tmp_path / "temporary"
+
+
+def old(path: Path, hours: float = 25.0) -> None:
+    """Nobody has touched this, or what is in it, for so long."""
+    for one in [*path.rglob("*"), path]:
+        os.utime(one, (time.time() - 3600 * hours,) * 2, follow_symlinks=False)
+
+
+def test_clean_finds_what_earlier_versions_left_in_the_temporary_folder(temporary, tmp_path, capsys):
+    ours = [temporary / f"{prefix}{'a_9bcdef'}" for prefix in ("hyperlib-aside-", "hyperlib-download-", "chapter-")]
+    theirs = [temporary / name for name in ("hyperlib-companion", "chapter-one", "tmpabcdefgh", "chapter-12345678")]
+    fresh = [temporary / f"{prefix}12345678" for prefix in ("hyperlib-aside-", "hyperlib-download-")]
+    for folder in (*ours, *theirs, *fresh):
+        folder.mkdir()
+        (folder / ("record.jsonl" if folder in ours else "thesis.tex")).write_text("x")
+        old(folder)
+    (fresh[0] / "now").write_text("x")
+    old(fresh[1], hours=23)
+    (temporary / "hyperlib-aside-87654321").symlink_to(theirs[0])
+    (temporary / "hyperlib-aside-abcdefgh").write_text("a file")
+    old(temporary)
+    os.utime(fresh[0] / "now")
+    os.utime(fresh[1], None)
+    before = set(temporary.rglob("*"))
+
+    assert main(["clean", "--left", "--store", str(tmp_path / "store")]) == 0 and set(temporary.rglob("*")) == before
+    assert {line.rpartition(": ")[2] for line in capsys.readouterr().out.splitlines() if "left by" in line} == {
+        str(path) for path in ours
+    }
+    assert main(["clean", "--left", "--yes", "--store", str(tmp_path / "store")]) == 0
+    gone = before - set(temporary.rglob("*"))
+    assert gone == {place for folder in ours for place in (folder, folder / "record.jsonl")}
+
+
+def test_what_another_user_left_stays(temporary, tmp_path, monkeypatch):
+    (left := temporary / "hyperlib-aside-12345678").mkdir()
+    old(left)
+    monkeypatch.setattr(os, "getuid", lambda: os.geteuid() + 1)
+    assert left_aside(remove=True) == [] and left.is_dir()
+
+
+def test_clean_finds_what_killed_processes_left(temporary, tmp_path, capsys):
     store = Store(tmp_path)
     entry = store.make("zoo", "a", {}, lambda at: (at / "x").write_text("x"), [], "none")
     left = [entry.parent / ".b.partial-12345678", entry.parent / f"{entry.name}.making.json"]

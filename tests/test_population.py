@@ -19,6 +19,7 @@ from safetensors.torch import load_file, save_file
 from toys import TOYS, network, some_images
 
 from hyperlib.files import state as checkpoint_files
+from hyperlib.files.state import job_folder
 from hyperlib.images.images import Images
 from hyperlib.weightspace.architecture import Architecture
 from hyperlib.weightspace.architectures import ARCHITECTURES, digits_cnn, small_cnn, tetris_mlp
@@ -588,7 +589,7 @@ def test_a_real_write_error_of_safetensors_is_one_sentence(tetris_images, monkey
 
     monkeypatch.setattr(checkpoint_files, "save_file", save_nowhere)
     kept = BlockCheckpoint(tmp_path / "job", 0, "job", np.arange(1))
-    with pytest.raises(OSError, match="cannot be written to .*job .*; free some space there") as caught:
+    with pytest.raises(OSError, match="cannot be written to .*job .*; name another folder as checkpoint") as caught:
         kept.save(torch.zeros(1, 1, 2), np.zeros((1, 1, 8)), {})
     assert "\n" not in str(caught.value)
 
@@ -596,8 +597,14 @@ def test_a_real_write_error_of_safetensors_is_one_sentence(tetris_images, monkey
 def test_a_place_that_cannot_be_a_folder_is_refused(tetris_images, tmp_path):
     (tmp_path / "file").write_text("")
     for folder in (tmp_path / "file", tmp_path / "file" / "below"):
-        with pytest.raises(OSError, match="cannot be written to .*; free some space there or name another folder"):
+        with pytest.raises(OSError, match=r"is kept in a folder, and [^ ]*/file is a file; name a folder\.$"):
             grow(tetris_mlp(), tetris_images, grid(), checkpoint=folder)
+
+
+def test_whoever_stops_a_training_is_told_from_where_it_goes_on(tmp_path):
+    with pytest.raises(KeyboardInterrupt) as stopped, job_folder(tmp_path / "job"):
+        raise KeyboardInterrupt
+    assert stopped.value.__notes__ == [f"Stopped; the same call goes on from {tmp_path / 'job'}."]
 
 
 # -- faults --------------------------------------------------------------------------------------------------

@@ -1,8 +1,12 @@
 """A sweep gives every result once, here or on a cluster, and a command writes each down as it comes."""
 
 import os
+import re
+import signal
+import subprocess
 import sys
 import time
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import active_children
 
 import on_workers
@@ -10,7 +14,9 @@ import pandas as pd
 import pytest
 
 from hyperlib.files.cluster import ADDRESS
-from hyperlib.study import sane_trials
+from hyperlib.press import build, pairs
+from hyperlib.store import store
+from hyperlib.study import generator_trials, raw_weights, sane_trials, trials
 from hyperlib.study.sweeps import sweep
 from hyperlib.thesis import recipes
 
@@ -30,6 +36,43 @@ def test_every_call_gives_its_result_once(ray, monkeypatch):
     assert sorted(taken) == [(f"of {n}", n * n) for n in range(5)]
     with pytest.raises(ValueError, match="^it is wrong$"):
         sweep(on_workers.fail, {"one": ("it",)}, lambda *pair: None, ray=ray)
+    taken, missed = [], []
+    calls = {"good": (3,), "wrong": ("it",), "later": (4,)}
+    heard = [lambda *pair, into=into: into.append(pair) for into in (taken, missed)]
+    sweep(on_workers.square, calls, *heard, jobs=2, ray=ray)
+
+    assert sorted(taken) == [("good", 9), ("later", 16)]
+    assert [(name, type(error)) for name, error in missed] == [("wrong", TypeError)]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_a_process_that_is_killed_takes_no_other_call_with_it():
+    taken, missed = [], []
+    calls = {"killed": (signal.SIGKILL,), "good": (0,), "also killed": (signal.SIGKILL,), "later": (0,)}
+    heard = [lambda *pair, into=into: into.append(pair) for into in (taken, missed)]
+    sweep(on_workers.end, calls, *heard, jobs=2)
+
+    assert sorted(name for name, _ in taken) == ["good", "later"]
+    assert {name: type(error) for name, error in missed} == dict.fromkeys(["killed", "also killed"], BrokenProcessPool)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_ctrl_c_at_a_command_line_ends_it_and_its_processes_in_one_line():
+    """As a shell does it: every process of the group gets the signal, and none of them has a traceback to show."""
+    code = "import sys; sys.path[:0] = sys.argv[1:]; import on_workers; on_workers.sweep_for_minutes()"
+    command = [sys.executable, "-c", code, *sys.path]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, **pipes, start_new_session=True) as process:
+        assert process.stdout.readline() == b"begun\n"
+        os.killpg(process.pid, signal.SIGINT)
+        said = process.communicate(timeout=60)[1].decode()
+
+    assert process.returncode == 130 and re.fullmatch(r"\nStopped\. What is finished is kept; [^\n]*\n", said), said
+    end = time.monotonic() + 20
+    with pytest.raises(ProcessLookupError):
+        while time.monotonic() < end:
+            os.killpg(process.pid, 0)
+            time.sleep(0.2)
 
 
 def test_a_call_that_raises_ends_those_that_run():
@@ -75,3 +118,43 @@ def test_a_command_without_ray_says_what_to_install(one_zoo, monkeypatch, capsys
         sane_trials.main(["--profile", "quick", "--sets", "three", "--trials", "default", "--ray"])
 
     assert "needs Ray, which is not installed here" in " ".join(capsys.readouterr().err.split())
+
+
+def test_what_a_command_hands_to_other_processes_has_a_name_that_they_find(tmp_path):
+    """Not that of `__main__`, which is another module in each of them."""
+    text = "from hyperlib.files.ending import command\n\n\ndef work(): ...\n\n\n"
+    text += "@command\ndef main(*given):\n    print(work.__module__, *given)\n\n\n"
+    text += "main(1) if __name__ == '__main__' else 0\n"
+    (tmp_path / "mine.py").write_text(text)
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
+    said = [
+        subprocess.run([sys.executable, *how], env=environ, capture_output=True, text=True, check=True).stdout
+        for how in (["-m", "mine"], [str(tmp_path / "mine.py")])
+    ]
+    assert said == ["mine 1\n", "__main__ 1\n"]
+
+
+COMMANDS = [sane_trials, trials, generator_trials, raw_weights, build, pairs, store]
+
+
+@pytest.mark.parametrize("module", COMMANDS, ids=lambda module: module.__name__)
+def test_the_help_of_a_command_names_every_choice_once(module, capsys):
+    with pytest.raises(SystemExit):
+        module.main(["--help"])
+    usage, _, rest = capsys.readouterr().out.partition("\n\n")
+
+    assert len(usage) < 800, "long lists stand below"
+    assert all(" ".join(rest.split()).count(f"; {choice};") <= 1 for choice in sane_trials.CHANGES)
+
+
+@pytest.mark.parametrize(("device", "gpus"), [("cpu", 0.0), ("cuda", 1.0)])
+def test_a_training_on_a_gpu_asks_for_one(device, gpus, one_zoo, monkeypatch):
+    asked = []
+    for module in (sane_trials, generator_trials):
+        monkeypatch.setattr(module, "device_called", str)
+        monkeypatch.setattr(module, "sweep", lambda *given, **where: asked.append(where["gpus"]))
+    monkeypatch.setattr(sane_trials, "SETS", {"three": ("tetris_seed",)})
+    monkeypatch.setattr(generator_trials.Larger, "laid", lambda *given: None)
+    sane_trials.main(["--profile", "quick", "--sets", "three", "--trials", "default", "--device", device, "--ray"])
+    generator_trials.main(["--device", device, "--ray"])
+    assert asked == [gpus, gpus]

@@ -293,6 +293,17 @@ def test_a_standardised_population_has_mean_0_and_deviation_1_and_can_be_restore
     assert not tokenizer.encode(found)[:, ~tokenizer.mask].any()
 
 
+@pytest.mark.parametrize("other", ["digits_cnn", "small_resnet_1ch"])
+def test_a_scale_of_other_networks_is_refused_with_the_sizes_of_both(other, generator, no_shape_checks):
+    tokenizer, weights = population("tetris_mlp", generator)
+    scale, strange = tokenizer.scale(weights), population(other, generator)[1]
+    sizes = rf"with {weights.shape[-1]:,} weights in .* these have {strange.shape[-1]:,} weights; measure a scale"
+    for call in (scale.standardise, scale.restore):
+        assert call(weights).shape == weights.shape
+        with pytest.raises(ValueError, match=sizes):
+            call(strange)
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_a_layer_that_never_varies_keeps_its_size(dtype):
     tokenizer = Tokenizer(Layout.of_shapes({"a.weight": (2, 3), "b.weight": (3,)}))

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 import torch
 from sklearn.base import clone
+from toys import sweep_here
 
 from hyperlib import HyperRep, Study
 from hyperlib.study import trials
@@ -26,6 +27,8 @@ def small(tmp_path, monkeypatch):
     monkeypatch.setitem(REPRESENTATIONS, "tetris_seed", ("tetris_seed", SMALL, (2, 2, 2)))
     monkeypatch.setenv("HYPERLIB_RESULTS", str(tmp_path / "results"))
     monkeypatch.setenv("HYPERLIB_STORE", str(tmp_path / "store"))
+    monkeypatch.setattr(trials, "sweep", sweep_here)
+    trials._parts.cache_clear()
     return tmp_path / "results" / "quick" / "hr-trials.csv"
 
 
@@ -61,14 +64,20 @@ def test_a_longer_training_and_disturbed_views_are_those_of_ours_changed(small):
     assert noisy.augment == dataclasses.replace(ours.augment, noise=0.2) and noisy.steps == ours.steps
 
 
-@pytest.mark.parametrize("wrong", ["no such zoo", "a damaged table"])
-def test_wrong_input_ends_in_a_sentence(small, capsys, wrong):
+@pytest.mark.parametrize(
+    ("text", "given", "sentence"),
+    [
+        ("zoo,trial\n", ["--zoos", "nosuch"], "no representation 'nosuch'"),
+        ("x,y\n1,2\n", [], "no table of trials; move it away"),
+        ("zoo,trial\n", ["--jobs", "0"], "jobs are a whole number from 1 on"),
+    ],
+)
+def test_wrong_input_ends_in_a_sentence(small, capsys, text, given, sentence):
     small.parent.mkdir(parents=True)
-    small.write_text("x,y\n1,2\n" if wrong == "a damaged table" else "zoo,trial\n")
+    small.write_text(text)
     with pytest.raises(SystemExit):
-        trials.main(["--profile", "quick", "--zoos", "nosuch" if wrong == "no such zoo" else "tetris_seed"])
-    said = capsys.readouterr().err
-    assert ("no representation 'nosuch'" if wrong == "no such zoo" else "no table of trials; move it away") in said
+        trials.main(["--profile", "quick", "--zoos", "tetris_seed", *given])
+    assert sentence in capsys.readouterr().err
 
 
 def moved(samples: Samples, seed: int) -> Samples:

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hyperlib.files.cluster import raised
 from hyperlib.images.images import Images
 from hyperlib.weightspace.architecture import Architecture
 from hyperlib.weightspace.architectures import architecture
@@ -372,3 +373,14 @@ def by_hand(name: str, activation: str) -> Plain:
         return Plain(layers, _compiled, activation)
     layers = {"conv1": nn.Conv2d(2, 2, 3, padding=1), "fc": nn.Linear(50, 3)}
     return Plain(layers, _image_residual, activation)
+
+
+def sweep_here(function, calls, take, miss=raised, **where):
+    """Calls of a sweep, one after the other in this process."""
+    for name, arguments in calls.items():
+        try:
+            result = function(*arguments)
+        except Exception as error:
+            miss(name, error)
+        else:
+            take(name, result)

@@ -7,6 +7,7 @@ statistics. Whoever may use a Ray cluster runs code on it (Ray talks pickle): it
 
 from __future__ import annotations
 
+import logging
 import os
 import platform
 import re
@@ -19,16 +20,23 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from hyperlib.files.ending import asked_to_end
 from hyperlib.files.paths import VARIABLES, settle_variables
 
+_LOG = logging.getLogger(__name__)
 ADDRESS = "RAY_ADDRESS"  # Ray's own name for the cluster that a program shall use
-_PATIENCE = 10.0  # seconds that a cluster has to answer
+_PATIENCE = 10.0  # seconds that a cluster has to answer, and a call to end
 _BEAT = 0.2  # seconds between two looks at what is done
 _RETRIES = 16  # of one call whose machine is lost; one that ends every worker must end itself some day
 _COMPARED = ("torch", "numpy", "numba")  # with Python and our own code: what decides the bits of a result
 
 Tell = Callable[[int], None]
 Heard = Mapping[Any, tuple[int, str]]
+
+
+def raised(key: Hashable, error: Exception) -> None:
+    """What becomes of an error of a call to which nobody listens."""
+    raise error
 
 
 @contextmanager
@@ -78,6 +86,7 @@ class Cluster:
         function: Callable[..., Any],
         calls: Mapping[Hashable, tuple[Any, ...]],
         take: Callable[[Hashable, Any], None],
+        miss: Callable[[Hashable, Exception], None] = raised,
         *,
         gpus: float = 0,
         hear: Callable[[Heard], None] | None = None,
@@ -85,14 +94,18 @@ class Cluster:
         """Call `function(*arguments)` for each of `calls`, and `take(key, result)` as soon as one is done.
 
         A call whose machine is lost is done again, on another one. hear: gets, now and then, how far each call is and
-        on which node; `function` gets an argument `tell` then, which takes the number.
+        on which node; `function` gets two arguments then: `tell`, which takes the number, and `stopped`, which says
+        whether to end. A call that does not within some seconds is ended.
 
-        What a call raises is raised here, RuntimeError where one is lost again and again; the others end then.
+        What a call raises, RuntimeError where one is lost again and again, goes to `miss(key, error)`. Without `miss`
+        it is raised here, and the others end.
         """
         ray, here = self.ray, ray_node(self.ray)
         near = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(here, soft=True)
         board = None if hear is None else ray.remote(_Board).options(num_cpus=0, scheduling_strategy=near).remote()
         called = ray.remote(_called).options(num_cpus=1, num_gpus=gpus, max_retries=_RETRIES)
+        if gpus and not ray.cluster_resources().get("GPU"):
+            _LOG.warning("The cluster has no GPU now; calls that ask for one wait until it has.")
         settle_variables()
         setting = (_facts(), {name: os.environ[name] for name in VARIABLES if name in os.environ})
         waiting: dict[Any, Hashable] = {}
@@ -101,16 +114,27 @@ class Cluster:
                 waiting[called.remote(function, key, setting, board, *arguments)] = key
             while waiting:
                 for done in ray.wait([*waiting], timeout=_BEAT)[0]:
-                    result = _result(ray, done)
-                    take(waiting.pop(done), result)
+                    key = waiting.pop(done)
+                    try:
+                        result = _result(ray, done)
+                    except Exception as error:
+                        miss(key, error)
+                    else:
+                        take(key, result)
                 if hear is not None:
                     with suppress(ray.exceptions.RayError):  # the board comes back, if its machine does
                         hear(ray.get(board.read.remote(), timeout=10 * _BEAT))
         finally:
-            for reference in waiting:
-                ray.cancel(reference, force=True)
-            if board is not None:
-                ray.kill(board)
+            try:
+                for reference in waiting:
+                    ray.cancel(reference)
+                if waiting:
+                    ray.wait([*waiting], num_returns=len(waiting), timeout=_PATIENCE, fetch_local=False)
+            finally:
+                for reference in waiting:
+                    ray.cancel(reference, force=True)
+                if board is not None:
+                    ray.kill(board)
 
 
 class _Board:
@@ -142,7 +166,8 @@ def _called(
     if board is None:
         return function(*given)
     node = ray_node(_ray())
-    return function(*given, tell=lambda number: board.tell.remote(key, number, node))
+    with asked_to_end() as stopped:
+        return function(*given, tell=lambda number: board.tell.remote(key, number, node), stopped=stopped)
 
 
 def ray_node(ray: Any) -> str:

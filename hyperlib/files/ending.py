@@ -1,13 +1,21 @@
-"""How a process ends when the system asks it to: as after Ctrl-C, so that blocks clean up behind themselves."""
+"""How a process ends when it is asked to: blocks clean up behind themselves, and a command says how it goes on."""
 
 from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
+from importlib import import_module
 from types import FrameType
+from typing import ParamSpec, TypeVar
+
+from hyperlib.files.console import speak_plainly
+
+Given, Code = ParamSpec("Given"), TypeVar("Code")
 
 _ASKED = [number for name in ("SIGTERM", "SIGHUP") if (number := getattr(signal, name, None)) is not None]
 
@@ -37,3 +45,54 @@ def in_order() -> Iterator[None]:
             signal.signal(number, signal.SIG_DFL)
         if told:
             os.kill(os.getpid(), told[0])
+
+
+def command(main: Callable[Given, Code]) -> Callable[Given, Code]:
+    """What is called at a command line: stopped by Ctrl-C it ends in a line and the exit code 130, not in a traceback.
+
+    SIGTERM and SIGHUP end it with the same line, as `in_order` does. It speaks on any console, and what it hands to
+    other processes they find by the name of its module, which `python -m` calls `__main__`.
+    """
+
+    @wraps(main)
+    def run(*given: Given.args, **named: Given.kwargs) -> Code:
+        spec = sys.modules["__main__"].__spec__
+        if main.__module__ == "__main__" and spec is not None:
+            return getattr(import_module(spec.name), main.__name__)(*given, **named)
+        speak_plainly()
+        with in_order():
+            try:
+                return main(*given, **named)
+            except KeyboardInterrupt:
+                said = "Stopped. What is finished is kept; give the same command again, and it goes on from there."
+                print(f"\n{said}", file=sys.stderr)
+                raise SystemExit(130) from None
+
+    return run
+
+
+@contextmanager
+def asked_to_end() -> Iterator[Callable[[], bool]]:
+    """Whether Ctrl-C came, for work that ends by itself at its next good moment and is not interrupted meanwhile."""
+    asked = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield asked.is_set
+        return
+    before = signal.signal(signal.SIGINT, lambda number, frame: asked.set())
+    try:
+        yield asked.is_set
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def left_to_us() -> Iterator[None]:
+    """Processes that begin in this block do not hear Ctrl-C: whoever began them does, and ends them."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -82,5 +82,20 @@ def is_there(path: Path) -> bool:
     return False
 
 
+def nameable(path: Path) -> Path:
+    """The path itself; ValueError, in one sentence, where no file can have such a name."""
+    try:
+        os.lstat(path)
+        return path
+    except ValueError:  # a null byte, or half a letter
+        why = "it has a letter that no name may have"
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            return path
+        why = "it is too long"
+    named = str(path)
+    raise ValueError(f"No file can be called {named[:100]!r}{'...' * (len(named) > 100)}, {why}; choose another name.")
+
+
 def _not_plain(path: Path) -> Damaged:
     return Damaged(f"{path.name} is no plain file, but a link, a folder, a pipe or a device")

@@ -8,6 +8,7 @@ that cannot be read now is an error, and stays. One process at a time uses a fol
 from __future__ import annotations
 
 import hashlib
+import os
 import sys
 import time
 import zlib
@@ -19,8 +20,9 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
+from hyperlib.files.faults import disk_is_full
 from hyperlib.files.locking import held
-from hyperlib.files.plain import Damaged, Unreadable, opened
+from hyperlib.files.plain import Damaged, Unreadable, nameable, opened
 from hyperlib.files.tensors import checksum, read_head, read_tensors
 from hyperlib.files.writing import appearing
 
@@ -32,7 +34,8 @@ SHARE = 20  # and this many times as long as the last write took, so that writin
 def job_folder(folder: Path) -> Iterator[Path]:
     """The folder, made if need be, and locked against a second process while the job runs.
 
-    Raises OSError when it cannot be made and ValueError when another process trains there; both say what to do.
+    Raises OSError when it cannot be made, and ValueError for a name that no file can have and when another process
+    trains there; all say what to do.
     """
 
     def busy(who: str) -> None:
@@ -42,10 +45,13 @@ def job_folder(folder: Path) -> Iterator[Path]:
 
     began = False
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        nameable(folder).mkdir(parents=True, exist_ok=True)
         with held(folder / ".lock", busy):
             began = True
             yield folder
+    except KeyboardInterrupt as stop:
+        stop.add_note(f"Stopped; the same call goes on from {folder}.")
+        raise
     except OSError as error:
         if began:
             raise
@@ -133,8 +139,12 @@ def _seal(signature: str) -> str:
 
 
 def _cannot_write(folder: Path, error: Exception) -> OSError:
+    at = next((place for place in (folder, *folder.parents) if os.path.exists(place)), folder)
+    if os.path.exists(at) and not os.path.isdir(at):
+        return OSError(f"The state of a training job is kept in a folder, and {at} is a file; name a folder.")
     why = getattr(error, "strerror", None) or str(error)
+    remedy = "free some space there or name" if disk_is_full(error, folder) else "name"
     return OSError(
-        f"The state of the training job cannot be written to {folder} ({why}); free some space there or name "
-        "another folder as checkpoint. What was saved before is kept, and the same call goes on from it."
+        f"The state of the training job cannot be written to {folder} ({why}); {remedy} another folder as checkpoint. "
+        "What was saved before is kept, and the same call goes on from it."
     )

@@ -12,18 +12,26 @@ from __future__ import annotations
 import glob
 import json
 import os
+import re
 import secrets
 import shutil
+import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Any
 
 from filelock import FileLock, Timeout
 
 from hyperlib.files.ending import in_order
+from hyperlib.files.plain import nameable
 
 _MARK, _LOCK = "partial", ".lock"
+ASIDE = "hyperlib-aside-"  # what our folders in the system's temporary folder begin with; and once the others:
+_ASIDE = re.compile(rf"({ASIDE}|hyperlib-download-|chapter-)[a-z0-9_]{{8}}")
+_LONG_AGO = 24 * 60 * 60  # seconds
 
 
 class Occupied(FileExistsError):
@@ -37,8 +45,8 @@ class Occupied(FileExistsError):
 def appearing(target: Path, *, new: bool = False) -> Iterator[Path]:
     """Where to write the file or folder that shall appear at `target` when the block ends without an error.
 
-    A file takes the place of an older one; with `new`, and for folders, nothing may be there. Raises Occupied then, and
-    OSError where the disk refuses; nothing is left behind.
+    A file takes the place of an older one; with `new`, and for folders, nothing may be there. Raises Occupied then,
+    ValueError for a name that no file can have, and OSError where the disk refuses; nothing is left behind.
     """
     if new and os.path.lexists(target):
         raise Occupied(target)
@@ -57,7 +65,7 @@ def appearing(target: Path, *, new: bool = False) -> Iterator[Path]:
 @contextmanager
 def workplace(target: Path) -> Iterator[Path]:
     """A folder of this process's own beside `target`, gone when the block ends, and after a kill with the next one."""
-    target.parent.mkdir(parents=True, exist_ok=True)
+    nameable(target).parent.mkdir(parents=True, exist_ok=True)
     sweep(target.parent, target.name)
     with in_order():
         folder, lock = _own_folder(target)
@@ -96,6 +104,14 @@ def left_in(folder: Path, remove: bool, name: str | None = None) -> list[Path]:
     return found
 
 
+def left_aside(remove: bool) -> list[Path]:
+    """Folders of ours in the system's temporary folder that nobody has touched for a day: their process was killed."""
+    found = sorted(left for left in Path(gettempdir()).iterdir() if _ASIDE.fullmatch(left.name) and _is_left(left))
+    for left in found if remove else []:
+        shutil.rmtree(left, ignore_errors=True)
+    return found
+
+
 def write_whole(file: Path, text: str) -> None:
     """Write a text file (UTF-8, lines end as in `text`) so that a reader finds the old or the new one, never a half."""
     with appearing(file) as aside:
@@ -129,11 +145,22 @@ def flush_folder(folder: Path) -> None:
             os.close(handle)
 
 
+def _is_left(place: Path) -> bool:
+    """Whether it is a folder of this user, no link, and older than a day with all that it holds."""
+    with suppress(OSError):  # somebody else's, or gone meanwhile
+        state = os.lstat(place)
+        mine = stat.S_ISDIR(state.st_mode) and state.st_uid == (os.getuid() if os.name == "posix" else state.st_uid)
+        touched = [os.lstat(path).st_mtime for path in (place, *place.rglob("*"))] if mine else []
+        if not place.name.startswith("chapter-") or (place / "record.jsonl").is_file():  # anybody has chapters
+            return mine and time.time() - max(touched) > _LONG_AGO
+    return False
+
+
 def _own_folder(target: Path) -> tuple[Path, FileLock]:
     """A fresh folder with its lock held. One that was swept before it could be locked is made again."""
     while True:
         folder = target.with_name(f".{target.name}.{_MARK}-{secrets.token_hex(4)}")
-        folder.mkdir()
+        nameable(folder).mkdir()
         lock = FileLock(folder / _LOCK)
         with suppress(Timeout, FileNotFoundError, FileExistsError):  # the last where a lock makes its folder meanwhile
             lock.acquire(timeout=0)

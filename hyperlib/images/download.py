@@ -32,7 +32,7 @@ from tqdm import tqdm
 from hyperlib.files.inventory import occupied
 from hyperlib.files.locking import held
 from hyperlib.files.plain import is_there
-from hyperlib.files.writing import workplace
+from hyperlib.files.writing import ASIDE, workplace
 from hyperlib.images.files import Pixels, PublishedSet, read_npz, write_npz
 
 PATIENCE = 60.0  # seconds without a byte from the server
@@ -79,7 +79,7 @@ def _workplace(file: Path) -> Iterator[Path]:
             stack.enter_context(held(lock, lambda who: _say(f"{said} ({who}).")))
             place = stack.enter_context(workplace(file))
         except OSError:
-            place = stack.enter_context(tempfile.TemporaryDirectory(prefix="hyperlib-download-"))
+            place = stack.enter_context(tempfile.TemporaryDirectory(prefix=ASIDE))
         yield Path(place)
 
 

@@ -25,7 +25,7 @@ import numpy as np
 from platformdirs import user_cache_dir
 
 from hyperlib.files.paths import folder_named
-from hyperlib.files.plain import Damaged, Unreadable, opened
+from hyperlib.files.plain import Damaged, Unreadable, nameable, opened
 from hyperlib.files.writing import appearing
 
 DEBIAN_FASHION = Path("/usr/share/datasets/fashion-mnist")
@@ -124,7 +124,7 @@ PUBLISHED: dict[str, PublishedSet] = {
 def data_folder(folder: Path | str | None = None) -> Path:
     """Where image sets lie: `folder`, else `HYPERLIB_DATA`, else a cache folder of this user."""
     cache = user_cache_dir("hyperlib-thesis-companion", appauthor=False)
-    return Path(folder).expanduser().absolute() if folder else folder_named("HYPERLIB_DATA", cache)
+    return nameable(Path(folder).expanduser().absolute() if folder else folder_named("HYPERLIB_DATA", cache))
 
 
 _PARTS = (("train", "x"), ("train", "y"), ("test", "x"), ("test", "y"))

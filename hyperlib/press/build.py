@@ -25,8 +25,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePath
 
 from hyperlib.files import paths
-from hyperlib.files.console import speak_plainly
-from hyperlib.files.ending import in_order
+from hyperlib.files.ending import command
 from hyperlib.files.faults import disk_is_full
 from hyperlib.files.locking import held
 from hyperlib.press.cost import clock, peak_memory
@@ -38,14 +37,9 @@ STEPS = ("book", "run", "html", "results", "status", "clean")
 MADE = ("html", ".doctrees", "jupyter_execute", "executed", "results")  # below `_build`, what `clean` removes
 
 
+@command
 def main(arguments: Sequence[str] | None = None, root: Path | None = None) -> int:
     """Run one step; 0 if all went well, 1 if a chapter or page failed, 2 if it could not be done at all."""
-    with in_order():
-        return _main(arguments, root)
-
-
-def _main(arguments: Sequence[str] | None, root: Path | None) -> int:
-    speak_plainly()
     paths.settle_variables()
     options = _options(arguments)
     try:
@@ -57,9 +51,6 @@ def _main(arguments: Sequence[str] | None, root: Path | None) -> int:
             return _status(edition)
         with only_build(edition.root):
             return _STEPS[options.step](edition, options)
-    except KeyboardInterrupt:
-        print("\nStopped. Finished chapters are kept; give the same command again to go on.", file=sys.stderr)
-        return 130
     except BrokenPipeError:  # whoever read what is said is gone, such as `head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the end of Python complains
         return 0 if options.step == "status" else 1
@@ -200,11 +191,16 @@ def _tell(folder: str, changes: list[str]) -> None:
 
 
 def _status(edition: Edition) -> int:
-    """A line for each chapter: why it is stale, and what it cost last time."""
+    """A line for each chapter: why it is stale, and what it cost last time; in the end what to do."""
+    stale, costs = 0, []
     for chapter in edition.chapters():
         reason, last = chapter.staleness(), chapter.last_execution()
         cost = f"; a run took {clock(last.seconds)} last time" if last else ""
         _say(f"{chapter.name}: {f'stale, {reason}{cost}' if reason else 'up to date'}")
+        stale += bool(reason)
+        costs += [last.seconds] if reason and last else []
+    known = f"{len(costs)} of them took {clock(sum(costs))} in all last time" if costs else "costs: see README.md"
+    _say(f"{stale} to run: `make run PROFILE={edition.profile}` ({known})." if stale else "Nothing is to run.")
     return 0
 
 

@@ -18,7 +18,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from hyperlib.files import paths
-from hyperlib.files.console import speak_plainly
+from hyperlib.files.ending import command
 from hyperlib.files.writing import write_whole
 from hyperlib.press import kernel
 from hyperlib.press.colab import address_of, with_address
@@ -76,9 +76,9 @@ def _text(file: Path) -> str | None:
     return file.read_text(encoding="utf-8") if file.is_file() else None
 
 
+@command
 def main(arguments: list[str] | None = None, folder: Path | None = None) -> int:
     """Write, or with `--check` only compare, the notebooks of all sources; 0 if they agree in the end."""
-    speak_plainly()
     parser = argparse.ArgumentParser("python -m hyperlib.press.pairs", description=__doc__.split("\n")[0])
     parser.add_argument("--check", action="store_true", help="only say which pairs differ")
     folder = folder or paths.root() / "notebooks"

@@ -12,9 +12,11 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
-from hyperlib.files.inventory import text_checksum
+from hyperlib.files.inventory import LARGEST_TEXT
+from hyperlib.files.plain import Damaged, content
 from hyperlib.files.writing import appearing, sweep
 from hyperlib.press.edition import Edition
 
@@ -89,10 +91,15 @@ def _promoted(source: Path, fresh: set[str], target: Path, prune: bool, some: bo
 
 
 def _copied(source: Path, target: Path) -> str:
-    """Copy one file if it differs, whole or not at all; what happened, empty for nothing."""
-    if target.is_file() and text_checksum(target) == text_checksum(source):
-        return ""
-    word = "changed" if target.is_file() else "added"
+    """Copy one file if it differs, whole or not at all; what happened, empty for nothing. No link is followed.
+
+    Raises Damaged where the source is a link, and what `plain.content` does.
+    """
+    data = content(source, LARGEST_TEXT)
+    word = "changed" if os.path.lexists(target) else "added"
+    with suppress(FileNotFoundError, Damaged):  # what is not a file there is replaced
+        if content(target, LARGEST_TEXT).replace(b"\r\n", b"\n") == data.replace(b"\r\n", b"\n"):
+            return ""
     with appearing(target) as aside:
-        shutil.copyfile(source, aside)
+        aside.write_bytes(data)
     return f"{word} {target.parent.name}/{target.name}"

@@ -194,7 +194,8 @@ def _train(trainer: Trainer, kept: StateFile | None, progress: Progress) -> None
             else:
                 bar.update()
                 if trainer.history and trainer.step == trainer.history[-1]["step"]:
-                    bar.set_postfix({name: f"{trainer.history[-1][name]:.3f}" for name in ("loss", "val_loss")})
+                    shown = {name: trainer.history[-1][name] for name in ("loss", "val_loss")}
+                    bar.set_postfix({name: f"{loss:.3f}" for name, loss in shown.items() if not math.isnan(loss)})
             if kept is not None and kept.due():
                 kept.save(trainer.state())
     if callable(progress):

@@ -27,12 +27,13 @@ from typing import Any
 import pandas as pd
 
 from hyperlib.files import paths
-from hyperlib.files.console import shown, speak_plainly
+from hyperlib.files.console import shown
+from hyperlib.files.ending import command
 from hyperlib.files.faults import disk_is_full, megabytes
 from hyperlib.files.inventory import inventory, occupied, seal
-from hyperlib.files.plain import Unreadable
+from hyperlib.files.plain import Unreadable, nameable
 from hyperlib.files.reading import read_json
-from hyperlib.files.writing import flush_folder, left_in, sweep, write_json
+from hyperlib.files.writing import flush_folder, left_aside, left_in, sweep, write_json
 from hyperlib.store import fingerprint
 from hyperlib.store.manifest import KEYED_PACKAGES, MANIFEST, Begun, Manifest, Order, fault, git_state
 from hyperlib.store.shared import Busy, StoreError, beside, explained, full_disk, locked, say
@@ -45,10 +46,13 @@ _FOLDER = re.compile(rf"(?P<name>{_NAME})-(?P<key>[0-9a-f]{{12}})(?P<state>|\.pa
 
 
 class Store:
-    """The entries below one folder; the default is `HYPERLIB_STORE` or `_build/store`."""
+    """The entries below one folder; the default is `HYPERLIB_STORE` or `_build/store`.
+
+    Raises ValueError for a name that no folder can have.
+    """
 
     def __init__(self, folder: Path | str | None = None) -> None:
-        self.folder = Path(folder if folder is not None else paths.store_folder()).expanduser().absolute()
+        self.folder = nameable(Path(folder if folder is not None else paths.store_folder()).expanduser().absolute())
 
     def make(
         self,
@@ -133,15 +137,15 @@ class Store:
         return freed
 
 
+@command
 def main(arguments: list[str] | None = None) -> int:
     """What is in the store of zoos and representations, and how to free its space."""
-    speak_plainly()
     parser = argparse.ArgumentParser(prog="python -m hyperlib.store.store", description=main.__doc__)
     parser.add_argument("command", choices=["list", "clean"], help="show entries; delete the chosen ones")
     parser.add_argument("--partial", action="store_true", help="work that was begun and not finished")
     parser.add_argument("--damaged", action="store_true", help="entries set aside as not whole")
     parser.add_argument("--stale", action="store_true", help="entries that today's code would not make")
-    parser.add_argument("--left", action="store_true", help="files that killed processes left beside entries")
+    parser.add_argument("--left", action="store_true", help="what killed processes left here, and in temporary folders")
     parser.add_argument("--yes", action="store_true", help="really delete: without it, clean only shows")
     parser.add_argument("--store", metavar="FOLDER", help="default: HYPERLIB_STORE, or _build/store")
     chosen = parser.parse_args(arguments)
@@ -156,13 +160,14 @@ def main(arguments: list[str] | None = None) -> int:
         if len(rows):
             print(shown(rows.assign(key=rows["key"].str[:12]).drop(columns="folder").to_string(index=False)))
         print(f"{len(rows)} entries, {megabytes(rows['bytes'].sum())} in {store.folder}")
-        left = store.leftovers(chosen.command == "clean" and chosen.yes) if chosen.left else []
+        really = chosen.command == "clean" and chosen.yes
+        left = [*store.leftovers(really), *left_aside(really)] if chosen.left else []
         for path in left:
             print(shown(f"left by a killed process: {path}"))
         if chosen.command == "clean" and (len(rows) or left):
             freed = f"Freed {megabytes(store.remove(rows))}." if chosen.yes else None
             print(freed or "Nothing deleted yet: --yes deletes the entries above.")
-    except OSError as error:
+    except (OSError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0

@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import os
 import time
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,12 +20,14 @@ import pandas as pd
 import torch
 
 from hyperlib.files import paths
-from hyperlib.files.console import speak_plainly
+from hyperlib.files.ending import command
+from hyperlib.files.writing import ASIDE
 from hyperlib.images.images import Images
 from hyperlib.representations.hyper_rep import HyperRep
 from hyperlib.study.aligned import aligned_parts
 from hyperlib.study.resized import Resized
 from hyperlib.study.study import FIRST_SPLIT, Study
+from hyperlib.study.sweeps import add_ray, sweep
 from hyperlib.tasks import generation, novelty, reconstruction
 from hyperlib.tasks.latent_samplers import Flow
 from hyperlib.tasks.sampling import KDE
@@ -73,9 +74,9 @@ class Larger(Resized):
         return self.store.make("aligned", name, facts, lay, ["hyperlib.study.aligned"], "cpu", PROFILE)
 
 
+@command
 def main(arguments: list[str] | None = None) -> None:
     """The command; SystemExit, with a sentence, for arguments out of range and a table that is none of these trials."""
-    speak_plainly()
     started, file = time.time(), paths.results_folder("paper") / f"{ARTEFACT}.{PART}.csv"
     parser = argparse.ArgumentParser(prog="python -m hyperlib.study.generator_trials", description=__doc__)
     parser.add_argument("--behaviour", type=float, nargs="+", default=[0.0, 0.1, 0.3, 1.0, 3.0], help="weights")
@@ -84,6 +85,7 @@ def main(arguments: list[str] | None = None) -> None:
     single = {"zoo": "mnist_seed", "models": 1200, "steps": 2800, "batch-size": 128, "jobs": 5}
     for name, default in (single | {"device": "cuda" if torch.cuda.is_available() else "cpu"}).items():
         parser.add_argument(f"--{name}", type=type(default), default=default, help=f"default: {default}")
+    add_ray(parser)
     chosen = parser.parse_args(arguments)
     sizes = (chosen.steps, chosen.batch_size, *chosen.asked)
     few = min(*sizes, *chosen.latent, chosen.jobs) < 1 or chosen.batch_size < 2 or chosen.models < LEAST
@@ -101,27 +103,30 @@ def main(arguments: list[str] | None = None) -> None:
     variants = (Variant(chosen.zoo, chosen.models, *pair, *sizes) for pair in pairs)
     if not (wanted := [variant for variant in variants if variant._asdict() not in before]):
         return
-    given = (Larger(chosen.models).laid(chosen.zoo), chosen.device, chosen.jobs, started)
+    Larger(chosen.models).laid(chosen.zoo)  # here, on all cores
     _say(started, f"{chosen.models} models of {chosen.zoo} are grown and aligned")
-    with ThreadPoolExecutor(chosen.jobs) as pool:
-        tasks = {pool.submit(_apart, variant, *given): variant for variant in wanted}
-        for task in as_completed(tasks):
-            if error := task.exception():  # whatever ended one of them: the others go on
-                _say(started, f"{tasks[task]} failed: {type(error).__name__}, {' '.join(str(error).split())}")
-            else:
-                done = pd.concat([done, pd.DataFrame([task.result()])]).sort_values([*Variant._fields])
-                Study("paper", device="cpu").publish(ARTEFACT, done, PART)
+    rows = [done]
+
+    def write_down(_: Variant, row: dict[str, Any]) -> None:
+        rows.append(pd.DataFrame([row]))
+        table = pd.concat(rows).sort_values([*Variant._fields])
+        Study("paper", device="cpu").publish(ARTEFACT, table, PART)
+
+    def lost(variant: Variant, error: Exception) -> None:
+        _say(started, f"{variant} failed: {type(error).__name__}, {' '.join(str(error).split())}")
+
+    calls = {variant: (variant, chosen.device, chosen.jobs, started) for variant in wanted}
+    gpus = float(chosen.device != "cpu")
+    try:
+        sweep(_row, calls, write_down, lost, jobs=chosen.jobs, ray=chosen.ray, gpus=gpus)
+    except (ModuleNotFoundError, ConnectionError) as error:
+        parser.error(str(error))
 
 
-def _apart(*arguments: Any) -> dict[str, Any]:
-    """A row, made in a process of its own: one that fails, or is killed for its memory, leaves the others alone."""
-    with ProcessPoolExecutor(1, torch.multiprocessing.get_context("spawn")) as pool:
-        return pool.submit(_row, *arguments).result()
-
-
-def _row(variant: Variant, folder: Path, device: str, jobs: int, started: float) -> dict[str, Any]:
-    """Train on the aligned parts in `folder`, and judge on the CPU at the last epoch."""
+def _row(variant: Variant, device: str, jobs: int, started: float) -> dict[str, Any]:
+    """Train on the aligned parts of the zoo, and judge on the CPU at the last epoch."""
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // jobs))
+    folder = Larger(variant.models).laid(variant.zoo)
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False  # answers are compared at float32
     parts, images = [Zoo.load(folder / part) for part in PARTS], Study(PROFILE).recipe(variant.zoo).images.load()
     train, validation, _ = (part.samples() for part in parts)
@@ -139,7 +144,7 @@ def _row(variant: Variant, folder: Path, device: str, jobs: int, started: float)
     facts = {"train_models": len(parts[0]), "test_models": len(parts[2]), "device": card, "seconds": seconds.sum()}
     facts["milliseconds"] = 1000 * np.median(seconds)  # of a step
     facts["passes"] = np.prod((variant.steps, *rep.asked)) * (variant.behaviour > 0)  # images, by rebuilt networks
-    with TemporaryDirectory() as place:
+    with TemporaryDirectory(prefix=ASIDE) as place:
         rep = HyperRep.load(rep.save(Path(place) / "it.safetensors"), device="cpu")
     facts |= _judged(rep, images, *(part.samples(part.epochs[-1]) for part in parts[::2]))
     _say(started, f"{what}: " + ", ".join(f"{name} {value}" for name, value in facts.items()))

@@ -16,7 +16,7 @@ import time
 import numpy as np
 import pandas as pd
 
-from hyperlib.files.console import speak_plainly
+from hyperlib.files.ending import command
 from hyperlib.images.images import Images
 from hyperlib.study.resized import Resized
 from hyperlib.tasks import novelty
@@ -53,9 +53,9 @@ def raw_weight_table(samples: Samples, images: Images, recipe: ZooRecipe, n: int
     return pd.concat(tables, ignore_index=True)
 
 
+@command
 def main(arguments: list[str] | None = None) -> None:
     """The command; SystemExit, with a sentence, for arguments out of range and images that are not to be had."""
-    speak_plainly()
     parser = argparse.ArgumentParser(prog="python -m hyperlib.study.raw_weights", description=__doc__.splitlines()[0])
     parser.add_argument("--profile", choices=PROFILES, default="paper", help="default: paper, which the book shows")
     parser.add_argument("--zoo", default="mnist_seed", help="a seed zoo (default: mnist_seed)")

@@ -20,7 +20,7 @@ import pandas as pd
 import torch
 
 from hyperlib.files import paths
-from hyperlib.files.console import speak_plainly
+from hyperlib.files.ending import command
 from hyperlib.representations.augment import Augment
 from hyperlib.representations.sane import Sane
 from hyperlib.representations.sane_reader import SaneReader
@@ -72,14 +72,15 @@ LARGE = {"released": RELEASED, "text": TEXT}  # at their own size, for a GPU
 Rows = list[dict[str, Any]]
 
 
+@command
 def main(arguments: list[str] | None = None) -> None:
     """The command; SystemExit, with a sentence, for arguments out of range and a table that is none of trials."""
-    speak_plainly()
     parser = argparse.ArgumentParser(prog="python -m hyperlib.study.sane_trials", description=__doc__.splitlines()[0])
     parser.add_argument("--profile", choices=PROFILES, default="laptop")
     parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS), help=f"default: {' '.join(SETS)}")
-    parser.add_argument("--trials", nargs="+", choices=[*CHANGES, *LARGE], default=list(CHANGES),
-                        help=f"default: all but {' and '.join(LARGE)}")  # fmt: skip
+    known = "; ".join([*CHANGES, *LARGE]).replace("%", "%%")
+    parser.add_argument("--trials", nargs="+", choices=[*CHANGES, *LARGE], default=list(CHANGES), metavar="TRIAL",
+                        help=f"of {known} (default: all but {' and '.join(LARGE)})")  # fmt: skip
     parser.add_argument("--steps", type=int, default=400, help="of a training (default: 400)")
     parser.add_argument("--jobs", type=int, default=2, help="trainings side by side (default: 2)")
     parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")

@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import time
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -20,16 +21,16 @@ import pandas as pd
 import torch
 from jaxtyping import Float, Int
 from sklearn.base import BaseEstimator, clone
-from torch import Tensor
 
 from hyperlib.files import paths
-from hyperlib.files.console import speak_plainly
+from hyperlib.files.ending import command
 from hyperlib.representations.augment import Augment
 from hyperlib.representations.behaviour import Probing
 from hyperlib.representations.controls import controls
 from hyperlib.representations.estimator import Representation, Values
 from hyperlib.representations.hyper_rep import HyperRep
 from hyperlib.study.study import Study
+from hyperlib.study.sweeps import add_ray, sweep
 from hyperlib.tasks.probing import BESIDE_CLOCK, run_probes
 from hyperlib.thesis.book_representations import representation_recipe
 from hyperlib.thesis.profiles import PROFILES
@@ -125,13 +126,17 @@ def _changed(ours: HyperRep, *, longer: int = 1, **changes: Any) -> HyperRep:
     return clone(ours).set_params(**{"steps": longer * ours.steps, "augment": augment} | changes)
 
 
+@command
 def main(arguments: list[str] | None = None) -> None:
     """The command; SystemExit, with a sentence, for zoos without a recipe and a table that is none of trials."""
-    speak_plainly()
     parser = argparse.ArgumentParser(prog="python -m hyperlib.study.trials", description=__doc__.splitlines()[0])
     parser.add_argument("--profile", choices=PROFILES, default="laptop")
     parser.add_argument("--zoos", nargs="+", default=list(STEPS), help=f"default: {' '.join(STEPS)}")
+    parser.add_argument("--jobs", type=int, default=1, help="trials side by side (default: 1)")
+    add_ray(parser)
     chosen = parser.parse_args(arguments)
+    if chosen.jobs < 1:
+        parser.error("jobs are a whole number from 1 on.")
     study, file = Study(chosen.profile), paths.results_folder(chosen.profile) / f"{ARTEFACT}.csv"
     try:
         for zoo in chosen.zoos:
@@ -141,29 +146,43 @@ def main(arguments: list[str] | None = None) -> None:
         parser.error(str(error))
     if not {"zoo", "trial"} <= set(done):
         parser.error(f"{file} is no table of trials; move it away, and trials begin anew.")
-    for zoo in chosen.zoos:
-        parts, queries = study.parts(zoo), study.recipe(zoo).images.load().train_x
-        for what, estimator in trials(study, zoo).items():
-            if ((done["zoo"] == zoo) & (done["trial"] == what)).any():
-                continue
-            row = {"zoo": zoo, "trial": what} | _tried(estimator, parts, queries)
-            print(", ".join(f"{name} {value}" for name, value in row.items()), flush=True)
-            done = pd.concat([done, pd.DataFrame([row])], ignore_index=True)
-            study.publish(ARTEFACT, done)
+    before, rows = set(zip(done["zoo"], done["trial"], strict=True)), [done]
+    wanted = [(zoo, what) for zoo in dict.fromkeys(chosen.zoos) for what in trials(study, zoo)]
+    wanted = [pair for pair in wanted if pair not in before]
+    for zoo in dict.fromkeys(zoo for zoo, _ in wanted):
+        study.zoo(zoo)  # grown here, on all cores
+
+    def write_down(_: tuple[str, str], row: dict[str, Any]) -> None:
+        print(", ".join(f"{name} {value}" for name, value in row.items()), flush=True)
+        rows.append(pd.DataFrame([row]))
+        study.publish(ARTEFACT, pd.concat(rows, ignore_index=True))
+
+    threads = 1 if chosen.ray is not None else max(1, torch.get_num_threads() // chosen.jobs)
+    calls = {pair: (*pair, chosen.profile, threads) for pair in wanted}
+    try:
+        sweep(tried, calls, write_down, jobs=chosen.jobs, ray=chosen.ray)
+    except (ModuleNotFoundError, ConnectionError) as error:
+        parser.error(str(error))
 
 
-def _tried(
-    estimator: BaseEstimator, parts: tuple[Samples, Samples, Samples], queries: Float[Tensor, "images c h w"]
-) -> dict[str, float]:
-    """Seconds of training, and the scores on validation models."""
-    started = time.perf_counter()
+def tried(zoo: str, what: str, profile: str, threads: int) -> dict[str, Any]:
+    """A row: seconds of training, and the scores on validation models."""
+    torch.set_num_threads(threads)
+    study, parts = Study(profile), _parts(profile, zoo)
+    estimator = trials(study, zoo)[what]
     known = {"groups": parts[0].table["model"].to_numpy()} if isinstance(estimator, Representation) else {}
-    known |= {"queries": queries} if getattr(estimator, "behaviour", 0) else {}
+    known |= {"queries": study.recipe(zoo).images.load().train_x} if getattr(estimator, "behaviour", 0) else {}
+    started = time.perf_counter()
     estimator.fit(parts[0], **known)
     seconds = time.perf_counter() - started
     table = run_probes({"it": estimator}, *parts, TARGETS, [BESIDE_CLOCK]).table.set_index("target")
-    known = {"numbers": int(table["dimensions"].iloc[0]), "seconds": round(seconds, 1)}
+    known = {"zoo": zoo, "trial": what, "numbers": int(table["dimensions"].iloc[0]), "seconds": round(seconds, 1)}
     return known | table["val"].round(4)[list(TARGETS)].to_dict()
+
+
+@lru_cache(maxsize=2)
+def _parts(profile: str, zoo: str) -> tuple[Samples, Samples, Samples]:
+    return Study(profile).parts(zoo)
 
 
 def _moved(samples: Samples, index: Int[Tensor, "samples params"]) -> Samples:

@@ -71,6 +71,20 @@ def jackknife(value: float, without: Iterable[float]) -> Estimate:
     return student(value, np.sqrt((len(without) - 1) * without.var()), len(without) - 1)
 
 
+def between(found: Estimate) -> Estimate:
+    """A correlation, or a mean of some, whose ends stay between -1 and 1: its interval, laid on Fisher's scale.
+
+    There an error is 1 / (1 - r²) times as large, and the interval of all correlations is the whole line. Of a perfect
+    one the ends are cut.
+
+    Source: Fisher (1921), with the error that the data show (the delta method) in place of that of a normal pair.
+    """
+    value, low, high = np.clip(found[:3], -1, 1)  # rounding, too
+    if abs(value) != 1:
+        low, high = np.tanh(np.arctanh(value) + (np.array(found[1:3]) - value) / (1 - value**2))
+    return Estimate(float(value), float(low), float(high), found.freedom)
+
+
 def student(mean: float, error: float, freedom: int) -> Estimate:
     """A mean with its standard error, by Student's t of so many degrees (models less one); for none, no ends."""
     if not freedom:

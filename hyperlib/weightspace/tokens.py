@@ -237,12 +237,24 @@ class Scale:
     layer_of: Int[Tensor, " params"]
 
     def standardise(self, weights: Float[Tensor, "*batch params"]) -> Float[Tensor, "*batch params"]:
-        """Weights with mean 0 and deviation 1 in every layer of the population that was measured."""
+        """Weights with mean 0 and deviation 1 in every layer of the population that was measured.
+
+        Raises ValueError for networks of another size.
+        """
+        self._check(weights)
         return (weights - self.mean[self.layer_of]) / self.deviation[self.layer_of]
 
     def restore(self, weights: Float[Tensor, "*batch params"]) -> Float[Tensor, "*batch params"]:
         """The inverse of `standardise`, but for rounding."""
+        self._check(weights)
         return weights * self.deviation[self.layer_of] + self.mean[self.layer_of]
+
+    def _check(self, weights: Tensor) -> None:
+        if weights.shape[-1] != len(self.layer_of):
+            raise ValueError(
+                f"This scale is of networks with {len(self.layer_of):,} weights in {len(self.layers)} layers, and "
+                f"these have {weights.shape[-1]:,} weights; measure a scale of networks of their own architecture."
+            )
 
 
 def _groups(layout: Layout) -> Iterator[tuple[str, tuple[Slot, ...]]]:

@@ -14,12 +14,11 @@ came whole is written to the folder by the caller. Source: our choice.
 from __future__ import annotations
 
 import logging
-import secrets
 import time
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -30,6 +29,7 @@ import torch
 from torch import Tensor
 
 from hyperlib.files.cluster import Heard, Tell, cluster
+from hyperlib.files.writing import ASIDE, workplace
 from hyperlib.images.images import Images
 from hyperlib.zoos.blocks import Course, Kept, Shape, block_files, train_block
 from hyperlib.zoos.checkpoint import BlockCheckpoint, Saved
@@ -51,14 +51,16 @@ def train_on_cluster(job: Job, checkpoint: Path | str | None, hear: Callable[[in
     """All blocks on the cluster that `cluster` finds; on one of this machine's cores if there is none.
 
     hear: gets the model-epochs done in all, and by which nodes. Raises what `cluster` and a block raise; Ctrl-C and
-    errors end the blocks, whose last state stays.
+    errors end the blocks after their epoch, if it is short, and what they have is kept.
     """
     folder = None if checkpoint is None or is_address(checkpoint) else Path(checkpoint)
     if folder is None and checkpoint is not None:
         _check_address(str(checkpoint))
-    with block_files(job, folder) as blocks, _mark(folder) as mark, cluster(cores=torch.get_num_threads()) as there:
+    seen = nullcontext() if folder is None else workplace(folder / "seen")
+    hear(0, "starting Ray ...")
+    with block_files(job, folder) as blocks, seen as mark, cluster(cores=torch.get_num_threads()) as there:
         course, far, kept_here = Course.empty(job, len(job.design), folder), Counter[int](), dict(enumerate(blocks))
-        place = checkpoint if folder is None else _Folder(str(folder.absolute()), mark)
+        place = checkpoint if mark is None else _Folder(str(mark.parent.absolute()), mark.name)
         signature, images, calls = job.signature(), there.share(_packed(job.images)), {}
         for number, (rows, kept) in kept_here.items():
             if saved := _whole(job, rows, kept):
@@ -94,6 +96,7 @@ def train_there(
     place: str | _Folder | None,
     *,
     tell: Tell,
+    stopped: Callable[[], bool] = lambda: False,
 ) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray] | None]:
     """One block in a worker: all its weights and measures, and its state where the worker could keep none."""
     torch.set_num_threads(1)
@@ -107,9 +110,9 @@ def train_there(
             tell(done)
             told = time.monotonic()
 
-    with TemporaryDirectory() as aside:
+    with TemporaryDirectory(prefix=ASIDE) as aside:
         kept = _kept(place, Path(aside), number, signature, rows)
-        state = train_block(job, all_rows, kept, course, all_rows, advance)
+        state = train_block(job, all_rows, kept, course, all_rows, advance, stopped)
     tell(done)
     lacking = None if kept is not None else {name: value.cpu().numpy() for name, value in state.items()}
     return course.weights.numpy(), course.measures, lacking
@@ -117,7 +120,7 @@ def train_there(
 
 @dataclass(frozen=True)
 class _Folder:
-    """A checkpoint folder, and the name of an empty file in it by which a worker knows that it sees the same one."""
+    """A checkpoint folder, and the name of what is in it now, by which a worker knows that it sees the same one."""
 
     path: str
     mark: str
@@ -175,19 +178,6 @@ def _check_address(address: str) -> None:
         url_to_fs(address)
     except (ValueError, ImportError) as error:
         raise ValueError(f"fsspec cannot write to the address {address} ({error}); name a folder instead.") from None
-
-
-@contextmanager
-def _mark(folder: Path | None) -> Iterator[str]:
-    name = f".seen-{secrets.token_hex(8)}"
-    if folder is None:
-        yield name
-        return
-    (folder / name).touch()
-    try:
-        yield name
-    finally:
-        (folder / name).unlink(missing_ok=True)
 
 
 def _part(job: Job, rows: np.ndarray) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from hyperlib.files.inventory import natural
-from hyperlib.files.plain import Damaged, opened
+from hyperlib.files.plain import Damaged, nameable, opened
 from hyperlib.weightspace.base import BaseArchitecture, require_architecture
 from hyperlib.weightspace.state_dicts import find_state_dict, some
 from hyperlib.zoos.zoo import Zoo
@@ -79,7 +79,7 @@ def _listed(checkpoints: Path | str | Sequence[Checkpoint]) -> list[Checkpoint]:
     if isinstance(checkpoints, Mapping | nn.Module):
         raise TypeError("gather takes a folder or a list of checkpoints; put a single one into a list.")
     if isinstance(checkpoints, str | Path):
-        folder = Path(checkpoints).expanduser()
+        folder = nameable(Path(checkpoints).expanduser())
         if folder.is_file():
             raise ValueError(f"{folder} is a file; a list of one is [{str(checkpoints)!r}].")
         if not folder.is_dir():

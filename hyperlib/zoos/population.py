@@ -110,7 +110,7 @@ class _Progress:
 
     def reached(self, model_epochs: int, where: str) -> None:
         """So many in all, by these nodes; what a lost one does again is not counted back."""
-        self.bar.set_postfix_str(where, refresh=False)
+        self.bar.set_postfix_str(where, refresh=not self.bar.n)
         if model_epochs > self.bar.n:
             self.advance(model_epochs - int(self.bar.n))
 

@@ -56,10 +56,15 @@ def resolve_engine(engine: str, architecture: Architecture, device: str | torch.
     in the log. Of "ray:torch" it is "torch", since where a block trains changes nothing about it. Raises ValueError for
     an engine that does not exist, and for a network with several heads.
     """
+    asked, here = engine, ("auto", *ENGINES)
     if on_cluster(engine):
-        engine = engine.partition(":")[2] or "auto"
-    if engine not in ("auto", *ENGINES):
-        raise ValueError(f"There is no engine {engine!r}; choose auto, {', '.join(ENGINES)}, or {CLUSTER}.")
+        engine = "auto" if engine == CLUSTER else engine.removeprefix(f"{CLUSTER}:")
+    if engine not in here:
+        there = f"{CLUSTER}, {', '.join(f'{CLUSTER}:{name}' for name in here)}"
+        raise ValueError(
+            f"There is no engine {asked!r}; choose {', '.join(here)}, or on a Ray cluster {there}, whose address goes "
+            "into the variable RAY_ADDRESS."
+        )
     if len(heads := getattr(architecture, "heads", ())) > 1:
         raise ValueError(
             f"{architecture.name} has the heads {', '.join(heads)}, but training minimises the cross-entropy of one "
@@ -75,7 +80,7 @@ def resolve_engine(engine: str, architecture: Architecture, device: str | torch.
 
 def on_cluster(engine: str) -> bool:
     """Whether this engine's blocks train on a Ray cluster."""
-    return engine.partition(":")[0] == CLUSTER
+    return isinstance(engine, str) and engine.partition(":")[0] == CLUSTER
 
 
 def uncovered(architecture: Architecture, device: str | torch.device | None = None) -> str:

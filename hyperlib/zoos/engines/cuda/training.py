@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import cuda
+from numba import config, cuda
 
 from hyperlib.zoos.engines.cuda import layers
 from hyperlib.zoos.engines.cuda.arithmetic import derived
@@ -19,6 +19,7 @@ from hyperlib.zoos.engines.trainer import ADAM_DECAYS, ADAM_EPSILON, MOMENTUM, R
 
 # ruff: noqa: ANN001, ANN201, ANN202 (compiled functions, their types are Numba's)
 
+_REGISTERS = {} if config.ENABLE_CUDASIM else {"max_registers": 128}  # so that a multiprocessor holds two blocks
 SHARED = 10_240  # weights that fit beside all else into the memory that a block shares
 _SGD, _ADAM = KINDS["sgd"], KINDS["adam"]
 _ZERO, _ONE, _KEPT = np.float32(0), np.float32(1), np.float32(MOMENTUM)
@@ -143,7 +144,7 @@ def _epoch(
             _step_down(optimizer, weights, gradient, first, second, rate, decay, pace, width, thread, threads)
 
 
-@cuda.jit(max_registers=128)  # so that a multiprocessor holds two blocks
+@cuda.jit(**_REGISTERS)
 def run(
     rows, layout, images, classes, orders, count, batch_size, learning, optimizer, settings, keys, corrections,
     weights, first, second, gradient, values, scratch, labels, sums, shares, in_shared,
