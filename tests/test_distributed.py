@@ -192,8 +192,9 @@ def test_a_cluster_that_does_not_answer_is_named():
 
 
 def test_where_a_block_trains_is_no_part_of_what_it_is(tetris_images):
-    known = {resolve_engine(f"ray:{name}", digits_cnn()): name for name in ENGINES}
-    assert known == {name: name for name in ENGINES} and resolve_engine("ray", digits_cnn()) == "numba"
+    known = {name: resolve_engine(f"ray:{name}", digits_cnn()) for name in ENGINES}
+    assert known == {name: name for name in ENGINES} | {"cuda": "torch"}  # without a card
+    assert resolve_engine("ray", digits_cnn()) == "numba"
     assert resolve_engine("ray", digits_cnn(), "cuda") == "torch"
     one, other = (
         jobs.checked_job(tetris_mlp(), tetris_images, grid(seeds=2), 1, 8, None, 0, engine, None)

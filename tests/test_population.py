@@ -40,6 +40,7 @@ from hyperlib.zoos.zoo import Zoo
 TRAINERS = {"sequential": SequentialTrainer, "torch": TorchTrainer, "numba": NumbaTrainer}
 WITH_NORMS = ("sequential", "torch")  # what has norms, these engines train
 
+HERE = [name for name in ENGINES if name != "cuda"]  # see test_cuda_engine for that
 MEASURES = ("train_loss", "test_loss", "train_loss_clean")
 ACCURACIES = ("train_accuracy", "test_accuracy", "train_accuracy_clean")
 
@@ -94,7 +95,7 @@ def assert_each_trains_as_alone(
     assert np.median(means) < 5e-7 * epochs
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", HERE)
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_every_model_trains_as_it_would_alone(engine, optimizer):
     design = grid(
@@ -107,7 +108,7 @@ def test_every_model_trains_as_it_would_alone(engine, optimizer):
     assert_each_trains_as_alone(digits_cnn(), design, engine)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", HERE)
 @pytest.mark.parametrize("batch_size", [8, 33])
 def test_a_network_of_all_compiled_layers_trains_as_alone(engine, batch_size):
     net = network("compiled_net")
@@ -126,7 +127,7 @@ def test_norms_and_residual_streams_train_as_alone_and_their_statistics_move(eng
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", HERE)
 @pytest.mark.parametrize("name", [*ARCHITECTURES, *TOYS])
 def test_every_architecture_trains_as_alone_with_everything(name, engine):
     design = grid(activation=list(ACTIVATIONS), optimizer=OPTIMIZERS, dropout=[0.0, 0.3], weight_decay=1e-3)
@@ -155,7 +156,7 @@ MIXED = pd.concat(
 )
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", HERE)
 def test_the_order_of_rows_does_not_matter(engine):
     net, order = digits_cnn(), np.random.default_rng(0).permutation(len(MIXED))
     images = images_for(net)
@@ -168,7 +169,7 @@ def test_the_order_of_rows_does_not_matter(engine):
         assert torch.equal(one.weights, back.weights)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", HERE)
 def test_a_model_does_not_depend_on_the_size_of_its_population(engine):
     net = digits_cnn()
     images, few = images_for(net), [3, 11, 20]
@@ -180,7 +181,7 @@ def test_a_model_does_not_depend_on_the_size_of_its_population(engine):
         assert torch.equal(whole.take(few).weights, part.weights)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", HERE)
 def test_the_number_of_threads_changes_nothing_at_all(engine):
     net, threads = digits_cnn(), torch.get_num_threads()
     zoos = []
@@ -195,7 +196,7 @@ def test_the_number_of_threads_changes_nothing_at_all(engine):
     assert same(*zoos)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", HERE)
 def test_the_cut_into_blocks_does_not_matter(engine, monkeypatch):
     net = digits_cnn()
     images, whole = images_for(net), grow(digits_cnn(), images_for(net), MIXED, engine=engine)
@@ -267,7 +268,7 @@ def test_both_gaps_are_train_minus_test_accuracy(tiny_zoo):
     assert (table["gap"] != table["gap_clean"]).any()
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", HERE)
 def test_running_accuracy_is_measured_before_each_step(engine):
     """One batch per epoch: the running measures of an epoch are the clean ones of the epoch before."""
     net = tetris_mlp()
@@ -302,7 +303,7 @@ def test_a_tiny_fraction_still_sees_one_image(tetris_images):
     assert set(table["train_accuracy_clean"]) <= {0.0, 1.0}
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", HERE)
 def test_training_may_start_from_given_weights(engine, tetris_images, generator):
     start = torch.randn(3, 100, generator=generator, dtype=torch.float64).requires_grad_()
     zoo = grow(tetris_mlp(), tetris_images, grid(seeds=3), start=start, engine=engine)
@@ -325,7 +326,7 @@ def test_columns_of_ones_own_travel_along(tetris_images):
     assert grow(tetris_mlp(), tetris_images, design, epochs=1).table["origin"].tolist() == ["a", "a", "b", "b"]
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", HERE)
 @pytest.mark.parametrize("clean, evaluated", [("all", range(6)), ("last", [0, 5]), (2, [0, 2, 4, 5]), (7, [0, 5])])
 def test_training_images_are_evaluated_when_wished_and_change_nothing_else(clean, evaluated, engine, tetris_images):
     design = grid(seeds=2, lr=[1e-2, 1e30])
@@ -362,7 +363,7 @@ def test_a_job_that_evaluates_seldom_goes_on_after_a_kill(tmp_path, tetris_image
 # -- divergence ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", HERE)
 def test_a_diverging_model_is_recorded_and_leaves_its_neighbours_alone(engine, tetris_images):
     design = grid(seeds=6, optimizer="sgd", activation="relu", lr=0.01, init="kaiming_normal")
     sound = grow(tetris_mlp(), tetris_images, design, engine=engine, epochs=4)
@@ -422,7 +423,7 @@ def die_in_the_second_block(engine: str, folder: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs a kill that cannot be caught")
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", HERE)
 def test_a_killed_job_resumes_to_the_identical_zoo(engine, tmp_path, monkeypatch):
     killed = started(die_in_the_second_block, engine, tmp_path)
     killed.join(240)  # the first use of the compiled engine compiles it
@@ -454,7 +455,7 @@ def stop_in_epoch(
 
 @pytest.mark.parametrize(
     ("engine", "name"),
-    [*((engine, "tetris_mlp") for engine in ENGINES), *((engine, "residual_net") for engine in WITH_NORMS)]
+    [*((engine, "tetris_mlp") for engine in HERE), *((engine, "residual_net") for engine in WITH_NORMS)]
     + [("numba", "compiled_net")],
 )
 def test_a_stopped_job_goes_on_where_it_was(engine, name, tmp_path, monkeypatch):
@@ -677,7 +678,7 @@ def test_a_batch_of_one_image_is_refused_where_a_norm_needs_more(batch_size):
 def test_every_engine_has_the_trainer_that_is_tested_here(tetris_images):
     job = jobs.checked_job(tetris_mlp(), tetris_images, grid(), 1, 8, None, 0, "torch", None)
     block = Block(job.architecture, job.images, job.design, 8, 0, job.device)
-    made = {name: type(engine(block, block.initial_weights())) for name, engine in ENGINES.items()}
+    made = {name: type(ENGINES[name](block, block.initial_weights())) for name in HERE}
 
     assert made == TRAINERS
 
@@ -685,7 +686,8 @@ def test_every_engine_has_the_trainer_that_is_tested_here(tetris_images):
 def test_auto_is_an_engine():
     assert resolve_engine("auto", digits_cnn()) == "numba"
     assert resolve_engine("auto", network("residual_net")) == resolve_engine("auto", digits_cnn(), "cuda") == "torch"
-    assert [resolve_engine(name, digits_cnn()) for name in ENGINES] == list(ENGINES)
+    assert [resolve_engine(name, digits_cnn()) for name in HERE] == HERE
+    assert resolve_engine("cuda", digits_cnn()) == "torch"  # without a card
 
 
 @pytest.mark.parametrize(

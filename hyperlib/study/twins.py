@@ -17,6 +17,7 @@ from hyperlib.store.record import heard, record_progress
 from hyperlib.study.study import FIRST_SPLIT, Study
 from hyperlib.thesis.book_twins import twin_recipe
 from hyperlib.zoos.engines.choice import resolve_engine
+from hyperlib.zoos.engines.sparse import VARIATIONAL
 from hyperlib.zoos.twins import EPOCHS, held_twins, last_weights, magnitude_twins, variational_twins
 from hyperlib.zoos.zoo import Zoo
 
@@ -62,6 +63,7 @@ class Twins:
     def _made(self, how: str, settings: dict[str, Any], make: Callable[..., Zoo], epochs: int | None = None) -> Zoo:
         epochs, study = self.epochs if epochs is None else epochs, self.study
         engine = resolve_engine(study.engine, self.zoo.architecture, study.device)
+        engine = engine if engine in VARIATIONAL.trainers else "torch"
         originals = checksum({"last": self.originals.contiguous()}), self.zoo.design.to_csv(index=False)
         training = {"epochs": epochs, "images": self.images.checksum, "batch_size": self.batch_size}
         ingredients = settings | training | {"originals": originals}

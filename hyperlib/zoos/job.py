@@ -25,6 +25,7 @@ from hyperlib.weightspace.layers import Norm
 from hyperlib.weightspace.values import as_tensor, device_called, is_whole
 from hyperlib.zoos.design import check_design
 from hyperlib.zoos.engines.choice import DENSE, resolve_engine
+from hyperlib.zoos.engines.cuda.covering import simulated
 from hyperlib.zoos.engines.trainer import Method, images_used
 from hyperlib.zoos.evaluation import PROPERTIES, clean_epochs
 
@@ -116,7 +117,7 @@ def checked_job(
     if start is not None:
         start = _check_start(start, (len(design), architecture.layout.size))
     epochs, batch_size, seed = int(epochs), int(batch_size), int(seed)
-    where = device_called(device)
+    where = device_called("cuda" if device is None and engine == "cuda" and not simulated() else device)
     engine = resolve_engine(engine, architecture, where)
     images = on_device(images, where)
     return Job(architecture, images, design, epochs, batch_size, start, seed, engine, where, cleanly)

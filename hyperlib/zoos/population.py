@@ -61,13 +61,13 @@ def train_population(
     checkpoint: a folder for the state of a long job (for "ray" an fsspec address as well); calling again after a kill
     goes on from there with the same result, and once the zoo is saved the folder may go. progress: a bar with the rate,
     silence, or a function that hears of (done, all) model-epochs. engine: "numba" (compiled, on the CPU; the first job
-    on a machine compiles it, about half a minute), "torch" (batched, also on a GPU), "sequential" (plain PyTorch) or
-    "auto", which is "numba" where that covers network and device. "ray" trains the blocks of "auto" on a Ray cluster
-    ("ray:torch" those of "torch"), to the bit as here: the one that this program is connected to or that RAY_ADDRESS
-    names, else this machine's cores. Engines agree to float tolerance, with one exception: a norm divides what it sees
-    by its deviation over the batch, so on nearly constant inputs rounding becomes a gradient, of which Adam makes whole
-    steps. device: CPU, or CUDA where torch finds one and you name it ("cuda"); there, too, in full
-    float32, unless called inside `hyperlib.tf32()`.
+    on a machine compiles it, about half a minute), "cuda" (that for a GPU, with the extra `cuda`), "torch" (batched,
+    also on a GPU), "sequential" (plain PyTorch) or "auto", which is "numba" or "cuda" where these cover network and
+    device. "ray" trains the blocks of "auto" on a Ray cluster ("ray:torch" those of "torch"), to the bit as here: the
+    one that this program is connected to or that RAY_ADDRESS names, else this machine's cores. Engines agree to float
+    tolerance, with one exception: a norm divides what it sees by its deviation over the batch, so on nearly constant
+    inputs rounding becomes a gradient, of which Adam makes whole steps. device: CPU, or CUDA where torch finds one and
+    you name it ("cuda"); there, too, in full float32, unless called inside `hyperlib.tf32()`.
 
     Raises ValueError for a wrong design, images of another shape or class count, or another job's checkpoint folder,
     OSError when the state cannot be written there, and for "ray" what `cluster` raises without Ray or a cluster.

@@ -161,6 +161,8 @@ def _twins(
         )
     design = zoo.design[list(COLUMNS)].assign(twin_of=zoo.models, **made_with)
     job = checked_job(zoo.architecture, images, design, epochs, batch_size, start, seed, engine, device, clean)
+    if engine == "auto" and job.engine not in method.trainers:
+        job = replace(job, engine="torch")
     if job.engine not in method.trainers:
         raise ValueError(f"Twins are trained by the engines {' and '.join(method.trainers)}, not by {job.engine}.")
     twins = grown(replace(job, method=method), engine, checkpoint, progress)

@@ -1,8 +1,8 @@
 """A network as a table of whole numbers that a kernel on a card follows: a row per layer, places instead of names.
 
-A chunk of images goes through the network together. Every layer's output is an array `[images of the chunk, numbers]` of
-the workspace, and its gradient takes the same place where nobody asks for the value again; a pool's output is followed
-by the number of the winner in each window. Layers that only rename (flattening, dropout that drops nothing) share their
+A chunk of images goes through the network together. Every layer's output is an array `[images of the chunk, numbers]`
+of the workspace, and its gradient takes the same place where nobody asks for the value again; of a pool there is also
+the number of the winner in each window. Layers that only rename (flattening, dropout that drops nothing) share their
 source's place; a linear layer is a convolution of one pixel. Our choice.
 """
 
@@ -70,7 +70,7 @@ class Plan:
         self._lay_out()
         self.rows = self._table(architecture)
         self.chunk = max(1, min(batch_size, _CACHE // (4 * self.numbers)))
-        self.chunk = ceil(batch_size / ceil(batch_size / self.chunk))  # chunks of one batch are of one size, if they can
+        self.chunk = ceil(batch_size / ceil(batch_size / self.chunk))  # a batch's chunks are of one size, if they can
         scores = self._of(len(self._steps) - 1)
         self.scores, self.d_scores, self.classes = scores.start, scores.d_start, architecture.num_classes
         self.pixels = prod(architecture.image)

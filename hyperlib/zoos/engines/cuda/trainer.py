@@ -100,7 +100,7 @@ class CudaTrainer:
 
     def restore(self, state: dict[str, Tensor]) -> None:
         self.buffer, self.first, self.second = (
-            state[name].to(self.device, torch.float32, copy=True).contiguous() for name in ("weights", "first", "second")
+            state[name].to(self.device, copy=True).contiguous() for name in ("weights", "first", "second")
         )
         self.steps = int(state["steps"])
 

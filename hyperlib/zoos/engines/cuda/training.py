@@ -163,14 +163,15 @@ def run(
     near = cuda.shared.array(SHARED, np.float32)
     begin, end = count * share // shares, count * (share + 1) // shares
     order = orders[model % len(orders)]
+    dropout, set_to = np.uint64(keys[model]), settings[model]
     if in_shared:
         own = near[: weights.shape[1]]
         for n in range(thread, weights.shape[1], threads):
             own[n] = weights[model, n]
         cuda.syncthreads()
         _epoch(
-            rows, layout, images, classes, order, begin, end, batch_size, learning, optimizer, settings[model],
-            np.uint64(keys[model]), corrections, own, first[model], second[model], gradient[model], values[block], scratch[block],
+            rows, layout, images, classes, order, begin, end, batch_size, learning, optimizer, set_to, dropout,
+            corrections, own, first[model], second[model], gradient[model], values[block], scratch[block],
             labels[block], sums[block], thread, threads,
         )  # fmt: skip
         if learning:
@@ -178,7 +179,7 @@ def run(
                 weights[model, n] = own[n]
     else:
         _epoch(
-            rows, layout, images, classes, order, begin, end, batch_size, learning, optimizer, settings[model],
-            np.uint64(keys[model]), corrections, weights[model], first[model], second[model], gradient[model], values[block],
-            scratch[block], labels[block], sums[block], thread, threads,
+            rows, layout, images, classes, order, begin, end, batch_size, learning, optimizer, set_to, dropout,
+            corrections, weights[model], first[model], second[model], gradient[model], values[block], scratch[block],
+            labels[block], sums[block], thread, threads,
         )  # fmt: skip
