@@ -23,6 +23,7 @@ from hyperlib.zoos.formats.columns import MODEL_ZOO, SMALL_CNN, named, translate
 from hyperlib.zoos.formats.opening import FORMS
 
 MODELS, EPOCHS = 3, 2
+DAYS = pd.date_range("2020", periods=MODELS * EPOCHS)
 WRITE = {
     "model zoo": lambda folder, models: forms.model_zoo(folder, models, [0.0] * MODELS),
     "small CNN zoo": forms.small_cnn_zoo,
@@ -146,6 +147,16 @@ def test_accuracies_in_percent_are_told(form, folder_of):
 
 
 @some_examples
+@given(form=st.sampled_from([*FORMS]), empty=st.sets(st.integers(0, MODELS * EPOCHS - 1), max_size=4))
+def test_empty_cells_do_not_make_numbers_of_texts(form, empty, folder_of):
+    cells = [None if place in empty else f"w{place}" for place in range(MODELS * EPOCHS)]
+    folder = folder_of(form)
+    add(folder, form, word=cells)
+    zoo, words = told(folder)
+    assert zoo.table["word"].tolist() == [cell or "" for cell in cells] and not words
+
+
+@some_examples
 @given(form=st.sampled_from([*FORMS]), bad=st.sets(st.integers(0, MODELS * EPOCHS - 1)), known=st.booleans())
 def test_texts_in_a_column_of_numbers_are_left_empty_and_counted(form, bad, known, folder_of):
     assume(known or len(bad) < MODELS)  # else it may be a column of texts
@@ -197,7 +208,7 @@ def test_checkpoints_under_other_names_are_counted(renamed, name, folder_of):
     for place in renamed:
         files[place].rename(files[place].with_name(name))
     if len(renamed) == len(files):
-        with pytest.raises(FileNotFoundError, match=f"almost a model zoo: 3 folders .* but NN_.*/{name}"):
+        with pytest.raises(FileNotFoundError, match=f"almost a model zoo: 3 folders .* but 6 as NN_.*/{name}"):
             open_zoo(folder)
         return
     _, words = told(folder)
@@ -268,6 +279,10 @@ def test_all_columns_come_back(form, columns, by_model, tmp_path):
         ("model zoo", {"text": ["a" * 300] * 6}, "text"),
         ("checkpoints", {"a/b": [1] * 6}, "a/b"),
         ("small CNN zoo", {"config.l2reg": [1.0] * 6}, "config.l2reg"),
+        *((form, {"size": pd.array([1, None] * 3, "Int64"), "day": DAYS}, None) for form in FORMS),
+        ("model zoo", {"date": [*"abcdef"]}, "date"),  # which Ray Tune notes for itself
+        *((form, {"list": [[1]] * 6, "word": ["a", None] * 3}, None) for form in FORMS),
+        *((form, {"file": ["a"] * 6}, "file") for form in FORMS),
     ],
 )
 def test_what_a_form_cannot_hold_is_told(form, columns, lost, tmp_path):
@@ -277,6 +292,14 @@ def test_what_a_form_cannot_hold_is_told(form, columns, lost, tmp_path):
         export_zoo(zoo, tmp_path / "zoo", form)
     assert [str(one.message).rpartition(": ")[2] for one in said] == [f"{lost}."] * (lost is not None)
     assert {one.filename for one in said} <= {__file__}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_names_that_are_no_texts_are_told(form, tmp_path):
+    zoo = zoo_with()
+    zoo.table[3] = 1
+    with pytest.warns(UserWarning, match="1 columns are missing or have other values: 3"):
+        export_zoo(zoo, tmp_path / "zoo", form)
 
 
 def test_models_are_written_in_the_order_of_their_numbers(tmp_path):
@@ -324,6 +347,12 @@ def test_nobody_is_told_to_download_files_of_their_own(folder_of, tmp_path):
         with pytest.raises(ValueError, match="table.csv") as said:
             open_zoo(folder)
         assert "download" not in str(said.value)
+
+
+def test_a_table_that_names_a_column_twice_is_refused(folder_of):
+    table = pd.DataFrame([["m0_0", 1, 2]], columns=["file", "lr", "lr"])
+    with pytest.raises(ValueError, match="table given names the column 'lr' twice"):
+        open_zoo(folder_of("checkpoints"), table=table)
 
 
 def test_a_table_is_translated_row_by_row_whatever_it_holds():

@@ -96,8 +96,10 @@ def _known(names: list[str], table: pd.DataFrame | Path | str) -> tuple[pd.DataF
     """What is known of every file, in their order, and what is to be said of it."""
     path = "the table given" if isinstance(table, pd.DataFrame) else Path(table).expanduser()
     given = table if isinstance(table, pd.DataFrame) else csv_table(path, _LARGEST_TABLE)
+    if not given.columns.is_unique:
+        raise Damaged(f"{path} names the column {given.columns[given.columns.duplicated()][0]!r} twice; rename one.")
     if "file" not in given:
-        raise Damaged(f"{path} has no column 'file' that names checkpoints; it has {some(given)}.")
+        raise Damaged(f"{path} has no column 'file' that names checkpoints; it has {some(given)}; call one so.")
     whole = {name[: name.rindex(".")]: name for name in names} | {name: name for name in names}
     said = given["file"].astype(str)
     given = given.drop(columns=["diverged", "missing"], errors="ignore").assign(file=said.map(whole))

@@ -20,7 +20,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from hyperlib.weightspace.state_dicts import some
 from hyperlib.zoos.design import COLUMNS
 from hyperlib.zoos.evaluation import PROPERTIES
 
@@ -78,8 +77,9 @@ _VALUES: dict[str, Callable[[pd.Series], pd.Series]] = {  # columns whose values
 
 
 def counted(what: str, found: Sequence[object]) -> list[str]:
-    """A sentence on what was found, how often, and examples; none for nothing."""
-    return [f"{what} ({len(found)}): {some(found)}."] if found else []
+    """A sentence on what was found: how often, and where first; none for nothing."""
+    more = ", ..." if len(found) > 2 else "."
+    return [f"{what} ({len(found)}): {', '.join(map(str, found[:2]))}{more}"] if found else []
 
 
 def named(theirs: str) -> str:
@@ -123,9 +123,13 @@ def translated(given: pd.DataFrame, source: str, *, spelled: bool = False) -> tu
 
 def exported(table: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
     """A table of ours by the names of others, but for columns that have their own place in a form or follow from it."""
-    kept = [name for name in table if name not in _TAKEN and name not in {*names.values()} - {*names}]
-    texts = [name for name in kept if not pd.api.types.is_numeric_dtype(table[name])]
-    written = table[kept].assign(**{name: table[name].astype(object).fillna("").astype(str) for name in texts})
+    taken = {*_TAKEN, *names.values()} - {*names}
+    written = {}
+    for name in (name for name in table if isinstance(name, str) and name not in taken):
+        text, plain = not pd.api.types.is_numeric_dtype(table[name]), isinstance(table[name].dtype, np.dtype)
+        values = table[name].astype(object).fillna("").astype(str) if text else table[name]
+        written[name] = values if text or plain else values.astype(np.float64)
+    written = pd.DataFrame(written, index=table.index)
     if names.get("weight_decay") == "config.l2reg" and "weight_decay" in written:
         written["weight_decay"] /= 2
     return written.rename(columns=names)
@@ -151,7 +155,7 @@ def _column(given: pd.Series, ours: str, spelled: bool) -> tuple[pd.Series | Non
     if pd.api.types.is_numeric_dtype(given) and ours not in _TEXTS and not (truths and ours in _NUMBERS):
         return given if isinstance(given.dtype, np.dtype) else given.astype(np.float64), np.array([], int)
     there, values = given.notna().to_numpy(), given.to_numpy(object).tolist()
-    number = np.array([_is_number(value, spelled) for value in values], bool)
+    number = np.array([_is_number(value, spelled) for value in values], bool) & there
     text = np.array([isinstance(value, str) and len(value) <= _LONGEST for value in values], bool)
     truth = np.array([isinstance(value, bool) for value in values], bool)
     if ours not in _NUMBERS and ours not in _TEXTS:

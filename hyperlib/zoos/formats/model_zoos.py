@@ -8,7 +8,8 @@
 Seen in the released code: both spellings `checkpoint_7` and `checkpoint_000007`; the epoch of a result is its
 `training_iteration`; the first line says -999 where nothing was trained yet. What a config says of the network
 (`o_dim`, `use_bias`) is not believed, because some are wrong: shapes decide. A restarted run repeats iterations; its
-last line counts. That a killed run leaves half a line is inferred.
+last line counts. That a killed run leaves half a line is inferred. Of a line everything is read but what Ray Tune notes
+for itself, such as its time and its machine.
 """
 
 from __future__ import annotations
@@ -87,8 +88,8 @@ def listed(folder: Path, architecture: BaseArchitecture | None = None, key: str 
     if not found:
         raise FileNotFoundError(
             f"{folder} is almost a model zoo: {len(models)} folders of models, as {models[0].name}, and in none a file "
-            f"checkpoint_<epoch>/checkpoints{f', but {some(others)}' if others else ''}; put a state dict there, or "
-            "leave out params.json and result.json to have other files read as checkpoints."
+            f"checkpoint_<epoch>/checkpoints{f', but {len(others)} as {others[0]}' if others else ''}; put state dicts "
+            "there, or leave out params.json and result.json to have other files read as checkpoints."
         )
     files = [path for _, _, path in found]
     network = architecture or network_of(files[0], key)
@@ -226,8 +227,9 @@ def write(zoo: Zoo, folder: Path) -> Path:
     """Write a zoo of ours in this form to a new folder, which appears whole.
 
     Tensors are called as in the released networks, `module_list.<place>.weight`, with dropout counted where its rate is
-    above zero; those of networks whose layers do not stand in a row keep their names. Missing checkpoints are not
-    written, diverged ones hold NaN.
+    above zero; those of networks whose layers do not stand in a row keep their names. Columns that change between the
+    epochs of a model go to `result.json`, others to `params.json`. Missing checkpoints are not written, diverged ones
+    hold NaN.
     """
     table = exported(zoo.table, MODEL_ZOO)
     by_model = table.groupby(zoo.table["model"].to_numpy())

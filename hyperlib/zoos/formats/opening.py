@@ -31,7 +31,7 @@ _KNOWS = {
     small_cnn_zoo.FORM: ("cache", "architecture", "order"),
     checkpoints.FORM: ("cache", "architecture", "key", "table"),
 }
-_READING = 1  # another number makes every cache anew: for changes of what a folder is read as
+_READING = 2  # another number makes every cache anew: for changes of what a folder is read as
 
 
 def open_zoo(
@@ -58,8 +58,9 @@ def open_zoo(
     check: compare the contents of a folder of ours with its checksums, as `Zoo.load` does (seconds per gigabyte);
     without, sizes and headers alone.
 
-    The table has our names for settings and measures that mean the same. A checkpoint with numbers that are not finite
-    is `diverged`, one that is not there is `missing` and diverged: both are NaN. A warning says what was left out.
+    The table has our names for settings and measures that mean the same, and every other column under its own. A
+    checkpoint with numbers that are not finite is `diverged`, one that is not there is `missing` and diverged: both are
+    NaN. A warning says what was left out or left empty, with counts.
 
     Raises FileNotFoundError where nothing is, ValueError for what is damaged, unknown or does not fit, also for an
     option that means nothing for this form; never runs what it reads. OSError where the disk refuses the cache.
