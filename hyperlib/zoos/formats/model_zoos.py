@@ -188,7 +188,7 @@ def _results(models: list[Path], table: pd.DataFrame) -> tuple[pd.DataFrame, lis
     wanted = {*places}
     for number, model in enumerate(models):
         path = model / "result.json"
-        for line in json_lines(path, dict[str, Any]) if os.path.lexists(path) else ():
+        for line in json_lines(path) if os.path.lexists(path) else ():
             epoch = line.get("training_iteration")
             if type(epoch) is not int or not 0 <= epoch < 2**31:
                 raise Damaged(f"{path} has a line whose training_iteration is no whole number from 0 on; {MEND}.")

@@ -15,7 +15,7 @@ import stat
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, BinaryIO
 
 import numpy as np
 import pandas as pd
@@ -24,7 +24,6 @@ from hyperlib.files.inventory import natural
 from hyperlib.files.plain import Damaged, opened
 from hyperlib.files.reading import decoded
 
-Form = TypeVar("Form")
 LARGEST = 2**26  # bytes of a text that is no table
 _LINE = 2**20  # bytes of one of its lines
 _NOT_JSON = re.compile(rb"(?<=[:\[,\s])(?:NaN|-?Infinity)(?=\s*[,}\]])")  # what Python writes and JSON has not
@@ -99,15 +98,15 @@ def json_object(path: Path) -> dict[str, Any]:
     return decoded(_NOT_JSON.sub(b"null", text), dict[str, Any], str(path))
 
 
-def json_lines(path: Path, form: type[Form]) -> Iterator[Form]:
-    """The records in a file with one JSON object per line. A last line that was cut off by a kill is left out."""
+def json_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """The objects in a file of JSON, one per line. A last line that was cut off by a kill is left out."""
     with plain_file(path, LARGEST) as file:
         for number, line in enumerate(iter(lambda: file.readline(_LINE + 1), b""), 1):
             if len(line) > _LINE:
                 raise Damaged(f"Line {number} of {path} is longer than {_LINE:,} bytes; {MEND}.")
             try:
                 if line.strip():
-                    yield decoded(_NOT_JSON.sub(b"null", line), form, f"{path}, line {number},")
+                    yield decoded(_NOT_JSON.sub(b"null", line), dict[str, Any], f"{path}, line {number},")
             except Damaged:
                 if line.endswith(b"\n"):
                     raise
