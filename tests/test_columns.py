@@ -171,6 +171,21 @@ def test_texts_in_a_column_of_numbers_are_left_empty_and_counted(form, bad, know
     assert count_of("that are no number, and left empty", words) == len(bad)
 
 
+@pytest.mark.parametrize(("form", "lost"), [("model zoo", "*_1/*_000001/checkpoints"), ("checkpoints", "more/m1_1.*")])
+def test_a_missing_checkpoint_has_the_settings_of_its_model_and_no_measure(form, lost, folder_of):
+    folder = folder_of(form)
+    cells = MODELS * EPOCHS
+    add(folder, form, val_acc=[0.5] * cells, best_score=[1] * cells, size=[3] * cells, changing=[*range(cells)])
+    next(folder.glob(lost)).unlink()
+
+    table = told(folder)[0].table
+
+    hole = table[table["missing"]]
+    assert len(hole) == 1 and hole["size"].tolist() == [3] and table["size"].notna().all()
+    assert hole[["val_accuracy", "best_score", "test_accuracy", "changing"]].isna().all(axis=None)
+    assert table["val_accuracy"].notna().sum() == cells - 1
+
+
 def test_what_no_table_holds_is_left_out_and_counted(folder_of):
     folder = folder_of("model zoo")
     path = folder / "NN_tune_trainable_1" / "params.json"
