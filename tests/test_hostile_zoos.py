@@ -17,7 +17,6 @@ import tracemalloc
 import warnings
 import zlib
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -45,13 +44,6 @@ WRITE = {
     "checkpoints": forms.checkpoints,
     "zoo of ours": lambda folder, models: ours(models).save(folder),
 }
-
-
-@dataclass(frozen=True)
-class Line:
-    """What a line of measures must have."""
-
-    epoch: int
 
 
 class Bomb:
@@ -231,11 +223,11 @@ def test_endless_lines_and_deep_objects_are_refused(tmp_path):
     for text in (b" " * 2**21, b'{"a":' * 10**5 + b"\n", b'{"epoch": "' + b"a" * 2**21):
         path.write_bytes(text)
         with pytest.raises(ValueError, match="result.json"):
-            list(json_lines(path, Line))
+            list(json_lines(path))
     path.write_bytes(b"")
     os.truncate(path, 2**40)  # a file with a hole
     with pytest.raises(ValueError, match="bytes where"):
-        list(json_lines(path, Line))
+        list(json_lines(path))
 
 
 def test_a_table_names_each_column_once(tmp_path):
@@ -273,11 +265,39 @@ def test_tensors_on_one_place_are_refused_before_they_fill_the_memory(tmp_path):
 def test_a_table_of_checkpoints_names_files_in_the_folder(folders, tmp_path):
     folder = shutil.copytree(folders["checkpoints"], tmp_path / "zoo")
     whole = (folder / "table.csv").read_text()
-    names = [("m0_0,", "../m0_0,"), ("m0_0,", "/etc/passwd,"), ("m0_0,", "m0_1,"), ("file", "name")]
-    for before, after in [*names, *(("m0_0,0,0", f"m0_0,0,{epoch}") for epoch in (-1, 0.5, 1))]:
+    names = [("m0_0,", "m0_1,"), ("file", "name"), ("m0_", "../m0_"), ("m0_0,0,0", "m0_0,,0")]
+    for before, after in [*names, *(("m0_0,0,0", f"m0_0,0,{epoch}") for epoch in (-1, 0.5, 1, "last"))]:
         assert before in whole
-        (folder / "table.csv").write_text(whole.replace(before, after, 1))
+        (folder / "table.csv").write_text(whole.replace(before, after, 1) if before != "m0_" else "file\n../m0_0\n")
         with pytest.raises(ValueError, match="zoo"):
+            open_zoo(folder)
+    for outside in ("../m0_0", str(folders["checkpoints"] / "m0_0")):
+        (folder / "table.csv").write_text(whole.replace("m0_0,", f"{outside},", 1))
+        with pytest.warns(UserWarning, match=rf"whose files are not there \(1\): {outside}"):
+            assert open_zoo(folder).table["missing"].tolist() == [True, False, False, False]
+
+
+def test_a_checkpoint_that_holds_itself_is_not_looked_into_for_ever(folders, tmp_path):
+    endless = {"epoch": 1}
+    endless["inside"] = endless
+    torch.save(endless, tmp_path / "one.pt")
+    for key in (None, "net"):
+        with pytest.raises(ValueError, match=r"one\.pt"):
+            open_zoo(tmp_path, key=key)
+
+
+def test_files_of_results_name_no_more_than_a_table_can_have(folders, tmp_path):
+    folder = shutil.copytree(folders["model zoo"], tmp_path / "zoo")
+    for name, other in (("params.json", {}), ("result.json", {"training_iteration": 0})):
+        path = folder / "NN_tune_trainable_0" / name
+        whole = path.read_bytes()
+        path.write_text(json.dumps({f"a{number}": number for number in range(10**4)} | other))
+        with pytest.raises(ValueError, match=f"{name} of NN_tune_trainable_0.* more than 1,000 names"):
+            open_zoo(folder)
+        path.write_bytes(whole)
+    for number in (-1, 0.5, True, "1", None, 2**31):
+        path.write_text(json.dumps({"training_iteration": number}) + "\n")
+        with pytest.raises(ValueError, match="training_iteration is no whole number"):
             open_zoo(folder)
 
 
@@ -322,6 +342,6 @@ def test_a_file_that_cannot_be_read_now_is_not_called_damaged(read, tmp_path, mo
         raise PermissionError(errno.EACCES, "Permission denied")
 
     monkeypatch.setattr(os, "open", refused)
-    arguments = {csv_table: (1000,), mapped_rows: (), json_lines: (Line,)}[read]
+    arguments = (1000,) if read is csv_table else ()
     with pytest.raises(Unreadable, match="file cannot be read"):
         [*read(tmp_path / "file", *arguments)]

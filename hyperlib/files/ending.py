@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
-from importlib import import_module
+from pkgutil import resolve_name
 from types import FrameType
 from typing import ParamSpec, TypeVar
 
@@ -58,7 +58,7 @@ def command(main: Callable[Given, Code]) -> Callable[Given, Code]:
     def run(*given: Given.args, **named: Given.kwargs) -> Code:
         spec = sys.modules["__main__"].__spec__
         if main.__module__ == "__main__" and spec is not None:
-            return getattr(import_module(spec.name), main.__name__)(*given, **named)
+            return resolve_name(f"{spec.name}:{main.__name__}")(*given, **named)
         speak_plainly()
         with in_order():
             try:

@@ -167,7 +167,7 @@ def read_checkpoint(path: Path) -> Mapping[str, Any]:
     except Exception as error:  # whatever a file that is none of ours can raise
         raise ValueError(
             f"it cannot be read without running code from it, or is damaged ({_reason(error)}); where you trust it, "
-            "load it yourself and pass its state dict, or save that alone"
+            "load it yourself and save its state dict alone, torch.save(model.state_dict(), path)"
         ) from None
 
 

@@ -203,13 +203,14 @@ class Zoo:
         return write_zoo(Path(folder), self.architecture, self.weights, self.table)
 
     @classmethod
-    def load(cls, folder: str | Path) -> Zoo:
+    def load(cls, folder: str | Path, *, check: bool = True) -> Zoo:
         """Read a zoo; its weights stay on disk and are mapped (what you write into them never reaches the disk).
 
+        check: compare all contents with their checksums; without, a zoo of any size opens at once (see `read_zoo`).
         Raises FileNotFoundError where there is none, ValueError for damaged or foreign files, and OSError for files
         that cannot be read now.
         """
-        parts = read_zoo(Path(folder))
+        parts = read_zoo(Path(folder), check=check)
         try:
             return cls(*parts)
         except ValueError as error:

@@ -1,8 +1,8 @@
 """A zoo on disk: one array, one table, one manifest, one card.
 
-`weights.npy` is memory-mapped on load, `table.npz` holds one plain array per column, `manifest.json` says what the
-files must be (shape, checksum, architecture) and `README.md` is a generated card for people. A network that is not in
-our list stands in the manifest as a record (see `architecture_record`). Nothing is ever unpickled; every file is
+`weights.npy` is memory-mapped on load, `table.npz` holds one plain array per column (`zoo_table`), `manifest.json` says
+what the files must be (shape, checksum, architecture) and `README.md` is a generated card for people. A network that is
+not in our list stands in the manifest as a record (see `architecture_record`). Nothing is ever unpickled; every file is
 checked against the manifest before it is read, and the manifest against what a zoo can be.
 
 Checksums cost more than the writing itself, so a second thread takes that of the weights meanwhile, from memory: what
@@ -15,9 +15,6 @@ import hashlib
 import io
 import json
 import math
-import tokenize
-import zipfile
-import zlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -38,16 +35,13 @@ from hyperlib.weightspace.architecture_record import network_of, record_of
 from hyperlib.weightspace.base import BaseArchitecture
 from hyperlib.zoos.design import COLUMNS
 from hyperlib.zoos.evaluation import PROPERTIES
+from hyperlib.zoos.zoo_table import UNREADABLE, check_columns, read_table, write_table
 
 FORMAT = "hyperlib-zoo-1"
 _MANIFEST = "manifest.json"
 _FILES = ("weights.npy", "table.npz", "README.md")
 _MANIFEST_LIMIT = 2**24  # bytes; a record of the largest network takes half of them
 Side = Annotated[int, msgspec.Meta(gt=0, lt=2**40)]  # of an array
-_UNREADABLE = (  # whatever numpy and zipfile raise for files that somebody has tampered with
-    *(ValueError, OSError, KeyError, EOFError, SyntaxError, RuntimeError, OverflowError, MemoryError),
-    *(zipfile.BadZipFile, tokenize.TokenError, NotImplementedError, zlib.error),
-)
 
 
 @dataclass(frozen=True)
@@ -85,7 +79,7 @@ def write_zoo(
     Raises FileExistsError when `folder` exists, ValueError for a zoo that could not be read back, and OSError when the
     disk is full or refuses; nothing is left behind then.
     """
-    _check_columns(table)
+    check_columns(table)
     record = record_of(architecture)
     try:
         with appearing(folder, new=True) as aside:
@@ -101,12 +95,6 @@ def write_zoo(
     return folder
 
 
-def _check_columns(table: pd.DataFrame) -> None:
-    for name in table:
-        if not isinstance(name, str) or name in ("file", "allow_pickle") or "/" in name:
-            raise ValueError(f"The zoo's column {name!r} cannot be saved under this name; rename it.")
-
-
 def _write_files(
     folder: Path, architecture: BaseArchitecture, record: dict[str, Any] | None, weights: Tensor, table: pd.DataFrame
 ) -> None:
@@ -114,7 +102,7 @@ def _write_files(
     with ThreadPoolExecutor(1) as pool:
         digest = pool.submit(_digest_as_file, array)
         np.save(folder / "weights.npy", array, allow_pickle=False)
-        np.savez(folder / "table.npz", **{name: _plain(table[name]) for name in table})
+        write_table(folder / "table.npz", table)
         (folder / "README.md").write_text(zoo_card(architecture, weights.shape, table), encoding="utf-8")
     sums = {name: digest.result() if name == "weights.npy" else checksum(folder / name) for name in _FILES}
     files = {name: _File((folder / name).stat().st_size, found) for name, found in sums.items()}
@@ -125,15 +113,18 @@ def _write_files(
     (folder / _MANIFEST).write_text(json.dumps(said, indent=1), encoding="utf-8")
 
 
-def read_zoo(folder: Path) -> tuple[BaseArchitecture, np.ndarray, pd.DataFrame]:
-    """What `write_zoo` wrote, its weights mapped. Raises FileNotFoundError, Unreadable or ValueError."""
+def read_zoo(folder: Path, *, check: bool = True) -> tuple[BaseArchitecture, np.ndarray, pd.DataFrame]:
+    """What `write_zoo` wrote, its weights mapped. Raises FileNotFoundError, Unreadable or ValueError.
+
+    check: read every byte for the checksums, some seconds per ten gigabytes. Without, sizes and headers alone are
+    compared with the manifest, so what a flipped bit did is not seen.
+    """
     manifest = _read_manifest(folder)
     for name, expected in manifest.files.items():
-        _check_file(folder / name, expected)
+        _check_file(folder / name, expected, check)
     weights = _open_array(folder / "weights.npy", manifest.shape)
     network = _read_network(folder, manifest)
-    models, epochs, _ = manifest.shape
-    return network, weights, _read_table(folder / "table.npz", manifest.columns, models * epochs)
+    return network, weights, read_table(folder / "table.npz", manifest.columns, *manifest.shape[:2])
 
 
 def zoo_card(architecture: BaseArchitecture, shape: Sequence[int], table: pd.DataFrame) -> str:
@@ -151,14 +142,6 @@ def zoo_card(architecture: BaseArchitecture, shape: Sequence[int], table: pd.Dat
     lines += ["", f"## Properties at epoch {kept[-1]} (mean, standard deviation over models)", ""]
     lines += [f"- {name}: {last[name].mean():.4f}, {last[name].std():.4f}" for name in PROPERTIES if name in last]
     return "\n".join([*lines, "", "Read it with `hyperlib.Zoo.load(folder)`.", ""])
-
-
-def _plain(column: pd.Series) -> np.ndarray:
-    """A column as an array of numbers, truth values or text, without Python objects (which only pickle can store)."""
-    if not (pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column)):
-        return column.to_numpy(dtype=object).astype(str)
-    values = column.to_numpy()
-    return values if values.dtype != object else column.to_numpy(dtype=np.float64, na_value=np.nan)
 
 
 def _digest_as_file(array: np.ndarray) -> str:
@@ -201,13 +184,13 @@ def _read_network(folder: Path, manifest: _Manifest) -> BaseArchitecture:
     return network
 
 
-def _check_file(path: Path, expected: _File) -> None:
+def _check_file(path: Path, expected: _File, contents: bool) -> None:
     try:
-        size = path.lstat().st_size
-        found = checksum(path) if size == expected.bytes else None
+        good = path.lstat().st_size == expected.bytes and not path.is_symlink()
+        good = good and (not contents or checksum(path) == expected.sha256)
     except (FileNotFoundError, Damaged):
         raise ValueError(f"{path} is missing from the zoo; make or download the zoo again.") from None
-    if found != expected.sha256:
+    if not good:
         raise ValueError(
             f"{path} is damaged (its size or checksum is not the manifest's); make or download the zoo again."
         )
@@ -223,7 +206,7 @@ def _open_array(path: Path, shape: tuple[int, ...]) -> np.ndarray:
         good = good and path.stat().st_size == start + 4 * math.prod(shape)
     except Unreadable:
         raise
-    except _UNREADABLE:
+    except UNREADABLE:
         good = False
     if not good:
         raise ValueError(
@@ -231,31 +214,3 @@ def _open_array(path: Path, shape: tuple[int, ...]) -> np.ndarray:
             "the zoo again."
         )
     return np.memmap(path, np.float32, mode="c", offset=start, shape=shape)
-
-
-def _read_table(path: Path, columns: list[str], rows: int) -> pd.DataFrame:
-    try:
-        with opened(path) as file, zipfile.ZipFile(file) as archive:
-            members = archive.infolist()
-            if any(member.compress_type != zipfile.ZIP_STORED for member in members):
-                raise ValueError("compressed")  # stored members cannot unpack to more than they take
-            if sum(member.file_size for member in members) > path.stat().st_size:
-                raise ValueError("overlapping")
-        with opened(path) as file, np.load(file, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in columns}
-        if not all(_is_column(array, rows) for array in arrays.values()):
-            raise ValueError("no columns")
-    except Unreadable:
-        raise
-    except _UNREADABLE:
-        raise ValueError(
-            f"{path} is not a plain table of the manifest's columns with {rows} rows; make or download the zoo again."
-        ) from None
-    if "diverged" in arrays and arrays["diverged"].dtype != bool:
-        raise ValueError(f"{path} says diverged by {arrays['diverged'].dtype} values; make or download the zoo again.")
-    return pd.DataFrame(arrays)
-
-
-def _is_column(array: object, rows: int) -> bool:
-    """numpy gives a member that is no array as bytes."""
-    return isinstance(array, np.ndarray) and array.shape == (rows,) and array.dtype.kind in "biufU"

@@ -21,7 +21,6 @@ from hyperlib.files.plain import Damaged
 from hyperlib.files.reading import read_json
 from hyperlib.files.writing import appearing, write_json
 from hyperlib.zoos.formats.catalogue import Catalogue, Grid, gridded
-from hyperlib.zoos.formats.mapped import open_mapped
 from hyperlib.zoos.zoo import Zoo
 from hyperlib.zoos.zoo_files import write_zoo
 
@@ -55,7 +54,7 @@ def cached(cache: Path, folder: Path, signature: str | None) -> Zoo:
             f"{cache} was made of {origin.folder}, with other settings or before something there changed; remove it, "
             "or name a new folder as cache."
         )
-    zoo = open_mapped(cache)
+    zoo = Zoo.load(cache, check=False)
     _warn(folder, origin.remarks)
     return zoo
 
@@ -95,7 +94,7 @@ def converted(
         write_zoo(aside, grid.network, torch.from_numpy(weights), grid.table.assign(diverged=~finite.ravel()))
         said = Origin("hyperlib-origin-1", catalogue.form, str(catalogue.folder.absolute()), signature, [*grid.remarks])
         write_json(aside / _ORIGIN, asdict(said))
-    return open_mapped(cache)
+    return Zoo.load(cache, check=False)
 
 
 def _read(catalogue: Catalogue, grid: Grid, model: int, into: np.ndarray) -> np.ndarray:

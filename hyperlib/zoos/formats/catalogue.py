@@ -20,6 +20,7 @@ from hyperlib.weightspace.architecture import Architecture
 from hyperlib.weightspace.base import BaseArchitecture
 from hyperlib.weightspace.layers import ACTIVATIONS
 from hyperlib.weightspace.state_dicts import some
+from hyperlib.zoos.formats.columns import is_measure
 
 HALF = 0.5  # of the models must have an epoch
 
@@ -28,16 +29,14 @@ HALF = 0.5  # of the models must have an epoch
 class Catalogue:
     """The checkpoints of a folder.
 
-    table: one row each, in any order, with `model`, `epoch`, and what is known. measured: which columns belong to the
-    checkpoint and not to its model. vectors: the weights of some rows, float32 [rows, params], by their places.
-    remarks: what was left out so far, a sentence each.
+    table: one row each, in any order, with `model`, `epoch`, and what is known. vectors: the weights of some rows,
+    float32 [rows, params], by their places. remarks: what was left out so far, a sentence each.
     """
 
     form: str
     folder: Path
     network: BaseArchitecture
     table: pd.DataFrame
-    measured: tuple[str, ...]
     vectors: Callable[[Int[np.ndarray, " rows"]], Float[np.ndarray, "rows params"]]
     remarks: tuple[str, ...] = ()
 
@@ -76,16 +75,17 @@ def gridded(catalogue: Catalogue, epochs: np.ndarray | None = None) -> Grid:
 
 
 def _table(catalogue: Catalogue, places: np.ndarray, epochs: np.ndarray) -> pd.DataFrame:
-    """One row per model and epoch; of a missing checkpoint what is known of its model."""
+    """One row per model and epoch; of a missing checkpoint what is known of its model, which no measure is."""
     known = places[np.arange(len(places)), (places >= 0).argmax(1)]
     missing = (places < 0).ravel()
     table = catalogue.table.iloc[np.where(places < 0, known[:, None], places).ravel()].reset_index(drop=True)
     table["epoch"] = np.tile(epochs, len(places))
-    for name in catalogue.measured:
-        text = table[name].dtype == object or pd.api.types.is_string_dtype(table[name])
-        if missing.any():
-            table[name] = table[name].mask(missing, "" if text else np.nan)
-    return table.assign(missing=missing)
+    for name in (name for name in table if missing.any() and name not in ("model", "epoch")):
+        if is_measure(name) or name == "path" or catalogue.table.groupby("model")[name].nunique(dropna=False).max() > 1:
+            text = not pd.api.types.is_numeric_dtype(table[name])
+            table[name] = (table[name] if text else table[name].astype(float)).mask(missing, "" if text else np.nan)
+    first = ["model", "epoch"]
+    return table[[*first, *(name for name in table if name not in first)]].assign(missing=missing)
 
 
 def _left_out(catalogue: Catalogue, places: np.ndarray, rare: pd.Index) -> list[str]:

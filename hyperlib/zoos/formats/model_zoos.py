@@ -8,7 +8,8 @@
 Seen in the released code: both spellings `checkpoint_7` and `checkpoint_000007`; the epoch of a result is its
 `training_iteration`; the first line says -999 where nothing was trained yet. What a config says of the network
 (`o_dim`, `use_bias`) is not believed, because some are wrong: shapes decide. A restarted run repeats iterations; its
-last line counts. That a killed run leaves half a line is inferred.
+last line counts. That a killed run leaves half a line is inferred. Of a line everything is read but what Ray Tune notes
+for itself, such as its time and its machine.
 """
 
 from __future__ import annotations
@@ -17,11 +18,9 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import msgspec
 import numpy as np
 import pandas as pd
 import torch
@@ -29,11 +28,20 @@ import torch
 from hyperlib.files.plain import Damaged
 from hyperlib.files.writing import appearing
 from hyperlib.weightspace.base import BaseArchitecture
-from hyperlib.weightspace.state_dicts import some
+from hyperlib.weightspace.state_dicts import DEPTH, some
 from hyperlib.zoos.formats.catalogue import Catalogue
-from hyperlib.zoos.formats.columns import MEASURES, MODEL_ZOO_FACTORS, MODEL_ZOO_MEASURES, factors
+from hyperlib.zoos.formats.columns import MEASURES, MODEL_ZOO, counted, exported, is_measure, translated
 from hyperlib.zoos.formats.networks import is_row, recognised, vector_of, weights_in
-from hyperlib.zoos.formats.strangers import AGAIN, changed, entries, is_folder, json_lines, json_object, size_of
+from hyperlib.zoos.formats.strangers import (
+    MEND,
+    changed,
+    entries,
+    is_folder,
+    json_lines,
+    json_object,
+    like_weights,
+    size_of,
+)
 from hyperlib.zoos.gathered import read_checkpoint
 from hyperlib.zoos.zoo import Zoo
 
@@ -42,17 +50,12 @@ _LARGEST_UNKNOWN = 4 * 2**30  # bytes of the first checkpoint, whose network is 
 _NOTHING_YET = -999  # of a loss or accuracy
 _ADVICE = re.compile(r" \(Weights only load failed.*?\)(?=; )", re.DOTALL)  # PyTorch's, to run the code after all
 _EPOCH = re.compile(r"checkpoint_(\d{1,9})", re.ASCII)
-
-
-@dataclass(frozen=True)
-class _Result:
-    """What is read of a line of `result.json`."""
-
-    training_iteration: Annotated[int, msgspec.Meta(ge=0, lt=2**31)]
-    train_loss: float | None = None
-    train_acc: float | None = None
-    test_loss: float | None = None
-    test_acc: float | None = None
+_MOST = 1000  # names of settings, or of results
+_RAY = {  # what Ray Tune writes into every line of results for itself
+    *("config", "training_iteration", "trial_id", "experiment_id", "experiment_tag", "date", "timestamp", "pid"),
+    *("hostname", "node_ip", "done", "should_checkpoint", "time_this_iter_s", "time_total_s", "time_since_restore"),
+    *("timesteps_total", "timesteps_since_restore", "episodes_total", "iterations_since_restore", "warmup_time"),
+}
 
 
 def model_folders(folder: Path) -> list[Path]:
@@ -81,30 +84,34 @@ def listed(folder: Path, architecture: BaseArchitecture | None = None, key: str 
     """The checkpoints of such a zoo. FileNotFoundError where there are none, ValueError for damaged files."""
     models = model_folders(folder)
     found = [(number, epoch, path) for number, model in enumerate(models) for epoch, path in _checkpoints(model)]
+    others = [str(path.relative_to(folder)) for model in models for path in _others(model)]
     if not found:
         raise FileNotFoundError(
-            f"{folder} holds no checkpoint of a model zoo (<model>/checkpoint_<epoch>/checkpoints); give the folder "
-            "that holds the folders of models."
+            f"{folder} is almost a model zoo: {len(models)} folders of models, as {models[0].name}, and in none a file "
+            f"checkpoint_<epoch>/checkpoints{f', but {len(others)} as {others[0]}' if others else ''}; put state dicts "
+            "there, or leave out params.json and result.json to have other files read as checkpoints."
         )
     files = [path for _, _, path in found]
     network = architecture or network_of(files[0], key)
-    measures = pd.concat([_results(model / "result.json").assign(model=n) for n, model in enumerate(models)])
     table = pd.DataFrame({"model": [n for n, _, _ in found], "epoch": [epoch for _, epoch, _ in found]})
-    table = table.merge(measures, on=["model", "epoch"], how="left")
-    table["gap"] = table["train_accuracy"] - table["test_accuracy"]
-    design, without = _design(models)
-    table = pd.concat([table, design.iloc[table["model"]].reset_index(drop=True)], axis=1)
+    results, remarks = _results(models, table)
+    design, more = _design(models)
+    both = [name for name in design if name in results]
+    table = table.join(results).join(design.drop(columns=both), on="model")
+    if "gap" not in table:
+        table["gap"] = table["train_accuracy"] - table["test_accuracy"]
     if "activation" not in table:
         table["activation"] = network.activation
     table["folder"] = [models[n].name for n in table["model"]]
-    remarks = [f"Models without params.json, whose settings are not known: {some(without)}."] if without else []
     empty = sorted({*range(len(models))} - {*table["model"]})
-    remarks += [f"Models without a checkpoint: {some(models[n].name for n in empty)}."] if empty else []
+    remarks += more + counted("Settings that are called as results, and left out", both)
+    remarks += counted("Models without a checkpoint", [models[n].name for n in empty])
+    remarks += counted("Files that look like weights under other names, and are not read", others)
 
     def vectors(rows: np.ndarray) -> np.ndarray:
         return np.stack([vector_in(network, files[row], key) for row in rows])
 
-    return Catalogue(FORM, folder, network, table, (*MEASURES, "gap"), vectors, tuple(remarks))
+    return Catalogue(FORM, folder, network, table, vectors, tuple(remarks))
 
 
 def _checkpoints(model: Path) -> list[tuple[int, Path]]:
@@ -114,6 +121,16 @@ def _checkpoints(model: Path) -> list[tuple[int, Path]]:
         told = _EPOCH.fullmatch(name)
         if told and is_folder(path) and os.path.lexists(path / "checkpoints"):
             found.append((int(told[1]), path / "checkpoints"))
+    return found
+
+
+def _others(model: Path) -> list[Path]:
+    """Files of one model that are called as weights are, or lie where some should be, and are not read."""
+    found = []
+    for name, path in entries(model).items():
+        inside = [*entries(path).values()] if is_folder(path) else [path]
+        wanted = is_folder(path) and _EPOCH.fullmatch(name) and not os.path.lexists(path / "checkpoints")
+        found += [one for one in inside if one.name != "checkpoints" and (wanted or like_weights(one.name))]
     return found
 
 
@@ -132,7 +149,8 @@ def state_of(path: Path, key: str | None, largest: int) -> dict[str, torch.Tenso
     try:
         return weights_in(entry(read_checkpoint(path), key))
     except (ValueError, TypeError) as error:
-        raise Damaged(f"{path} is no checkpoint: {_ADVICE.sub('', str(error))}") from None
+        hint = ' Say it by key="...", or save each as a file where each is a model.' if "be meant" in str(error) else ""
+        raise Damaged(f"{path} is no checkpoint: {_ADVICE.sub('', str(error))}{hint}") from None
 
 
 def vector_in(network: BaseArchitecture, path: Path, key: str | None) -> np.ndarray:
@@ -149,9 +167,14 @@ def entry(checkpoint: Mapping[str, Any], key: str | None) -> Mapping[str, Any]:
     """The entry of a checkpoint that was named, or all of it. ValueError where it has none of that name."""
     if key is None:
         return checkpoint
-    if not isinstance(checkpoint.get(key), Mapping):
-        raise ValueError(f"it has no state dict under the key {key!r}; there are {some(checkpoint)}")
-    return checkpoint[key]
+    inside, level = checkpoint, 0
+    while not isinstance(inside.get(key), Mapping):
+        names = [name for name, value in inside.items() if isinstance(value, Mapping)]
+        if len(names) != 1 or level == DEPTH:  # else all of it was wrapped once more
+            there = f"there are {some(names)}" if names else "nothing in it is one, so leave the key out"
+            raise ValueError(f"it has no state dict under the key {key!r}; {there}")
+        inside, level = inside[names[0]], level + 1
+    return inside[key]
 
 
 def largest_file(network: BaseArchitecture) -> int:
@@ -159,65 +182,85 @@ def largest_file(network: BaseArchitecture) -> int:
     return 2**26 + 32 * 4 * network.layout.size
 
 
-def _results(path: Path) -> pd.DataFrame:
-    """The measures of one model by epoch; none without a file."""
-    ours = {theirs: name for name, theirs in MODEL_ZOO_MEASURES.items()}
-    by_epoch = {one.training_iteration: one for one in json_lines(path, _Result)} if os.path.lexists(path) else {}
-    table = pd.DataFrame({"epoch": np.array([*by_epoch], np.int64)})
-    for theirs, name in ours.items():
-        values = [getattr(one, theirs) for one in by_epoch.values()]
-        table[name] = np.array([np.nan if v in (None, _NOTHING_YET) else v for v in values], np.float64)
-    return table
+def _results(models: list[Path], table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """What was measured of every checkpoint, in their order, and a sentence on those of which nothing was."""
+    by_place, places = {}, [*zip(table["model"], table["epoch"], strict=True)]
+    wanted = {*places}
+    for number, model in enumerate(models):
+        path = model / "result.json"
+        for line in json_lines(path) if os.path.lexists(path) else ():
+            epoch = line.get("training_iteration")
+            if type(epoch) is not int or not 0 <= epoch < 2**31:
+                raise Damaged(f"{path} has a line whose training_iteration is no whole number from 0 on; {MEND}.")
+            if (number, epoch) in wanted:
+                by_place[number, epoch] = {name: value for name, value in line.items() if name not in _RAY}
+    labels = [f"{models[number].name} at epoch {epoch}" for number, epoch in places]
+    found, remarks = _translated([by_place.get(place, {}) for place in places], labels, "result.json")
+    for name in found:
+        if is_measure(name) and pd.api.types.is_numeric_dtype(found[name]):
+            found[name] = found[name].astype(np.float64).replace(_NOTHING_YET, np.nan)
+    found = found.assign(**{name: np.nan for name in MEASURES if name not in found})
+    without = [label for label, place in zip(labels, places, strict=True) if place not in by_place]
+    remarks += counted("Checkpoints without a whole line in result.json, so without measures", without)
+    return found.reset_index(drop=True), remarks
 
 
 def _design(models: list[Path]) -> tuple[pd.DataFrame, list[str]]:
-    """The settings of every model, and the names of those that have none."""
+    """The settings of every model, and a sentence on those that have none."""
     paths = [model / "params.json" for model in models]
     configs = [json_object(path) if os.path.lexists(path) else {} for path in paths]
-    table, wrong = factors(configs)
-    if wrong:
-        row, name = wrong[0]
-        raise Damaged(f"{paths[row]} says {configs[row][name]!r} for {name!r}, which is no such setting; {AGAIN}.")
+    table, remarks = _translated(configs, [model.name for model in models], "params.json")
     without = [model.name for model, config in zip(models, configs, strict=True) if not config]
-    return table.reindex(range(len(models))), without
+    remarks += counted("Models without params.json, whose settings are not known", without)
+    return table.reset_index(drop=True), remarks
+
+
+def _translated(records: list[dict[str, Any]], labels: list[str], source: str) -> tuple[pd.DataFrame, list[str]]:
+    """Records of JSON as a table of ours. Damaged where they name more than any trainer would."""
+    if len(names := {name: None for record in records for name in record}) > _MOST:
+        raise Damaged(f"Files {source} of {labels[0]} and others have more than {_MOST:,} names; {MEND}.")
+    columns = {name: pd.Series([record.get(name) for record in records], labels, dtype=object) for name in names}
+    return translated(pd.DataFrame(columns, index=labels), source)
 
 
 def write(zoo: Zoo, folder: Path) -> Path:
     """Write a zoo of ours in this form to a new folder, which appears whole.
 
     Tensors are called as in the released networks, `module_list.<place>.weight`, with dropout counted where its rate is
-    above zero; those of networks whose layers do not stand in a row keep their names. Missing checkpoints are not
-    written, diverged ones hold NaN.
+    above zero; those of networks whose layers do not stand in a row keep their names. Columns that change between the
+    epochs of a model go to `result.json`, others to `params.json`. Missing checkpoints are not written, diverged ones
+    hold NaN.
     """
+    table = exported(zoo.table, MODEL_ZOO)
+    by_model = table.groupby(zoo.table["model"].to_numpy())
+    changing = {name for name in table if is_measure(name) or by_model[name].nunique(dropna=False).max() > 1}
     with appearing(folder, new=True) as aside:
         for number in range(len(zoo)):
-            rows = zoo.table.iloc[number * len(zoo.epochs) : (number + 1) * len(zoo.epochs)]
+            first = number * len(zoo.epochs)
+            rows = table.iloc[first : first + len(zoo.epochs)]
             model = aside / f"NN_tune_trainable_{number:05d}"
             model.mkdir(parents=True)
-            one = rows.iloc[0]
-            config = {key: _plain(one[name]) for name, key in MODEL_ZOO_FACTORS.items() if name in rows}
+            config = _plain({name: rows[name].iloc[0] for name in rows if name not in changing})
             (model / "params.json").write_text(json.dumps(config, allow_nan=False), encoding="utf-8")
-            lines = [_line(row, config) for row in rows.to_dict("records")]
-            (model / "result.json").write_text("".join(lines), encoding="utf-8")
-            names = _names(zoo.architecture, float(one.get("dropout", 0)))
-            for epoch, row, weights in zip(zoo.epochs, rows.to_dict("records"), zoo.weights[number], strict=True):
-                if not row.get("missing", False):
-                    place = model / f"checkpoint_{epoch:06d}"
-                    place.mkdir()
-                    state = zoo.architecture.layout.unflatten(weights).values()
-                    torch.save({name: v.clone() for name, v in zip(names, state, strict=True)}, place / "checkpoints")
+            measured = [_plain(row) for row in rows[[name for name in rows if name in changing]].to_dict("records")]
+            lines = [{**row, "training_iteration": int(e)} for row, e in zip(measured, zoo.epochs, strict=True)]
+            text = "".join(json.dumps({**line, "config": config}, allow_nan=False) + "\n" for line in lines)
+            (model / "result.json").write_text(text, encoding="utf-8")
+            names = _names(zoo.architecture, float(zoo.table["dropout"].iloc[first]) if "dropout" in zoo.table else 0)
+            for place, epoch in enumerate(zoo.epochs):
+                if "missing" in zoo.table and zoo.table["missing"].iloc[first + place]:
+                    continue
+                checkpoint = model / f"checkpoint_{epoch:06d}"
+                checkpoint.mkdir()
+                state = zoo.architecture.layout.unflatten(zoo.weights[number, place]).values()
+                torch.save({name: v.clone() for name, v in zip(names, state, strict=True)}, checkpoint / "checkpoints")
     return folder
 
 
-def _line(row: dict[str, Any], config: dict[str, Any]) -> str:
-    measures = {key: _plain(row[name]) for name, key in MODEL_ZOO_MEASURES.items() if name in row}
-    return json.dumps({**measures, "training_iteration": int(row["epoch"]), "config": config}, allow_nan=False) + "\n"
-
-
-def _plain(value: Any) -> Any:
-    """A value as JSON knows it; what is no number is null."""
-    value = value.item() if isinstance(value, np.generic) else value
-    return None if isinstance(value, float) and not np.isfinite(value) else value
+def _plain(row: dict[str, Any]) -> dict[str, Any]:
+    """A row as JSON knows it; what is no number is null."""
+    values = {name: value.item() if isinstance(value, np.generic) else value for name, value in row.items()}
+    return {name: None if isinstance(v, float) and not np.isfinite(v) else v for name, v in values.items()}
 
 
 def _names(network: BaseArchitecture, dropout: float) -> list[str]:

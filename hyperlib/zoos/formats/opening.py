@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,11 +16,12 @@ from hyperlib.weightspace.base import BaseArchitecture, require_architecture
 from hyperlib.weightspace.state_dicts import some
 from hyperlib.zoos.formats import checkpoints, model_zoos, small_cnn_zoo
 from hyperlib.zoos.formats.caching import cached, converted
-from hyperlib.zoos.formats.mapped import open_mapped
-from hyperlib.zoos.formats.strangers import changed, entries, is_folder, size_of
+from hyperlib.zoos.formats.columns import PLACES
+from hyperlib.zoos.formats.strangers import changed, entries, is_folder, like_weights, size_of
 from hyperlib.zoos.zoo import Zoo
 
 OURS = "zoo of ours"
+_PARTS = ("manifest.json", "weights.npy", "table.npz")
 FORMS = {module.FORM: module for module in (model_zoos, small_cnn_zoo, checkpoints)}
 Rows = Sequence[int] | np.ndarray | np.integer | int
 Place = Path | str
@@ -29,7 +31,7 @@ _KNOWS = {
     small_cnn_zoo.FORM: ("cache", "architecture", "order"),
     checkpoints.FORM: ("cache", "architecture", "key", "table"),
 }
-_READING = 1  # another number makes every cache anew: for changes of what a folder is read as
+_READING = 2  # another number makes every cache anew: for changes of what a folder is read as
 
 
 def open_zoo(
@@ -56,8 +58,9 @@ def open_zoo(
     check: compare the contents of a folder of ours with its checksums, as `Zoo.load` does (seconds per gigabyte);
     without, sizes and headers alone.
 
-    The table has our names for settings and measures that mean the same. A checkpoint with numbers that are not finite
-    is `diverged`, one that is not there is `missing` and diverged: both are NaN. A warning says what was left out.
+    The table has our names for settings and measures that mean the same, and every other column under its own. A
+    checkpoint with numbers that are not finite is `diverged`, one that is not there is `missing` and diverged: both are
+    NaN. A warning says what was left out or left empty, with counts.
 
     Raises FileNotFoundError where nothing is, ValueError for what is damaged, unknown or does not fit, also for an
     option that means nothing for this form; never runs what it reads. OSError where the disk refuses the cache.
@@ -75,7 +78,7 @@ def open_zoo(
     form = form_of(folder)
     _require_fitting(form, _KNOWS[form], {"cache": cache, **given})
     if form == OURS:
-        return _of_epochs(Zoo.load(folder) if check else open_mapped(folder), kept)
+        return _of_epochs(Zoo.load(folder, check=check), kept)
     module = FORMS[form]
     signature = _signature(module.signed(folder), form, architecture, kept, options)
     if there:
@@ -87,11 +90,35 @@ def open_zoo(
 def export_zoo(zoo: Zoo, folder: Place, form: str) -> Path:
     """Write a zoo to a new folder in a form that others read: "model zoo", "small CNN zoo" or "checkpoints".
 
+    All columns are written, those that a form has no name for under ours. The table is then read back, and a warning
+    names columns that come back otherwise, or not at all (a model zoo counts its models from 0).
+
     Raises ValueError for an unknown form or a network that a form cannot hold, FileExistsError where something is.
     """
     if form not in FORMS:
         raise ValueError(f"There is no form {form!r}; choose one of {', '.join(FORMS)}, or write ours by zoo.save.")
-    return FORMS[form].write(zoo, Path(folder).expanduser())
+    order = np.argsort(zoo.models)
+    zoo = zoo if (np.diff(order) > 0).all() else zoo.take(order)  # in which every form is read
+    written = FORMS[form].write(zoo, Path(folder).expanduser())
+    back = FORMS[form].listed(written, zoo.architecture).table
+    mine = zoo.table if "missing" not in zoo.table else zoo.table[~zoo.table["missing"].to_numpy(bool)]
+    mine, back = (table.sort_values(["model", "epoch"]) for table in (mine, back))
+    if lost := [name for name in mine if name not in PLACES and not _same(mine[name], back.get(name))]:
+        warnings.warn(
+            f"{written}: read back from this form, {len(lost)} columns are missing or have other values: {some(lost)}.",
+            stacklevel=2,
+        )
+    return written
+
+
+def _same(mine: pd.Series, back: pd.Series | None) -> bool:
+    """Whether a column has the same values, in the same order."""
+    if back is None or len(mine) != len(back):
+        return False
+    if pd.api.types.is_numeric_dtype(mine) and pd.api.types.is_numeric_dtype(back):
+        return np.array_equal(mine.to_numpy(np.float64, na_value=np.nan), back.to_numpy(np.float64), equal_nan=True)
+    texts = [column.astype(object).fillna("").astype(str).tolist() for column in (mine, back)]
+    return texts[0] == texts[1]
 
 
 def form_of(folder: Place) -> str:
@@ -100,9 +127,9 @@ def form_of(folder: Place) -> str:
     there = entries(folder)
     if (form := _plain_form(folder, there)) is not None:
         return form
-    missing = [name for name in small_cnn_zoo.FILES if name not in there]
-    if "weights.npy" in there:
-        raise FileNotFoundError(f"{folder} looks like a small CNN zoo, and has no {missing[0]}; download that, too.")
+    for almost, names in ((OURS, _PARTS), (small_cnn_zoo.FORM, small_cnn_zoo.FILES)):
+        if len(missing := [name for name in names if name not in there]) == 1:
+            raise FileNotFoundError(f"{folder} is almost a {almost} and has no {missing[0]}; put that beside the rest.")
     if model_zoos.is_model(folder):
         raise ValueError(f"{folder} is one model of a model zoo; open the folder that holds it, {folder.parent}.")
     for path in filter(is_folder, there.values()):
@@ -112,9 +139,15 @@ def form_of(folder: Place) -> str:
         return checkpoints.FORM
     raise FileNotFoundError(
         f"{folder} holds no zoo in a form known here: a manifest.json of ours, folders of models with params.json, a "
-        f"weights.npy with metrics and layout, or checkpoints. It has {some(there) or 'nothing in it'}; give a folder "
-        "that holds one of these."
+        f"weights.npy with metrics and layout, or checkpoints. It has {some(there) or 'nothing in it'}"
+        f"{_unread(folder)}; give a folder that holds one of these."
     )
+
+
+def _unread(folder: Path) -> str:
+    """Files that look like weights and are of no kind that is read, for a sentence."""
+    found = [path for path in checkpoints.inventory_of(folder) if like_weights(path)]
+    return f", and {len(found)} files that look like weights of a kind not read here ({some(found)})" if found else ""
 
 
 def _plain_form(folder: Path, there: dict[str, Path]) -> str | None:

@@ -33,9 +33,9 @@ from hyperlib.weightspace.base import BaseArchitecture
 from hyperlib.weightspace.layers import Flatten, Linear
 from hyperlib.weightspace.steps import Step
 from hyperlib.zoos.formats.catalogue import Catalogue
-from hyperlib.zoos.formats.columns import MEASURES, SMALL_CNN_FACTORS, SMALL_CNN_OTHERS, TEXTS, initialisation
+from hyperlib.zoos.formats.columns import MEASURES, SMALL_CNN, exported, translated
 from hyperlib.zoos.formats.networks import is_row, names_in, recognised
-from hyperlib.zoos.formats.strangers import AGAIN, changed, csv_table, mapped_rows, numbers, plain_file, size_of
+from hyperlib.zoos.formats.strangers import MEND, changed, counts, csv_table, mapped_rows, plain_file, size_of
 from hyperlib.zoos.zoo import Zoo
 
 FORM = "small CNN zoo"
@@ -69,19 +69,20 @@ def listed(folder: Path, architecture: BaseArchitecture | None = None, order: Pa
         size_of(folder / name, 2**60)
     weights = mapped_rows(folder / FILES[0])
     tensors = _layout(folder / FILES[2], weights.shape[1])
-    metrics = _metrics(folder / FILES[1], len(weights))
+    metrics, remarks = _metrics(folder / FILES[1], len(weights))
     network, index = _network(tensors, metrics, architecture, folder)
     through = np.arange(len(weights)) if order is None else row_order(Path(order).expanduser(), len(weights))
     first = pd.factorize(metrics["modeldir"].iloc[through])[0]
     table = metrics.drop(columns="modeldir").iloc[through].assign(model=first).reset_index(drop=True)
-    table["gap"] = table["train_accuracy"] - table["test_accuracy"]
+    if "gap" not in table:
+        table["gap"] = table["train_accuracy"] - table["test_accuracy"]
     if "activation" not in table:
         table["activation"] = network.activation
 
     def vectors(rows: np.ndarray) -> np.ndarray:
         return weights[through[rows]][:, index].astype(np.float32)
 
-    return Catalogue(FORM, folder, network, table, (*MEASURES, "gap"), vectors)
+    return Catalogue(FORM, folder, network, table, vectors, tuple(remarks))
 
 
 def row_order(path: Path, rows: int) -> Int[np.ndarray, " rows"]:
@@ -95,44 +96,31 @@ def row_order(path: Path, rows: int) -> Int[np.ndarray, " rows"]:
     try:
         found = np.array(text.decode("ascii").split(), np.int64)
     except (ValueError, OverflowError):
-        raise Damaged(f"{path} is no list of row numbers, one a line; {AGAIN}.") from None
+        raise Damaged(f"{path} is no list of row numbers, one a line; {MEND}.") from None
     found = found[1:] if len(found) == rows + 1 else found
     if len(found) != rows or not np.array_equal(np.sort(found), np.arange(rows)):
-        raise Damaged(f"{path} does not name each of the {rows} rows once; it belongs to another zoo, or {AGAIN}.")
+        raise Damaged(f"{path} does not name each of the {rows} rows once; it may be of another zoo; {MEND}.")
     return found
 
 
-def _metrics(path: Path, rows: int) -> pd.DataFrame:
-    """Metrics by our names, checked, one row per row of the matrix."""
-    theirs = {key: name for name, key in (SMALL_CNN_FACTORS | SMALL_CNN_OTHERS).items()}
-    wanted = {*theirs, *MEASURES, "modeldir", "step"}
-    given = csv_table(path, min(2**20 + _BYTES_PER_ROW * rows, 2**32), lambda name: name in wanted)
+def _metrics(path: Path, rows: int) -> tuple[pd.DataFrame, list[str]]:
+    """Metrics by our names, one row per row of the matrix, and what is to be said of them."""
+    given = csv_table(path, min(2**20 + _BYTES_PER_ROW * rows, 2**32))
     if lacking := [name for name in ("modeldir", "step", *MEASURES) if name not in given]:
-        raise Damaged(f"{path} lacks the column {lacking[0]!r}; {AGAIN}.")
+        raise Damaged(f"{path} lacks the column {lacking[0]!r}; {MEND}.")
     if len(given) != rows:
-        raise Damaged(f"{path} has {len(given)} rows for {rows} rows of weights; {AGAIN}.")
-    columns = {"modeldir": given["modeldir"].astype(str), "epoch": numbers(given, "step", path, whole=True)}
-    columns |= {name: numbers(given, name, path) for name in MEASURES}
-    for key, name in theirs.items():
-        if key in given:
-            text = name in TEXTS
-            columns[name] = given[key].astype(str).where(given[key].notna(), "") if text else numbers(given, key, path)
-    table = pd.DataFrame(columns)
-    if "init" in table:
-        table["init"] = table["init"].map({name: initialisation(name) for name in table["init"].unique()})
-    if "weight_decay" in table:
-        table["weight_decay"] *= 2
-    if "seed" in table:
-        table["seed"] = numbers(given, SMALL_CNN_FACTORS["seed"], path, whole=True)
-    return table
+        raise Damaged(f"{path} has {len(given)} rows for {rows} rows of weights; {MEND}.")
+    given.index = [f"row {row}" for row in range(rows)]
+    table, remarks = translated(given.drop(columns=["modeldir", "step"]), path.name, spelled=True)
+    return table.assign(modeldir=given["modeldir"].astype(str), epoch=counts(given, "step", path)), remarks
 
 
 def _layout(path: Path, params: int) -> list[_Tensor]:
     """The tensors of the layout, which must cover every weight once; Damaged otherwise."""
     given = csv_table(path, 2**20)
     if lacking := [name for name in ("varname", "start_idx", "end_idx", "shape") if name not in given]:
-        raise Damaged(f"{path} lacks the column {lacking[0]!r}; {AGAIN}.")
-    starts, ends = (numbers(given, name, path, whole=True) for name in ("start_idx", "end_idx"))
+        raise Damaged(f"{path} lacks the column {lacking[0]!r}; {MEND}.")
+    starts, ends = (counts(given, name, path) for name in ("start_idx", "end_idx"))
     tensors, covered = [], np.zeros(params, bool)
     for name, start, end, said in zip(given["varname"].astype(str), starts, ends, given["shape"], strict=True):
         shape = _shape(said)
@@ -142,14 +130,14 @@ def _layout(path: Path, params: int) -> list[_Tensor]:
         if not good or not start < end <= params or math.prod(shape) != end - start:
             raise Damaged(
                 f"{path} places {name[:100]!r} as {str(said)[:100]} at {start} to {end} of {params} weights, which no "
-                f"tensor of a dense layer or a convolution has; {AGAIN}."
+                f"tensor of a dense layer or a convolution has; {MEND}."
             )
         if covered[start:end].any():  # before its places are listed: many rows could each have all of them
-            raise Damaged(f"{path} places {name[:100]!r} where another tensor stands, at {start} to {end}; {AGAIN}.")
+            raise Damaged(f"{path} places {name[:100]!r} where another tensor stands, at {start} to {end}; {MEND}.")
         covered[start:end] = True
         tensors.append(_Tensor(layer, kind, np.arange(start, end).reshape(shape).transpose(_TO_OURS[len(shape)])))
     if not covered.all():
-        raise Damaged(f"{path} leaves out weights; {AGAIN}.")
+        raise Damaged(f"{path} leaves out weights; {MEND}.")
     return tensors
 
 
@@ -237,8 +225,5 @@ def _written_layout(network: Architecture) -> pd.DataFrame:
 
 def _written_metrics(table: pd.DataFrame) -> pd.DataFrame:
     """A row per checkpoint, by their names."""
-    named = {key: table[name] for name, key in (SMALL_CNN_FACTORS | SMALL_CNN_OTHERS).items() if name in table}
-    if "weight_decay" in table:
-        named[SMALL_CNN_FACTORS["weight_decay"]] = table["weight_decay"] / 2
-    named |= {"modeldir": table["model"].map("model_{:06d}".format), "step": table["epoch"]}
-    return pd.DataFrame(named).assign(**{name: table.get(name, np.nan) for name in MEASURES})
+    place = {"modeldir": table["model"].map("model_{:06d}".format), "step": table["epoch"]}
+    return exported(table, SMALL_CNN).assign(**place, **{name: table.get(name, np.nan) for name in MEASURES})

@@ -13,9 +13,9 @@ import os
 import re
 import stat
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, BinaryIO
 
 import numpy as np
 import pandas as pd
@@ -24,11 +24,15 @@ from hyperlib.files.inventory import natural
 from hyperlib.files.plain import Damaged, opened
 from hyperlib.files.reading import decoded
 
-Form = TypeVar("Form")
 LARGEST = 2**26  # bytes of a text that is no table
 _LINE = 2**20  # bytes of one of its lines
 _NOT_JSON = re.compile(rb"(?<=[:\[,\s])(?:NaN|-?Infinity)(?=\s*[,}\]])")  # what Python writes and JSON has not
-AGAIN = "download it again, or leave it out"
+MEND = "correct it, or put a whole copy in its place"
+_WEIGHTS = re.compile(  # names that files of weights have, of kinds that are read here and of others
+    r".*\.(?:safetensors|pt|pth|bin|ckpt|h5|hdf5|keras|npz|npy|pkl|pickle|onnx|gguf|msgpack|tar|zip)"
+    r"|(?:[^/]*/)*[^./]*(?:checkpoint|ckpt|model|weights|state)[^./]*",
+    re.IGNORECASE,
+)
 
 
 def plain_file(path: Path, largest: int) -> BinaryIO:
@@ -39,14 +43,14 @@ def plain_file(path: Path, largest: int) -> BinaryIO:
     try:
         file = opened(path)
     except FileNotFoundError:
-        raise FileNotFoundError(f"There is no file {path}; {AGAIN}.") from None
+        raise FileNotFoundError(f"There is no file {path}; put it there, or name another.") from None
     except Damaged:
         said = f"{path} is a link, a folder or a device and no plain file; put a copy of the file in its place."
         raise Damaged(said) from None
     size = os.fstat(file.fileno()).st_size
     if size > largest:
         file.close()
-        raise Damaged(f"{path} has {size:,} bytes where {largest:,} would be many; {AGAIN}.")
+        raise Damaged(f"{path} has {size:,} bytes where {largest:,} would be many; {MEND}.")
     return file
 
 
@@ -74,6 +78,11 @@ def entries(folder: Path) -> dict[str, Path]:
     return {name: folder / name for name in sorted(os.listdir(folder), key=natural) if not name.startswith(".")}
 
 
+def like_weights(name: str) -> bool:
+    """Whether a file is called as files of weights are, by its suffix or, where it has none, by a word in it."""
+    return _WEIGHTS.fullmatch(name) is not None and "optim" not in name
+
+
 def is_folder(path: Path) -> bool:
     """Whether this is a folder and no link to one."""
     try:
@@ -89,42 +98,42 @@ def json_object(path: Path) -> dict[str, Any]:
     return decoded(_NOT_JSON.sub(b"null", text), dict[str, Any], str(path))
 
 
-def json_lines(path: Path, form: type[Form]) -> Iterator[Form]:
-    """The records in a file with one JSON object per line. A last line that was cut off by a kill is left out."""
+def json_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """The objects in a file of JSON, one per line. A last line that was cut off by a kill is left out."""
     with plain_file(path, LARGEST) as file:
         for number, line in enumerate(iter(lambda: file.readline(_LINE + 1), b""), 1):
             if len(line) > _LINE:
-                raise Damaged(f"Line {number} of {path} is longer than {_LINE:,} bytes; {AGAIN}.")
+                raise Damaged(f"Line {number} of {path} is longer than {_LINE:,} bytes; {MEND}.")
             try:
                 if line.strip():
-                    yield decoded(_NOT_JSON.sub(b"null", line), form, f"{path}, line {number},")
+                    yield decoded(_NOT_JSON.sub(b"null", line), dict[str, Any], f"{path}, line {number},")
             except Damaged:
                 if line.endswith(b"\n"):
                     raise
 
 
-def csv_table(path: Path, largest: int, columns: Callable[[str], bool] = lambda name: True) -> pd.DataFrame:
+def csv_table(path: Path, largest: int) -> pd.DataFrame:
     """A table of comma-separated values, packed by gzip where its name ends so; at most `largest` bytes unpacked.
 
-    columns: which names are read. Raises Damaged for what is no such table, or names a column twice.
+    Raises Damaged for what is no such table, or names a column twice.
     """
     with plain_file(path, largest) as packed:
         try:
             file = gzip.GzipFile(fileobj=packed) if path.suffix == ".gz" else packed
             text = file.read(largest + 1)
         except (OSError, EOFError, zlib.error) as error:
-            raise Damaged(f"{path} cannot be unpacked ({error}); {AGAIN}.") from None
+            raise Damaged(f"{path} cannot be unpacked ({error}); {MEND}.") from None
     if len(text) > largest:
-        raise Damaged(f"{path} unpacks to more than {largest:,} bytes, which no table of these rows needs; {AGAIN}.")
+        raise Damaged(f"{path} unpacks to more than {largest:,} bytes, which no table of these rows needs; {MEND}.")
     try:
         names = pd.read_csv(io.BytesIO(text), nrows=0, header=None, dtype=str)
         head = pd.read_csv(io.BytesIO(text), nrows=1, header=None, dtype=str, keep_default_na=False).iloc[0].tolist()
         if len(set(head)) < len(head) or not len(names.columns):
             raise ValueError("a column is named twice")
-        return pd.read_csv(io.BytesIO(text), usecols=columns, low_memory=False)
+        return pd.read_csv(io.BytesIO(text), low_memory=False)
     except (ValueError, OverflowError, MemoryError, IndexError, RecursionError) as error:
         why = " ".join(str(error).split())[:200]
-        raise Damaged(f"{path} is no table of comma-separated values ({why}); {AGAIN}.") from None
+        raise Damaged(f"{path} is no table of comma-separated values ({why}); {MEND}.") from None
 
 
 def mapped_rows(path: Path) -> np.ndarray:
@@ -140,24 +149,19 @@ def mapped_rows(path: Path) -> np.ndarray:
             shape, by_column, kind = read(file)
             start = file.tell()
         except Exception as error:  # whatever NumPy raises for a header that somebody made up
-            raise Damaged(f"{path} is no npy file that can be mapped ({type(error).__name__}); {AGAIN}.") from None
+            raise Damaged(f"{path} is no npy file that can be mapped ({type(error).__name__}); {MEND}.") from None
         plain = len(shape) == 2 and min(shape) >= 1 and shape[1] < 2**28 and kind.kind == "f" and not by_column
         if not plain or size != start + kind.itemsize * math.prod(shape):
             raise Damaged(
                 f"{path} is no plain array [rows, weights] of floating-point numbers (it says {kind} "
-                f"{str(shape)[:100]}, and has {size:,} bytes); {AGAIN}."
+                f"{str(shape)[:100]}, and has {size:,} bytes); {MEND}."
             )
         return np.memmap(file, kind, mode="r", offset=start, shape=shape)
 
 
-def numbers(table: pd.DataFrame, name: str, path: Path, *, whole: bool = False) -> np.ndarray:
-    """A column as numbers, NaN where it is empty; with `whole` as counts from 0 on, of which none is empty."""
-    try:
-        values = table[name].to_numpy(dtype=np.float64, na_value=np.nan)
-    except (ValueError, TypeError):
-        raise Damaged(f"The column {name!r} of {path} holds something else than numbers; {AGAIN}.") from None
-    if not whole:
-        return values
+def counts(table: pd.DataFrame, name: str, path: Path | str) -> np.ndarray:
+    """A column as whole numbers from 0 on, of which none is empty; Damaged for anything else."""
+    values = pd.to_numeric(table[name].astype(object), errors="coerce").to_numpy(np.float64, na_value=np.nan)
     if not ((values >= 0) & (values < 2**31) & (values == np.floor(values))).all():
-        raise Damaged(f"The column {name!r} of {path} holds something else than whole numbers from 0 on; {AGAIN}.")
+        raise Damaged(f"The column {name!r} of {path} holds something else than whole numbers from 0 on; {MEND}.")
     return values.astype(np.int64)

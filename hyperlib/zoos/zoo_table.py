@@ -1,64 +1,72 @@
-"""A zoo folder of ours, opened at once: weights are mapped, the table is read, and nothing else is.
+"""The table of a zoo on disk: an archive with a plain array for each column.
 
-`Zoo.load` reads every byte for its checksums, some seconds per ten gigabytes. Here sizes and headers are compared with
-the manifest and contents are not, so what a flipped bit did is not seen. Of words (which a table holds as four bytes
-per letter) every different one is kept once. Source: our choice.
+Numbers, truth values and text, without Python objects, which only pickle can store. The archive is not compressed, so
+each column is read from its place. Of words (which an array holds as four bytes per letter) every different one is kept
+once. Source: our choice.
 """
 
 from __future__ import annotations
 
 import struct
+import tokenize
 import zipfile
+import zlib
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 import pandas as pd
 
-from hyperlib.files.plain import Damaged
-from hyperlib.zoos.zoo import Zoo
+from hyperlib.files.plain import Unreadable, opened
 
-# the parts of a load that do not read every byte: `read_zoo` has no way to leave the checksums out
-from hyperlib.zoos.zoo_files import _UNREADABLE, _open_array, _read_manifest, _read_network
-
+UNREADABLE = (  # whatever numpy and zipfile raise for files that somebody has tampered with
+    *(ValueError, OSError, KeyError, EOFError, SyntaxError, RuntimeError, OverflowError, MemoryError),
+    *(zipfile.BadZipFile, tokenize.TokenError, NotImplementedError, zlib.error, struct.error),
+)
 _PIECE = 2**22  # bytes of words at once
-_LONGEST = 2**14  # bytes of a word
 _LARGEST = 2**34  # bytes of a table
 
 
-def open_mapped(folder: Path) -> Zoo:
-    """A zoo folder of ours. Raises FileNotFoundError where there is none, ValueError for damaged or foreign files."""
-    manifest = _read_manifest(folder)
-    for name, expected in manifest.files.items():
-        path = folder / name
-        if path.is_symlink() or not path.is_file() or path.stat().st_size != expected.bytes:
-            raise Damaged(f"{path} is missing, or not of the manifest's size; make or download the zoo again.")
-    weights, (models, epochs, _) = _open_array(folder / "weights.npy", manifest.shape), manifest.shape
-    table = _read_table(folder / "table.npz", manifest.columns, models, epochs)
-    try:
-        return Zoo(_read_network(folder, manifest), weights, table)
-    except ValueError as error:
-        raise Damaged(f"{folder} holds no zoo: {error}") from None
+def check_columns(table: pd.DataFrame) -> None:
+    """ValueError for a column whose name no archive can have."""
+    for name in table:
+        if not isinstance(name, str) or name in ("file", "allow_pickle") or "/" in name:
+            raise ValueError(f"The zoo's column {name!r} cannot be saved under this name; rename it.")
 
 
-def _read_table(path: Path, columns: list[str], models: int, epochs: int) -> pd.DataFrame:
-    """The columns of a table, each read from its place in the archive."""
+def write_table(path: Path, table: pd.DataFrame) -> None:
+    """Write a table to a new file."""
+    np.savez(path, **{name: _plain(table[name]) for name in table})
+
+
+def read_table(path: Path, columns: list[str], models: int, epochs: int) -> pd.DataFrame:
+    """The columns of a table with a row per model and epoch, model by model. Raises Unreadable or ValueError."""
     try:
-        size = path.stat().st_size
-        with zipfile.ZipFile(path) as archive, path.open("rb") as file:
+        with opened(path) as file, zipfile.ZipFile(file) as archive:
+            size = path.stat().st_size
             members = {member.filename: member for member in archive.infolist()}
-            stored = all(member.compress_type == zipfile.ZIP_STORED for member in members.values())
-            if not stored or size > _LARGEST or sum(member.file_size for member in members.values()) > size:
+            stored = all(member.compress_type == zipfile.ZIP_STORED for member in archive.infolist())
+            if not stored or size > _LARGEST or sum(member.file_size for member in archive.infolist()) > size:
                 raise ValueError("unpacks to more than it takes")
             arrays = {name: _column(file, members[f"{name}.npy"], models, epochs) for name in columns}
-    except (*_UNREADABLE, struct.error):
-        raise Damaged(
+    except Unreadable:
+        raise
+    except UNREADABLE:
+        raise ValueError(
             f"{path} is not a plain table of the manifest's columns with {models * epochs} rows; make or download the "
             "zoo again."
         ) from None
     if "diverged" in arrays and arrays["diverged"].dtype != bool:
-        raise Damaged(f"{path} says diverged by {arrays['diverged'].dtype} values; make or download the zoo again.")
+        raise ValueError(f"{path} says diverged by {arrays['diverged'].dtype} values; make or download the zoo again.")
     return pd.DataFrame(arrays, copy=False)
+
+
+def _plain(column: pd.Series) -> np.ndarray:
+    """A column as an array of numbers, truth values or text."""
+    if not (pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column)):
+        return column.to_numpy(dtype=object).astype(str)
+    values = column.to_numpy()
+    return values if values.dtype != object else column.to_numpy(dtype=np.float64, na_value=np.nan)
 
 
 def _column(file: BinaryIO, member: zipfile.ZipInfo, models: int, epochs: int) -> np.ndarray:
@@ -70,7 +78,7 @@ def _column(file: BinaryIO, member: zipfile.ZipInfo, models: int, epochs: int) -
     if header[:4] != b"PK\x03\x04" or np.lib.format.read_magic(file) != (1, 0):
         raise ValueError("no array")
     shape, by_column, kind = np.lib.format.read_array_header_1_0(file)
-    if shape != (models * epochs,) or by_column or kind.kind not in "biufU" or kind.itemsize > _LONGEST:
+    if shape != (models * epochs,) or by_column or kind.kind not in "biufU":
         raise ValueError("no column")
     if member.file_size != file.tell() - start + kind.itemsize * models * epochs:
         raise ValueError("too short")
