@@ -9,7 +9,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
-from pkgutil import resolve_name
 from types import FrameType
 from typing import ParamSpec, TypeVar
 
@@ -50,15 +49,11 @@ def in_order() -> Iterator[None]:
 def command(main: Callable[Given, Code]) -> Callable[Given, Code]:
     """What is called at a command line: stopped by Ctrl-C it ends in a line and the exit code 130, not in a traceback.
 
-    SIGTERM and SIGHUP end it with the same line, as `in_order` does. It speaks on any console, and what it hands to
-    other processes they find by the name of its module, which `python -m` calls `__main__`.
+    SIGTERM and SIGHUP end it with the same line, as `in_order` does. It speaks on any console.
     """
 
     @wraps(main)
     def run(*given: Given.args, **named: Given.kwargs) -> Code:
-        spec = sys.modules["__main__"].__spec__
-        if main.__module__ == "__main__" and spec is not None:
-            return resolve_name(f"{spec.name}:{main.__name__}")(*given, **named)
         speak_plainly()
         with in_order():
             try:

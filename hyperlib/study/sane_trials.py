@@ -152,4 +152,6 @@ def _scores(sane: Sane, name: str, parts: tuple[Samples, Samples, Samples]) -> d
 
 
 if __name__ == "__main__":
-    main()
+    from hyperlib.study.sane_trials import main as command_by_name  # under which other processes find what they are handed
+
+    command_by_name()

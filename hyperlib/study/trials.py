@@ -194,4 +194,6 @@ def _sorted(samples: Samples) -> Samples:
 
 
 if __name__ == "__main__":
-    main()
+    from hyperlib.study.trials import main as command_by_name  # under which other processes find what they are handed
+
+    command_by_name()
