@@ -2,6 +2,7 @@
 
 import os
 import re
+import runpy
 import signal
 import subprocess
 import sys
@@ -120,18 +121,14 @@ def test_a_command_without_ray_says_what_to_install(one_zoo, monkeypatch, capsys
     assert "needs Ray, which is not installed here" in " ".join(capsys.readouterr().err.split())
 
 
-def test_what_a_command_hands_to_other_processes_has_a_name_that_they_find(tmp_path):
-    """Not that of `__main__`, which is another module in each of them."""
-    text = "from hyperlib.files.ending import command\n\n\ndef work(): ...\n\n\n"
-    text += "@command\ndef main(*given):\n    print(work.__module__, *given)\n\n\n"
-    text += "main(1) if __name__ == '__main__' else 0\n"
-    (tmp_path / "mine.py").write_text(text)
-    environ = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
-    said = [
-        subprocess.run([sys.executable, *how], env=environ, capture_output=True, text=True, check=True).stdout
-        for how in (["-m", "mine"], [str(tmp_path / "mine.py")])
-    ]
-    assert said == ["mine 1\n", "__main__ 1\n"]
+@pytest.mark.parametrize("module", [sane_trials, trials, generator_trials], ids=lambda module: module.__name__)
+@pytest.mark.filterwarnings("ignore:.*found in sys.modules:RuntimeWarning")
+def test_what_a_command_hands_to_other_processes_has_a_name_that_they_find(module, monkeypatch):
+    """Not that of `__main__`, which is another module in each of them: run as a command it calls itself by name."""
+    called = []
+    monkeypatch.setattr(module, "main", lambda: called.append(module.__name__))
+    runpy.run_module(module.__name__, run_name="__main__")
+    assert called == [module.__name__]
 
 
 COMMANDS = [sane_trials, trials, generator_trials, raw_weights, build, pairs, store]
