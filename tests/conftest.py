@@ -37,10 +37,14 @@ COMPILE = ("test_compiled_layers.py", "test_maps.py", "test_projections.py", "te
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files that compile go first: of two workers one compiles our kernels, the other UMAP, and the rest finds both.
+    """Tests of a card are left out without one, and files that compile go first.
 
-    Otherwise both compile the same at the same time, half a minute each on a new machine.
+    Of two workers one then compiles our kernels, the other UMAP, and the rest finds both. Otherwise both compile the
+    same at the same time, half a minute each on a new machine.
     """
+    for item in items if not torch.cuda.is_available() else ():
+        if item.get_closest_marker("gpu"):
+            item.add_marker(pytest.mark.skip(reason="needs a GPU"))
     items.sort(key=lambda item: COMPILE.index(item.path.name) if item.path.name in COMPILE else len(COMPILE))
 
 

@@ -899,7 +899,7 @@ def test_auto_is_half_precision_where_the_processor_has_it(monkeypatch):
     assert small(precision="auto", device="cuda").half
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.gpu
 @every
 def test_the_gpu_trains_and_embeds_as_the_cpu_does(encoding, readout, tmp_path, always_saving):
     samples, settings = walks(), {"encoding": encoding, "readout": readout}

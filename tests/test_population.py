@@ -713,7 +713,7 @@ def test_progress_counts_model_epochs(tetris_images, capsys, tmp_path):
     assert "15/15" in capsys.readouterr().err
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.gpu
 @pytest.mark.parametrize("name", ["digits_cnn", "residual_net"])
 def test_the_gpu_grows_the_same_zoo(name):
     net = network(name)
