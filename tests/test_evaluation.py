@@ -52,7 +52,7 @@ def test_scores_are_the_logits(generator):
 def test_pieces_cover_every_pair_once_and_keep_the_budget(models, images):
     net = digits_cnn()
     seen = torch.zeros(models, images)
-    for some_models, some_images in evaluation._pieces(net, models, images):
+    for some_models, some_images in evaluation._pieces(net, models, images, torch.device("cpu")):
         seen[some_models, some_images] += 1
         size = seen[some_models, some_images].numel()
         assert size * 4 * net.activations_per_input <= evaluation._BUDGET

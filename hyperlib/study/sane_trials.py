@@ -152,6 +152,6 @@ def _scores(sane: Sane, name: str, parts: tuple[Samples, Samples, Samples]) -> d
 
 
 if __name__ == "__main__":
-    from hyperlib.study.sane_trials import main as command_by_name  # under which other processes find what they are handed
+    from hyperlib.study.sane_trials import main as by_name  # other processes find under it what they are handed
 
-    command_by_name()
+    by_name()

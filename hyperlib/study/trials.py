@@ -194,6 +194,6 @@ def _sorted(samples: Samples) -> Samples:
 
 
 if __name__ == "__main__":
-    from hyperlib.study.trials import main as command_by_name  # under which other processes find what they are handed
+    from hyperlib.study.trials import main as by_name  # other processes find under it what they are handed
 
-    command_by_name()
+    by_name()

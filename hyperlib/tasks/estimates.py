@@ -82,6 +82,7 @@ def between(found: Estimate) -> Estimate:
     value, low, high = np.clip(found[:3], -1, 1)  # rounding, too
     if abs(value) != 1:
         low, high = np.tanh(np.arctanh(value) + (np.array(found[1:3]) - value) / (1 - value**2))
+    low, high = np.minimum(low, value), np.maximum(high, value)  # rounding once more; what is NaN stays so
     return Estimate(float(value), float(low), float(high), found.freedom)
 
 

@@ -20,6 +20,7 @@ from torch import Tensor
 from hyperlib.files.state import job_folder
 from hyperlib.weightspace.precision import full_precision
 from hyperlib.zoos.checkpoint import BlockCheckpoint, Saved
+from hyperlib.zoos.engines.halves import Halves
 from hyperlib.zoos.engines.trainer import Block, Trainer
 from hyperlib.zoos.evaluation import ALWAYS, PROPERTIES
 from hyperlib.zoos.job import Job
@@ -106,7 +107,7 @@ def train_block(
     network = job.architecture.with_activation(design["activation"].iloc[0])
     block = Block(network, job.images, design, job.batch_size, job.seed, job.device)
     start = block.initial_weights() if job.start is None else job.start[torch.from_numpy(rows)]
-    trainer = job.method.trainers[job.engine](block, start)
+    trainer = Halves(job.method.trainers[job.engine], block, start)
     first = done = _resume(trainer, kept, course, places)
     advance(len(rows) * max(0, done - 1))
     while done <= job.epochs and not stopped():

@@ -16,7 +16,8 @@ from hyperlib.weightspace.base import BaseArchitecture
 from hyperlib.weightspace.precision import full_precision
 from hyperlib.weightspace.values import is_whole
 
-_BUDGET = 16 * 2**20  # bytes of activations at once; larger pieces leave the cache and gain nothing
+_BUDGET = 16 * 2**20  # bytes of activations at once on a CPU; larger pieces leave the cache and gain nothing
+_CARD_BUDGET = 2**30  # on a GPU, which starves on small ones
 
 PROPERTIES = (  # what is measured of checkpoints; loss and accuracy of training are running means of its epoch
     *("train_loss", "train_accuracy", "test_loss", "test_accuracy"),
@@ -43,7 +44,7 @@ def class_scores(
 ) -> Float[Tensor, "models images classes"]:
     """Class scores of every model on the same images, on the CPU. ValueError where an image gives more than a row."""
     scores = torch.empty(len(weights), len(x), architecture.num_classes)
-    for models, images in _pieces(architecture, len(weights), len(x)):
+    for models, images in _pieces(architecture, len(weights), len(x), weights.device):
         given = architecture.logits(weights[models], x[images])
         if given.shape[1:] != scores[models, images].shape[1:]:
             raise ValueError(f"{architecture.name} gives {list(given.shape[1:])} for these inputs, not a row for each.")
@@ -59,15 +60,14 @@ def evaluate(
     y: Int[Tensor, " images"],
 ) -> tuple[Float[Tensor, " models"], Float[Tensor, " models"]]:
     """Mean cross-entropy and accuracy of every model on the same images; both float64, on the CPU."""
-    loss = torch.zeros(len(weights), dtype=torch.float64)
-    hits = torch.zeros(len(weights), dtype=torch.float64)
+    loss, hits = torch.zeros(2, len(weights), dtype=torch.float64, device=weights.device)
     with torch.no_grad():
-        for models, images in _pieces(architecture, len(weights), len(x)):
+        for models, images in _pieces(architecture, len(weights), len(x), weights.device):
             scores = architecture.logits(weights[models], x[images]).transpose(0, 1)
             one_loss, one_hits = batch_losses(scores, y[images].long()[:, None].expand(-1, scores.shape[1]))
-            loss[models] += one_loss.sum(0).double().cpu()
-            hits[models] += one_hits.sum(0).double().cpu()
-    return loss / len(x), hits / len(x)
+            loss[models] += one_loss.sum(0).double()
+            hits[models] += one_hits.sum(0).double()
+    return loss.cpu() / len(x), hits.cpu() / len(x)
 
 
 def batch_losses(
@@ -78,8 +78,11 @@ def batch_losses(
     return loss, (scores.argmax(-1) == y).float()
 
 
-def _pieces(architecture: BaseArchitecture, models: int, images: int) -> Iterator[tuple[slice, slice]]:
-    cells = max(1, _BUDGET // (4 * architecture.activations_per_input))
+def _pieces(
+    architecture: BaseArchitecture, models: int, images: int, device: torch.device
+) -> Iterator[tuple[slice, slice]]:
+    budget = _BUDGET if device.type == "cpu" else _CARD_BUDGET
+    cells = max(1, budget // (4 * architecture.activations_per_input))
     some_images = min(images, max(256, cells // max(models, 1)), cells)
     some_models = max(1, cells // max(some_images, 1))
     for first in range(0, models, some_models):
