@@ -14,7 +14,7 @@ BEGAN := $(shell date +%s)
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help whole profile env test test-slow run html book results status check sync bench clean
+.PHONY: help whole profile env test test-slow run html book results status check sync bench gpu clean
 
 help:  ## this list
 	@echo "make TARGET [PROFILE=quick|laptop|paper] [PYTHON=python3.12] [JOBS=2] [CHAPTER=03b_mnist_seed, with run and results]"
@@ -63,6 +63,9 @@ sync: env  ## write the notebooks from their .py sources
 
 bench: env  ## benchmarks, as ratios measured in one run, to _build/results/benchmarks (minutes)
 	@$(RUN) benchmarks/run.py
+
+gpu:  ## tests, rates and the MNIST zoo on this machine's GPU, to _build/results/gpu (8 minutes; HYPERLIB_DATA names MNIST's folder)
+	@$$( [ -x $(RUN) ] && echo $(RUN) || echo $(PYTHON) ) benchmarks/gpu.py
 
 clean:  ## remove pages, executed notebooks and fresh results: all chapters run again; zoos (_build/store) and .venv stay
 	@if [ -f .venv/.ready ]; then $(BUILD) clean; \

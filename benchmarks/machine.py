@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from hyperlib.press.cost import cores
+from hyperlib.files.cost import cores
 from hyperlib.zoos.engines.choice import ENGINES
 
 

@@ -15,7 +15,7 @@ from clock import in_a_process
 from settings import FASTEST, Options
 
 from hyperlib import grid, load_images, small_cnn, train_population
-from hyperlib.press.cost import peak_memory
+from hyperlib.files.cost import peak_memory
 
 MODELS, IMAGES = 500, 500
 

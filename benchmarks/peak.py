@@ -18,7 +18,7 @@ from clock import Contestant, measured, say, threads
 from settings import FASTEST, Options, Setting, settings
 from training import train
 
-from hyperlib.press.cost import cores
+from hyperlib.files.cost import cores
 from hyperlib.zoos.engines.kernels.compiling import kernel
 from hyperlib.zoos.engines.kernels.lanes import ACCUMULATORS, LANES, fma, get, put, registers, splat, store
 

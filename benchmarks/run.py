@@ -36,8 +36,8 @@ from weight_space import weight_space
 from windows import sane_memory, windows
 
 from hyperlib.files import paths
+from hyperlib.files.cost import clock
 from hyperlib.files.writing import write_whole
-from hyperlib.press.cost import clock
 
 
 def saved_files(options: Options) -> pd.DataFrame:

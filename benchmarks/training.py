@@ -17,7 +17,7 @@ from plain import all_at_once, plain_loop, processes
 from settings import FASTEST, Options, Setting, settings
 
 from hyperlib import Images, grid, train_population
-from hyperlib.press.cost import cores
+from hyperlib.files.cost import cores
 from hyperlib.zoos.engines.choice import ENGINES
 
 BASELINE = "plain loop"

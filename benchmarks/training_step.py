@@ -121,14 +121,15 @@ def ours(size: Size, dropout: float = DROPOUT) -> tuple[TokenAutoencoder, nn.Seq
     return network, head, source
 
 
-def trainer(size: Size, population: Tensor, *, half: bool) -> Trainer:
+def trainer(size: Size, population: Tensor, *, half: bool, device: str = "cpu") -> Trainer:
     """The training that `HyperRep.fit` runs, without validation and with no end in sight."""
     plan = Plan(10**6, size.batch, None, RATE, DECAY, size.mix, "nt_xent", TEMPERATURE, 1, None, 0)
     augment = Augment(permute=size.permute, erase=ERASE, erased=ERASED, target="view")
     networks = Population(population, torch.arange(len(population))[:, None])
     network, head, source = ours(size)
-    cpu = torch.device("cpu")
-    views = WholeViews(size.network, network, head, source, plan, augment, networks, None, device=cpu, half=half)
+    there = torch.device(device)
+    network, head = network.to(there), head.to(there)
+    views = WholeViews(size.network, network, head, source, plan, augment, networks, None, device=there, half=half)
     return Trainer(views)
 
 

@@ -47,7 +47,7 @@ from hyperlib.figures.tables import show_table
 from hyperlib.figures.words import say
 from hyperlib.tasks import verdicts
 from hyperlib.thesis import sane_cost
-from hyperlib.thesis.estimate import beside_measured, benchmark, cost_table, growth_rates
+from hyperlib.thesis.estimate import beside_measured, benchmark, card_rates, cost_table, growth_rates
 from hyperlib.thesis.scaling import recipe_blocks, scaling_curve
 from hyperlib.thesis.targets import targets
 from hyperlib.thesis.whole_cost import whole_cost, with_total
@@ -177,6 +177,21 @@ show_table(forms[["device", "models", "form", "step_ms", "speed_ratio"]], 2)
 # The engine uses grouped convolutions on every device. Where another form is faster above, the engine loses that much on such a
 # device. A device that is not in the table was not measured; with a GPU, ask it: `python benchmarks/batched_forms.py --device cuda`.
 #
+# ## And on a graphics card?
+#
+# For a GPU there is a compiled engine, too, **cuda**: one block of its threads has one model, and goes through an epoch without a word
+# from outside. It is tested in a simulator, layer by layer against PyTorch, and before its first job on a card it trains a small network beside
+# PyTorch; if they differ, PyTorch trains. `make gpu` measures it, with everything else that a card is good for here, in eight minutes.
+
+# %% tags=["remove-input"]
+rates = card_rates()
+if rates is None:
+    say("No run of it is committed with this version of the book: what this engine gains on a card is not measured.")
+else:
+    told = [f"{row.network} {row.per_s:,.0f} ({row.ratio:.0f} times the torch engine on the same card)" for row in rates[rates["engine"] == "cuda"].itertuples()]
+    say(f"Model-epochs per second on the card of the committed run: {'; '.join(told)}. The whole run lies in `book/results/gpu`.")
+
+# %% [markdown]
 # ## What do files, moves and comparisons cost?
 #
 # A zoo is one file of weights and one table. The usual alternative is one `torch.save` per model and epoch.

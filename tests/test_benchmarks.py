@@ -18,6 +18,7 @@ sys.path.insert(0, str(BENCHMARKS))
 
 import batched_forms  # noqa: E402  (the folder is no package)
 import clock  # noqa: E402
+import gpu  # noqa: E402
 import plain  # noqa: E402
 import run  # noqa: E402
 import tokens  # noqa: E402
@@ -335,3 +336,36 @@ def test_a_script_that_fails_says_why(tmp_path, monkeypatch):
     monkeypatch.setattr(clock, "__file__", str(tmp_path / "clock.py"))
     with pytest.raises(RuntimeError, match=r"fails\.py failed: .*ValueError: no architecture"):
         clock.in_a_process("fails.py", "architecture")
+
+
+@pytest.mark.slow
+def test_the_stages_of_a_card_run_go_on_and_say_what_failed(tmp_path, monkeypatch, capfd):
+    """On the CPU, tiny: every stage leaves its table, and one that is there is not made again."""
+    monkeypatch.setenv("HYPERLIB_STORE", str(tmp_path / "store"))
+    command = ["--device", "cpu", "--quick", "--minutes", "30", "--save", str(tmp_path / "gpu")]
+    assert gpu.main(command) == 0
+    made = {file.stem: file.stat().st_mtime_ns for file in (tmp_path / "gpu").glob("*.csv")}
+    assert set(made) == set(gpu.STAGES)
+    assert (pd.read_csv(tmp_path / "gpu" / "rates.csv")["per_s"] > 0).all()
+    assert (pd.read_csv(tmp_path / "gpu" / "steps.csv")["share_of_products"] > 0).all()
+    (tmp_path / "gpu" / "steps.csv").unlink()
+    monkeypatch.setattr(gpu, "code", lambda: "other")
+    with pytest.raises(SystemExit, match="of other code"):
+        gpu.main(command)
+    monkeypatch.undo()
+    monkeypatch.setenv("HYPERLIB_STORE", str(tmp_path / "store"))
+    monkeypatch.setattr(gpu, "STAGES", dict.fromkeys(gpu.STAGES) | {"none such": None})
+    monkeypatch.setattr(gpu, "SHARES", gpu.SHARES | {"none such": 0.1})
+    assert gpu.main(command) == 1
+    said = capfd.readouterr().out
+    assert "rates is there" in said and "Failed: none such" in said and (tmp_path / "gpu" / "steps.csv").is_file()
+    again = {file.stem: file.stat().st_mtime_ns for file in (tmp_path / "gpu").glob("*.csv")}
+    assert {name for name in made if again[name] != made[name]} == {"steps"}
+
+
+@pytest.mark.parametrize(("given", "said"), [(["--minutes", "0"], "above 0"), ([], "finds no CUDA device")])
+def test_a_card_run_says_what_it_needs(given, said, monkeypatch, capsys):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: bool(given))
+    with pytest.raises(SystemExit):
+        gpu.main(given)
+    assert said in capsys.readouterr().err

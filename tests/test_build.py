@@ -18,12 +18,12 @@ from filelock import FileLock
 from small_book import FAILS, HEADER, PUBLISHES, make_book
 
 from hyperlib.files import paths
+from hyperlib.files.cost import clock
 from hyperlib.files.inventory import text_checksum
 from hyperlib.files.plain import Damaged
 from hyperlib.files.writing import write_whole
 from hyperlib.images.files import data_folder
 from hyperlib.press import build, edition, pairs, staleness, worker
-from hyperlib.press.cost import clock
 from hyperlib.press.edition import Edition
 from hyperlib.press.execute import execute
 from hyperlib.press.kernel import foreign_library

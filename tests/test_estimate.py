@@ -11,6 +11,7 @@ from hyperlib.thesis.book_zoos import BOOK_ZOOS
 from hyperlib.thesis.estimate import (
     benchmark,
     beside_measured,
+    card_rates,
     cost_table,
     estimate,
     growth_rates,
@@ -161,3 +162,10 @@ def test_growth_rates_are_the_factors_of_a_doubling():
     found = growth_rates(table).set_index("grows")
     assert found["time"].tolist() == pytest.approx([2, 1]) and found["work"].tolist() == pytest.approx([1, 4])
     assert found.loc["models", ["from", "to"]].tolist() == [1, 8]
+
+
+def test_rates_of_a_card_are_those_committed_or_none(tmp_path):
+    assert card_rates(tmp_path) is None
+    table = pd.DataFrame({"network": ["Tetris MLP"], "engine": "cuda", "per_s": 1e5, "ratio": 100.0})
+    table.to_csv(tmp_path / "rates.csv", index=False)
+    pd.testing.assert_frame_equal(card_rates(tmp_path), table)

@@ -25,10 +25,10 @@ from contextlib import contextmanager
 from pathlib import Path, PurePath
 
 from hyperlib.files import paths
+from hyperlib.files.cost import clock, peak_memory
 from hyperlib.files.ending import command
 from hyperlib.files.faults import disk_is_full
 from hyperlib.files.locking import held
-from hyperlib.press.cost import clock, peak_memory
 from hyperlib.press.edition import Edition
 from hyperlib.press.execute import execute
 from hyperlib.press.site import BENCHMARKS, build_site, promote_benchmarks, promote_results

@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from hyperlib.files import lending
+from hyperlib.files.cost import clock, cores
 from hyperlib.files.faults import disk_is_full
 from hyperlib.files.inventory import text_checksum
 from hyperlib.files.reading import Damaged, decoded
 from hyperlib.files.writing import flush, flush_folder, workplace, write_json
-from hyperlib.press.cost import clock, cores
 from hyperlib.press.edition import Chapter, Edition
 from hyperlib.press.kernel import environment_of
 from hyperlib.press.staleness import Facts, File, Ingredients

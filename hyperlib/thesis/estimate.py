@@ -54,6 +54,13 @@ def benchmark(table: str, folder: Path | None = None) -> pd.DataFrame:
     return measured
 
 
+def card_rates(folder: Path | None = None) -> pd.DataFrame | None:
+    """The rates of a run on a GPU (`make gpu`) from `book/results/gpu`, None where no such run is committed."""
+    folder = folder or paths.committed_folder("gpu")
+    record_source(folder / "rates.csv")
+    return benchmark("rates", folder) if (folder / "rates.csv").is_file() else None
+
+
 def growth_rates(growth: pd.DataFrame) -> pd.DataFrame:
     """By what factor `time` and counted `work` per image grow where one quantity doubles, from the benchmark `growth`.
 

@@ -20,8 +20,8 @@ from docutils.parsers.rst import Directive
 from sphinx.application import Sphinx
 from sphinx.transforms import SphinxTransform
 
+from hyperlib.files.cost import clock
 from hyperlib.files.reading import Damaged, as_form
-from hyperlib.press.cost import clock
 from hyperlib.press.edition import Chapter
 from hyperlib.press.staleness import Facts, fingerprint
 from hyperlib.store.manifest import KEYED_PACKAGES
