@@ -1,8 +1,8 @@
 """What one GPU does with this library, in stages that are bounded in time: `make gpu`.
 
-Needs a card with PyTorch for CUDA and, for the fused engine, the extra `cuda`; no network, and nothing that publishes the
-book. Every stage is a process of its own and leaves a small CSV; one that is there is not made again, so a run that was
-cut off goes on. MNIST is looked for where `HYPERLIB_DATA` says. `--device cpu --quick` proves that it runs.
+Needs a card with PyTorch for CUDA and, for the fused engine, the extra `cuda`; no network, and nothing that publishes
+the book. Every stage is a process of its own and leaves a small CSV; one that is there is not made again, so a run that
+was cut off goes on. MNIST is looked for where `HYPERLIB_DATA` says. `--device cpu --quick` proves that it runs.
 """
 
 from __future__ import annotations
@@ -225,11 +225,11 @@ def _all(chosen: argparse.Namespace) -> int:
         limit = 60 + 90 * chosen.minutes * SHARES[stage]  # with Python's start, and half as much again
         path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
         try:
-            code = subprocess.run(command, timeout=limit, env=os.environ | {"PYTHONPATH": path}).returncode
+            ended = subprocess.run(command, timeout=limit, env=os.environ | {"PYTHONPATH": path}).returncode
         except subprocess.TimeoutExpired:
-            code = -1
+            ended = -1
             say(f"  cut off after {limit:.0f} s")
-        failed += [stage] if code else []
+        failed += [stage] if ended else []
     say(f"[{clock(time.monotonic() - begun)}] done; the tables are in {chosen.save}.")
     if failed:
         say(f"Failed: {', '.join(failed)}. The same command makes what is missing.")
