@@ -8,6 +8,7 @@ launcher), and its simulator runs them without a card, for tests. Our choice.
 
 from __future__ import annotations
 
+import warnings
 from math import ceil
 
 import numpy as np
@@ -76,7 +77,10 @@ class CudaTrainer:
             self.buffer, self.first, self.second, self.gradient, values, scratch, labels, sums.zero_(), shares,
             int(self.buffer.shape[1] <= SHARED),
         )  # fmt: skip
-        run[models * shares, THREADS](*(_as_array(value) for value in given))
+        with warnings.catch_warnings():  # Numba warns of few blocks; whoever trains few models has few
+            warnings.simplefilter("ignore")
+            launch = run[models * shares, THREADS]
+        launch(*(_as_array(value) for value in given))
         loss, hits = sums.view(models, -1, 2).sum(1).T.cpu() / count
         return loss, hits
 
