@@ -22,12 +22,14 @@ from torch.func import functional_call, grad, vmap
 
 from hyperlib import Architecture, small_cnn
 from hyperlib.weightspace.layers import Conv, Pass
+from hyperlib.weightspace.precision import full_precision
 
 BATCH = 32
-TOLERANCE = 1e-4  # of a gradient whose entries are about 0.1
+TOLERANCE, ODD = 1e-4, 1e-3  # of a gradient of about 0.1; share of entries that a pool's near tie may move further
 Gradient = Callable[[Tensor, Tensor, Tensor], Tensor]  # weights, images [batch, models, ...], labels [batch, models]
 
 
+@full_precision()
 def batched_forms(options: Options, device: str = "cpu", models: tuple[int, ...] = ()) -> pd.DataFrame:
     """One row per number of models and form: milliseconds per step, microseconds per model and image, ratio.
 
@@ -118,9 +120,9 @@ def adam_step(gradient: Gradient, weights: Tensor, moments: tuple[Tensor, Tensor
 def _check_equal(forms: dict[str, Gradient], weights: Tensor, x: Tensor, y: Tensor) -> None:
     expected = forms[BASELINE](weights, x, y)
     for name, form in forms.items():
-        worst = float((form(weights, x, y) - expected).abs().max())
-        if not worst <= TOLERANCE:
-            raise RuntimeError(f"{name} and {BASELINE} differ by {worst:.1e}; they must be the same step.")
+        apart = (form(weights, x, y) - expected).abs()
+        if not float((~(apart <= TOLERANCE)).double().mean()) <= ODD:
+            raise RuntimeError(f"{name} and {BASELINE} differ by {float(apart.max()):.1e}; they must be the same step.")
 
 
 def _seconds(forms: dict[str, Gradient], weights: Tensor, x: Tensor, y: Tensor, options: Options) -> dict[str, float]:
