@@ -171,7 +171,9 @@ def mnist_seed(card: Card) -> pd.DataFrame:
     return table.reset_index().assign(models=len(zoo), images=len(images.train_x), batch_size=recipe.batch_size)
 
 
-STAGES = {"machine": machine, "tests": tests, "rates": rates, "forms": forms, "steps": steps, "mnist_seed": mnist_seed}
+STAGES = {
+    "machine": machine, "tests": tests, "rates": rates, "forms": forms, "steps": steps, "mnist_seed": mnist_seed
+}  # fmt: skip
 SHARES = {"machine": 0.1, "tests": 0.15, "rates": 0.25, "forms": 0.05, "steps": 0.15, "mnist_seed": 0.3}  # of the whole time
 
 
