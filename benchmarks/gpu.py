@@ -174,7 +174,7 @@ def mnist_seed(card: Card) -> pd.DataFrame:
 STAGES = {
     "machine": machine, "tests": tests, "rates": rates, "forms": forms, "steps": steps, "mnist_seed": mnist_seed
 }  # fmt: skip
-SHARES = {"machine": 0.1, "tests": 0.15, "rates": 0.25, "forms": 0.05, "steps": 0.15, "mnist_seed": 0.3}  # of the whole time
+SHARES = {"machine": 0.1, "tests": 0.15, "rates": 0.25, "forms": 0.05, "steps": 0.15, "mnist_seed": 0.3}  # of the time
 
 
 def code() -> str:
