@@ -184,11 +184,11 @@ show_table(forms[["device", "models", "form", "step_ms", "speed_ratio"]], 2)
 # PyTorch; if they differ, PyTorch trains. `make gpu` measures it, with everything else that a card is good for here, in eight minutes.
 
 # %% tags=["remove-input"]
-rates = card_rates()
-if rates is None:
+on_card = card_rates()
+if on_card is None:
     say("No run of it is committed with this version of the book: what this engine gains on a card is not measured.")
 else:
-    told = [f"{row.network} {row.per_s:,.0f} ({row.ratio:.0f} times the torch engine on the same card)" for row in rates[rates["engine"] == "cuda"].itertuples()]
+    told = [f"{row.network} {row.per_s:,.0f} ({row.ratio:.0f} times the torch engine on the same card)" for row in on_card[on_card["engine"] == "cuda"].itertuples()]
     say(f"Model-epochs per second on the card of the committed run: {'; '.join(told)}. The whole run lies in `book/results/gpu`.")
 
 # %% [markdown]
@@ -417,7 +417,7 @@ show_table(aims.set_index("verdict").reset_index(), 1, rows=missed[:8])
 
 # %% tags=["hide-input"]
 cpu = training.pivot(index="network", columns="contestant", values="per_cpu_s")
-gain = cpu["numba"] / cpu["plain loop, same measures"]
+gain = cpu["numba, all clean"] / cpu["plain loop, same measures"]
 measured = compared.set_index("zoo")["ratio"]
 fastest = forms.loc[forms.groupby(["device", "models"])["step_ms"].idxmin()]
 card = verdicts.scorecard(
