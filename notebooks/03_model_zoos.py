@@ -331,7 +331,7 @@ study.publish("zoo-property-benchmark", benchmark);
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Five panels, one per zoo: bars of R squared for accuracy, epoch and both readings of the gap from raw weights, layer statistics, settings and the clock with the linear probe, with intervals."}, "figure": {"name": "fig-zoo-property-benchmark", "caption": "$R^2$ of the linear probe on unseen models; lines are 95 % intervals from a bootstrap over models. An arrow marks a bar or an interval that goes on to the left."}}
 words = {"test_accuracy": "accuracy", "gap_clean": "clean gap"}
-fig, axes = plt.subplots(2, 3, figsize=(8, 4.8), sharey=True)
+fig, axes = plt.subplots(2, 3, figsize=(8, 4.3), sharey=True)
 axes[1, 2].remove()
 for ax, (name, result) in zip(axes.flat, probed.items(), strict=False):
     drawn = result.table["features"].isin(["W", "s(W)", "settings", "clock"]) & (result.table["probe"] == "linear")
@@ -533,7 +533,7 @@ for short, points in zip(["W", "sW"], coordinates.values(), strict=True):
 study.publish("zoo-umap", located);
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Two maps of checkpoints of the Tetris seed zoo, of raw weights above and of layer statistics below, coloured by epoch; beside each, the checkpoints of one model enlarged."}, "figure": {"name": "fig-zoo-umap", "caption": "UMAP of checkpoints of tetris_seed: raw weights W (upper row) and layer statistics s(W) (lower row), coloured by epoch. On the right what is in the box on the left: the checkpoints of one model, joined in the order of training, and what lies between them."}}
-fig, axes = plt.subplots(2, 2, figsize=(8, 4.2), width_ratios=[1.5, 1])
+fig, axes = plt.subplots(2, 2, figsize=(8, 3.9), width_ratios=[1.5, 1])
 models, epochs = mapped.table["model"].to_numpy(), mapped.table["epoch"].to_numpy()
 for row, (name, points) in zip(axes, coordinates.items(), strict=True):
     pictures.map_with_island(points, epochs, models, models[0], row, name, "epoch")

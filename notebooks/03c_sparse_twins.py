@@ -333,11 +333,13 @@ axes[0].set(ylabel="twin, %")
 axes[0].legend(fontsize=8)
 plt.show()
 
-# %% tags=["hide-input"] table={"name": "tab-zoo-sparse-agreement", "caption": "Means over models: agreement of a twin with its original and with other originals; where both are wrong, the share of images on which they are wrong in the same way; correlation of accuracies over models."}
+# %% tags=["hide-input"] table={"name": "tab-zoo-sparse-agreement", "caption": "Means over models: accuracy of originals and twins; agreement of a twin with its original and with other originals; where both are wrong, the share of images on which they are wrong in the same way; correlation of accuracies over models."}
 averages = alike.groupby(["zoo", "way"], sort=False)[["epochs", "sparsity", "original_accuracy", "accuracy", "agreement", "others", "wrong_alike"]].mean()
 related = {key: correlation(one["original_accuracy"].to_numpy(), one["accuracy"].to_numpy()) for key, one in in_zoos.items()}
 averages["correlation"] = [related[key].value for key in averages.index]
-show_table(study.publish("zoo-sparse-agreement", averages.reset_index(), "means"), 3)
+means_alike = study.publish("zoo-sparse-agreement", averages.reset_index(), "means")
+shorter = {"original_accuracy": "original", "accuracy": "twin", "wrong_alike": "alike wrong"}
+show_table(means_alike.rename(columns=shorter), 3, of=means_alike)
 
 # %% [markdown]
 # :::{admonition} Our run (laptop)
@@ -418,7 +420,8 @@ for by in ("size", "random"):
         twins = hyperlib.held_twins(zoo, images, first * mask, **how)
         tickets[by, within] = twins.samples([20]).table["test_accuracy"].mean()
 assert tickets["size", "network"] > tickets["random", "network"]
-print({", ".join(key): f"{accuracy:.3f}" for key, accuracy in tickets.items()})
+for kind, accuracy in tickets.items():
+    print(f"{', '.join(kind)}: {accuracy:.3f}")
 
 # %% [markdown]
 # With the same start and as many weights, the mask that was found in training learns more in the same time. Compare both `"layer"` masks to see how much of that is *which* weights, when as many go in each layer.
