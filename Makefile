@@ -65,7 +65,10 @@ bench: env  ## benchmarks, as ratios measured in one run, to _build/results/benc
 	@$(RUN) benchmarks/run.py
 
 gpu:  ## tests, rates and the MNIST zoo on this machine's GPU, to _build/results/gpu (8 minutes; HYPERLIB_DATA names MNIST's folder)
-	@$$( [ -x $(RUN) ] && echo $(RUN) || echo $(PYTHON) ) benchmarks/gpu.py
+	@run=$$( [ -x $(RUN) ] && echo $(RUN) || echo $(PYTHON) ); \
+	$$run -c "import torch, pandas, numba" 2>/dev/null || { \
+	  echo "error: $$run lacks torch, pandas or numba; make env brings them (and a torch for CUDA is needed)." >&2; exit 2; }; \
+	$$run benchmarks/gpu.py
 
 clean:  ## remove pages, executed notebooks and fresh results: all chapters run again; zoos (_build/store) and .venv stay
 	@if [ -f .venv/.ready ]; then $(BUILD) clean; \

@@ -27,9 +27,10 @@ from settings import SETTINGS, Options, Setting
 from torch.utils.flop_counter import FlopCounterMode
 from training_step import SIZES, tiny, trainer
 
-from hyperlib import grid, train_population
+from hyperlib import grid, load_images, train_population
 from hyperlib.files import paths
 from hyperlib.files.cost import clock
+from hyperlib.files.ending import command
 from hyperlib.zoos.engines.choice import resolve_engine
 from hyperlib.zoos.engines.cuda.covering import unusable
 
@@ -61,7 +62,7 @@ def machine(card: Card) -> pd.DataFrame:
     if card.device != "cpu":
         about = torch.cuda.get_device_properties(0)
         facts = {"card": about.name, "GiB": about.total_memory / 2**30, "multiprocessors": about.multi_processor_count}
-    facts |= {"code": code(), "Python": platform.python_version()}
+    facts |= identity(card.device, card.quick) | {"Python": platform.python_version()}
     facts |= {"torch": torch.__version__, "CUDA": torch.version.cuda}
     for name in ("numba", "numba-cuda", "numpy", "pandas"):
         facts[name] = _version(name)
@@ -84,13 +85,14 @@ def peak(card: Card, dtype: torch.dtype) -> float:
 
 def tests(card: Card) -> pd.DataFrame:
     """The tests of a card, counted by how they ended."""
-    command = [sys.executable, "-m", "pytest", "-q", "-m", "gpu", "tests"]
+    call = [sys.executable, "-m", "pytest", "-o", "addopts=", "-q", "-m", "gpu", "tests"]
     try:
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=card.seconds)
+        done = subprocess.run(call, cwd=ROOT, capture_output=True, text=True, timeout=card.seconds)
     except subprocess.TimeoutExpired:
         return pd.DataFrame([{"tests": "cut off", "said": f"after {card.seconds:.0f} s"}])
     last = (done.stdout.strip().splitlines() or done.stderr.strip().splitlines() or ["nothing was said"])[-1]
-    return pd.DataFrame([{"tests": {0: "passed", 5: "none ran"}.get(done.returncode, "failed"), "said": last}])
+    ended = "failed" if done.returncode not in (0, 5) else "passed" if " passed" in last else "none ran"
+    return pd.DataFrame([{"tests": ended, "said": last}])
 
 
 def rates(card: Card) -> pd.DataFrame:
@@ -177,10 +179,15 @@ STAGES = {
 SHARES = {"machine": 0.1, "tests": 0.15, "rates": 0.25, "forms": 0.05, "steps": 0.15, "mnist_seed": 0.3}  # of the time
 
 
+def identity(device: str, quick: bool) -> dict[str, str]:
+    """What tables of one folder have in common: the device, their size and the code."""
+    return {"device": device, "size": "quick" if quick else "whole", "code": code()}
+
+
 def code() -> str:
-    """Checksum of the library's files, which says which code was measured where there is no history of it."""
+    """Checksum of library and benchmarks, which says what was measured where there is no history of it."""
     checksum = hashlib.sha256()
-    for file in sorted((ROOT / "hyperlib").rglob("*.py")):
+    for file in sorted([*(ROOT / "hyperlib").rglob("*.py"), *(ROOT / "benchmarks").glob("*.py")]):
         checksum.update(file.relative_to(ROOT).as_posix().encode() + file.read_bytes())
     return checksum.hexdigest()[:16]
 
@@ -193,10 +200,11 @@ def _version(package: str) -> str:
     return "not installed"
 
 
+@command
 def main(arguments: list[str] | None = None) -> int:
     """Run the stages that are missing, each bounded in time; 1 where one failed."""
     parser = argparse.ArgumentParser(prog="benchmarks/gpu.py", description=__doc__.splitlines()[0])
-    parser.add_argument("--save", type=Path, default=paths.results_folder("gpu"), help="folder of the CSVs")
+    parser.add_argument("--save", type=Path, help="folder of the CSVs (default: below _build/results)")
     parser.add_argument("--minutes", type=float, default=8.0, help="for all stages (default: %(default)g)")
     parser.add_argument("--device", default="cuda", choices=("cuda", "cpu"), help="cpu only proves that it runs")
     parser.add_argument("--quick", action="store_true", help="tiny sizes: measures nothing")
@@ -204,6 +212,13 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     if chosen.device == "cuda" and not torch.cuda.is_available():
         parser.error("PyTorch finds no CUDA device here; --device cpu --quick only proves that the stages run.")
+    if chosen.save is None:
+        chosen.save = paths.results_folder("gpu-quick" if chosen.quick else "gpu")
+    if not chosen.quick:
+        try:
+            load_images("mnist", download=False)
+        except FileNotFoundError as error:
+            parser.error(str(error))
     if not chosen.minutes > 0:
         parser.error("--minutes is a time above 0.")
     if chosen.stage:
@@ -220,20 +235,21 @@ def _all(chosen: argparse.Namespace) -> int:
     begun, failed = time.monotonic(), []
     if (before := chosen.save / "machine.csv").is_file():
         facts = pd.read_csv(before).set_index("fact")["value"]
-        if facts.get("code") != code():
-            raise SystemExit(f"error: {chosen.save} has tables of other code; remove them, or --save elsewhere.")
+        for what, value in identity(chosen.device, chosen.quick).items():
+            if facts.get(what) != value:
+                raise SystemExit(f"error: {chosen.save} has tables of other {what}; remove them, or --save elsewhere.")
     for stage in STAGES:
         file = chosen.save / f"{stage}.csv"
         if file.is_file():
             say(f"[{clock(time.monotonic() - begun)}] {stage} is there")
             continue
         say(f"[{clock(time.monotonic() - begun)}] {stage}")
-        command = [sys.executable, __file__, "--stage", stage, "--save", str(chosen.save), "--device", chosen.device]
-        command += ["--minutes", str(chosen.minutes), *(["--quick"] if chosen.quick else [])]
+        call = [sys.executable, __file__, "--stage", stage, "--save", str(chosen.save), "--device", chosen.device]
+        call += ["--minutes", str(chosen.minutes), *(["--quick"] if chosen.quick else [])]
         limit = 60 + 90 * chosen.minutes * SHARES[stage]  # with Python's start, and half as much again
         path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
         try:
-            ended = subprocess.run(command, timeout=limit, env=os.environ | {"PYTHONPATH": path}).returncode
+            ended = subprocess.run(call, timeout=limit, env=os.environ | {"PYTHONPATH": path}).returncode
         except subprocess.TimeoutExpired:
             ended = -1
             say(f"  cut off after {limit:.0f} s")

@@ -349,6 +349,9 @@ def test_the_stages_of_a_card_run_go_on_and_say_what_failed(tmp_path, monkeypatc
     assert (pd.read_csv(tmp_path / "gpu" / "rates.csv")["per_s"] > 0).all()
     assert (pd.read_csv(tmp_path / "gpu" / "steps.csv")["share_of_products"] > 0).all()
     (tmp_path / "gpu" / "steps.csv").unlink()
+    with pytest.raises(SystemExit, match="of other size"):
+        monkeypatch.setattr(gpu, "load_images", lambda *_, **__: None)
+        gpu.main([part for part in command if part != "--quick"])
     monkeypatch.setattr(gpu, "code", lambda: "other")
     with pytest.raises(SystemExit, match="of other code"):
         gpu.main(command)
@@ -366,6 +369,7 @@ def test_the_stages_of_a_card_run_go_on_and_say_what_failed(tmp_path, monkeypatc
 @pytest.mark.parametrize(("given", "said"), [(["--minutes", "0"], "above 0"), ([], "finds no CUDA device")])
 def test_a_card_run_says_what_it_needs(given, said, monkeypatch, capsys):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: bool(given))
+    monkeypatch.setattr(gpu, "load_images", lambda *_, **__: None)
     with pytest.raises(SystemExit):
         gpu.main(given)
     assert said in capsys.readouterr().err

@@ -180,7 +180,7 @@ def test_what_the_engine_does_not_cover_falls_back_with_a_note(caplog):
     assert resolve_engine("cuda", hyperlib.small_resnet(), "cuda") == "torch" and "Norm" in caplog.text
     assert resolve_engine("cuda", hyperlib.digits_cnn()) == "torch" and "not on the CPU" in caplog.text
     if not torch.cuda.is_available():
-        with pytest.raises(ValueError, match="PyTorch finds no CUDA device"):
+        with pytest.raises(ValueError, match="needs a CUDA device and PyTorch finds none"):
             hyperlib.train_population(
                 hyperlib.tetris_mlp(), hyperlib.load_images("tetris"), hyperlib.grid(), epochs=1, engine="cuda"
             )

@@ -117,7 +117,11 @@ def checked_job(
     if start is not None:
         start = _check_start(start, (len(design), architecture.layout.size))
     epochs, batch_size, seed = int(epochs), int(batch_size), int(seed)
-    where = device_called("cuda" if device is None and engine == "cuda" and not simulated() else device)
+    if engine == "cuda" and device is None and not simulated():
+        if not torch.cuda.is_available():
+            raise ValueError("The engine cuda needs a CUDA device and PyTorch finds none here; leave out engine.")
+        device = "cuda"
+    where = device_called(device)
     engine = resolve_engine(engine, architecture, where)
     images = on_device(images, where)
     return Job(architecture, images, design, epochs, batch_size, start, seed, engine, where, cleanly)
