@@ -169,8 +169,8 @@ show_table(shown[["measure", "epoch", "ours", "published", "difference"]], 3, ro
 # **At the same sparsity ours lose more accuracy than the published twins.**
 #
 # - At epoch 10, 64 % of the weights are gone, published 67 % (the rate was chosen for that); at the end 86 % against 79 %.
-# - Until epoch 10 accuracy falls from .936 to .881, published from .911 to .884. At the end ours have .808, theirs .874.
-# - When about 80 % were gone (epoch 20), ours had lost 10.6 points. The readme says two; its own figure shows 3.7.
+# - Until epoch 10 ours lose 5.5 points of accuracy, the published 2.7; in the end 12.9 against 3.7.
+# - When about 80 % were gone (epoch 20), the median of ours had fallen by 10.1 points, their mean by 10.6. The readme says two; its own figure 3.7, at epoch 25.
 # - Noise costs ours much more while they train: the gap at the end is -.28, the published one -.04. Ours see a tenth of the images and make a fortieth of the steps, in which weights can adapt.
 # :::
 #
@@ -179,11 +179,12 @@ show_table(shown[["measure", "epoch", "ours", "published", "difference"]], 3, ro
 # > Magnitude pruning does better than variational dropout, except above about 80 % sparsity.
 # > — in our words, abstract of the twins' paper {cite}`honegger2023sparsified` *(seen; how it fine-tuned was not found)*
 #
-# So on the digits zoo the *price* of a weight, a factor on $\kappa$, goes from low to high and makes twins from half full to nearly empty. Beside each stand twins by magnitude, of the same model, with the same share of zeros and as many epochs. Five controls stand between both:
+# So on the digits zoo (its test models) a factor on $\kappa$ goes from low to high: the *price* of keeping a weight. The higher it is, the more go. Beside each stand twins by magnitude, of the same model, with the same share of zeros and as many epochs. Six controls stand between both:
 #
 # - *magnitude, bit by bit*: weights go over the first three fifths of the epochs {cite}`zhu2017`. Does variational dropout gain by not taking all at once?
+# - *magnitude, same share in every layer*: may no layer be emptied?
 # - *magnitude, layer shares of dropout*: is it how many weights go in which layer?
-# - *the same, twice the epochs*: or that variational dropout had time to choose?
+# - *the same, twice the epochs*: or that variational dropout had time to choose? (The last of these controls has as many behind it.)
 # - *random, layer shares of dropout*: does it matter which ones?
 # - *mask of dropout, no noise*: the weights that it kept, at their original values, trained on without noise. What does the noise cost?
 
@@ -261,8 +262,8 @@ show_table(moments.groupby(["epochs", "way"])[["sparsity", "accuracy", "agreemen
 #
 # - Below 80 % magnitude keeps more in all four cases: .921 against .878 at 64 % on digits, .924 against .878 on MNIST.
 # - Above, variational dropout keeps more on digits at 89 % (.494 against .320) and on MNIST at 86 % (.802 against .309); at 83 % it is undecided.
-# - Bit by bit magnitude is ahead of it at every price (.646 at 89 %), with its layer shares too (.559; .892 on MNIST), and even random weights are level with it (.493).
-# - Best is its mask, trained on without noise: .785 at 89 %. Against magnitude with twice the epochs (.622) that is decided from 76 % on. So noise costs more than the choice wins.
+# - Bit by bit magnitude is ahead of it at every price (.646 at 89 %), with its layer shares too (.559; .892 on MNIST). Even random weights with its layer shares are not behind from 64 % on (.493 against .494 at 89 %).
+# - Best is its mask, trained on without noise: .785 at 89 %. Against magnitude with twice the epochs (.622) that is decided from 76 % on. So noise costs more (.29) than the choice wins over magnitude (.16).
 # :::
 #
 # ## Where do the weights go?
@@ -290,9 +291,9 @@ plt.show()
 # :::{admonition} Our run (laptop)
 # :class: published-run
 #
-# **Both ways empty the largest layer of weights, the second convolution, first.**
+# **Both ways take most from the largest layer of weights, the second convolution.**
 #
-# - At the end variational dropout has taken 94 % of its weights, magnitude 99.95 %: next to nothing passes through it any more.
+# - At the end variational dropout has taken 94 % of its weights. Magnitude takes 99.95 % of them before it trains on: next to nothing passes.
 # - The last layer keeps most: 53 % of it are gone by variational dropout, 34 % by magnitude.
 # :::
 #
@@ -349,7 +350,7 @@ show_table(means_alike.rename(columns=shorter), 3, of=means_alike)
 #
 # - By magnitude twins call .940 of the digits and .939 of MNIST as their originals do; other originals agree with them on .910 and .912. Variational dropout leaves .908 and .893, against .888 and .879. Trained on for as long without a loss they call .967 and .972 as before.
 # - In the zoo of varied settings a twin agrees with its original on .554 and .571, with others on .192 and .173.
-# - Accuracies are highly correlated there (.84 and .96). In the seed zoos, where originals hardly differ, they are not (.09 to .55).
+# - Accuracies are highly correlated there (.84 and .96). In the seed zoos, where originals hardly differ, they are lower: .23 and .09 by variational dropout, .33 and .55 by magnitude; where nothing was lost .65 and .79.
 # :::
 #
 # ## What does a hyper-representation make of twins?
@@ -392,9 +393,9 @@ show_table(known[["way", "features", "sparsity", "found", "predicted", "accuracy
 #
 # **Layer statistics lose a twin first, a trained representation sooner than an untrained one, raw weights never.**
 #
-# - At the highest price raw weights, from which twins began, find every twin. The untrained encoder finds .53 (variational dropout) and .91 (magnitude) of them, ours .04 and .44, statistics .02 and .13. By chance it would be one of 45.
-# - Of twins by variational dropout, ours predicts .98, .86, .74, .63 and .52 from the lowest price to the highest; in truth they have .94, .88, .79, .68 and .49. The untrained encoder falls as they do, from 1.20 to .58.
-# - What magnitude did no reader sees: ours predicts .85 at the highest price, raw weights .70, in truth it is .32.
+# - At the highest price raw weights, from which twins began, find every twin. The untrained encoder finds .53 (variational dropout) and .91 (magnitude) of them, the trained one .04 and .44, statistics .02 and .13. By chance it would be one of the 45.
+# - Of twins by variational dropout the trained encoder predicts .98 at the lowest price and .52 at the highest; in truth they have .94 and .49. The untrained one predicts too much, 1.20 and .58.
+# - What magnitude did no reader sees: the trained encoder predicts .85 at the highest price, raw weights .70, in truth it is .32.
 # :::
 #
 # ```{exercise} A winning ticket

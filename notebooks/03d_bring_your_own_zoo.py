@@ -106,7 +106,7 @@ own_rows = pd.DataFrame(known)
 own_rows.to_csv(own_folder / "table.csv", index=False)
 
 # %% [markdown]
-# Three lines open it. `from_module` traces your network: it runs it once and notes what it does, so it takes nearly every PyTorch module. For a network of the library's list the first line is not needed.
+# Two lines open it, a third takes its table. `from_module` traces your network: it runs it once and notes what it does, so it takes nearly every PyTorch module. For a network of the library's list the first line is not needed.
 
 # %%
 network = hyperlib.from_module(OwnNetwork(), digits.test_x[:2])

@@ -127,7 +127,7 @@ show_table(peak[shown], precision=1)
 # %% [markdown]
 # The fraction rises with the work per image and then levels off. The smallest network has next to nothing to multiply, so no
 # limit says much about it. PyTorch's product of square matrices is a yardstick that readers know, and can be passed: its
-# vectors may be narrower than the processor's. The multiply-adds cannot. Where the remaining time goes was not profiled.
+# vectors may be narrower than the processor's. The processor's own multiply-adds cannot. Where the remaining time goes was not profiled.
 #
 # ## What comes on top: compiling and memory
 #
@@ -179,9 +179,9 @@ show_table(forms[["device", "models", "form", "step_ms", "speed_ratio"]], 2)
 #
 # ## And on a graphics card?
 #
-# For a GPU there is a compiled engine, too, **cuda**: one block of its threads has one model, and goes through an epoch without a word
-# from outside. It is tested in a simulator, layer by layer against PyTorch, and before its first job on a card it trains a small network beside
-# PyTorch; if they differ, PyTorch trains. `make gpu` measures it, with everything else that a card is good for here, in eight minutes.
+# For a GPU there is a compiled engine, too, **cuda**: a block of GPU threads trains one model for a whole epoch without returning to
+# the CPU. It is tested in a simulator, layer by layer against PyTorch. Before its first job on a card it trains a small network both ways; if the
+# results differ, PyTorch trains. `make gpu` measures it, with the rest of what a card does here, in eight minutes.
 
 # %% tags=["remove-input"]
 on_card = card_rates()

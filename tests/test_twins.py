@@ -157,9 +157,9 @@ def test_bad_shares_names_and_weights_are_refused_in_words() -> None:
     for ratio in (-0.1, 1.5, float("nan")):
         with pytest.raises(ValueError, match="between 0 and 1"):
             pruned(network, weights, ratio)
-    with pytest.raises(ValueError, match="within network or layer"):
+    with pytest.raises(ValueError, match="within is 'network' or 'layer', not 'block'"):
         pruned(network, weights, 0.5, within="block")
-    with pytest.raises(ValueError, match="within network or layer"):
+    with pytest.raises(ValueError, match="by is 'size' or 'random', not 'luck'"):
         pruned(network, weights, 0.5, by="luck")
     weights[1, 3] = torch.nan
     with pytest.raises(ValueError, match="not finite"):

@@ -65,8 +65,9 @@ def pruned(
     architecture.layout.check(weights, architecture.name)
     if weights.ndim != 2:
         raise ValueError(f"Weights have a row per model here (models, params), not the shape {tuple(weights.shape)}.")
-    if within not in SCOPES or by not in SCORES:
-        raise ValueError(f"Prune within {' or '.join(SCOPES)}, by {' or '.join(SCORES)}, not within {within} by {by}.")
+    for name, value, known in (("within", within, SCOPES), ("by", by, SCORES)):
+        if value not in known:
+            raise ValueError(f"{name} is {' or '.join(map(repr, known))}, not {value!r}.")
     if not bool(torch.isfinite(weights).all()):
         raise ValueError("Some of these models have weights that are not finite; leave diverged models out.")
     slots = prunable_slots(architecture)
