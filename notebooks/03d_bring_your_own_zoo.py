@@ -302,7 +302,7 @@ show_table(opened)
 told = pd.concat([table.assign(form=form) for form, table in [("never wrapped", never_wrapped), *tables.items()]], ignore_index=True)
 told = study.publish("zoo-property-benchmark", told, "formats")
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Three panels, one per form: bars of R squared for test accuracy and epoch from raw weights, layer statistics, settings and the clock, with intervals. The panels look the same."}, "figure": {"name": "fig-formats-probes", "caption": "The probe table of each folder: $R^2$ of a linear probe on unseen models, with 95 % intervals. The networks are the same, so the panels should be, too."}}
+# %% tags=["hide-input"] mystnb={"image": {"alt": "Three panels, one per form: bars of R squared for test accuracy and epoch from raw weights, layer statistics, settings and the clock, with intervals. The panels look the same."}, "figure": {"name": "fig-formats-probes", "caption": "The probe table of each folder: $R^2$ of a linear probe on unseen models, with 95 % intervals. The networks are the same, so the panels should be, too. Below zero is worse than guessing the mean; bars that end in an arrow go on."}}
 fig, axes = plt.subplots(1, 3, figsize=(8, 2.8), sharey=True)
 for ax, (form, table) in zip(axes, tables.items(), strict=True):
     plots.intervals(table.replace({"target": {"test_accuracy": "accuracy"}}), ax, by="features", label="target")
@@ -444,7 +444,7 @@ holed = study.publish("zoo-generating-factors", pd.DataFrame(rows), "formats_hol
 show_table(holed[["done", "form", "missing", "diverged", "warning"]], of=holed)
 
 # %% [markdown]
-# And here is what is refused, each by a sentence that names the file and says what to do:
+# And here is what is refused, each by a sentence that names the place and says what to do:
 
 # %% tags=["hide-input"]
 class Order:
@@ -488,7 +488,7 @@ breaks = {
 rows = []
 for name, (form, spoil) in breaks.items():
     read, words, named = broken(form, spoil)
-    rows.append({"done": name, "form": form, "refused": read is None, "names the file": named, "told": words})
+    rows.append({"done": name, "form": form, "refused": read is None, "names the place": named, "told": words})
 refused = study.publish("zoo-generating-factors", pd.DataFrame(rows), "formats_broken")
 ran = (downloads / "it_ran").exists()
 
@@ -552,7 +552,7 @@ claims = [
                      source="ours", shown="tab-formats-same", headline=True),
     verdicts.counted("networks answer as the plain modules do", {form: (one["scores apart"] < 1e-4, f"scores {one['scores apart']:.0e} apart") for form, one in by_form.iterrows()},
                      source="ours", shown="tab-formats-same"),
-    verdicts.counted("what is broken is refused, and its file named", {one["done"]: (one["refused"] and one["names the file"], f"{'refused' if one['refused'] else 'read'}, file {'named' if one['names the file'] else 'not named'}") for _, one in refused.iterrows()},
+    verdicts.counted("what is broken is refused, and its place named", {one["done"]: (one["refused"] and one["names the place"], f"{'refused' if one['refused'] else 'read'}, place {'named' if one['names the place'] else 'not named'}") for _, one in refused.iterrows()},
                      source="ours", shown="tab-formats-broken", headline=True),
     verdicts.counted("nothing in a file was run", {"a pickle that gives orders": (not ran, "its folder was made" if ran else "no folder was made")}, source="ours",
                      shown="tab-formats-broken"),

@@ -171,7 +171,7 @@ def entry(checkpoint: Mapping[str, Any], key: str | None) -> Mapping[str, Any]:
     while not isinstance(inside.get(key), Mapping):
         names = [name for name, value in inside.items() if isinstance(value, Mapping)]
         if len(names) != 1 or level == DEPTH:  # else all of it was wrapped once more
-            there = f"there are {some(names)}" if names else "nothing in it is one, so leave the key out"
+            there = f"there are {some(names)}" if names else "it is a state dict itself; files of a zoo are of one form"
             raise ValueError(f"it has no state dict under the key {key!r}; {there}")
         inside, level = inside[names[0]], level + 1
     return inside[key]
