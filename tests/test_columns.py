@@ -338,7 +338,7 @@ def test_a_key_is_found_where_all_was_wrapped_once_more_and_else_those_there_are
     with pytest.raises(ValueError, match='could be meant: .*Say it by key="..."'):
         open_zoo(tmp_path / "zoo")
     torch.save(state, tmp_path / "zoo" / "one.pt")
-    with pytest.raises(ValueError, match="'student'; nothing in it is one, so leave the key out"):
+    with pytest.raises(ValueError, match="'student'; it is a state dict itself; files of a zoo are of one form"):
         open_zoo(tmp_path / "zoo", key="student")
 
 
