@@ -360,7 +360,7 @@ def test_the_stages_of_a_card_run_go_on_and_say_what_failed(tmp_path, monkeypatc
     monkeypatch.setattr(gpu, "STAGES", dict.fromkeys(gpu.STAGES) | {"none such": None})
     monkeypatch.setattr(gpu, "SHARES", gpu.SHARES | {"none such": 0.1})
     assert gpu.main(command) == 1
-    said = capfd.readouterr().out
+    said = "".join(capfd.readouterr())
     assert "rates is there" in said and "Failed: none such" in said and (tmp_path / "gpu" / "steps.csv").is_file()
     again = {file.stem: file.stat().st_mtime_ns for file in (tmp_path / "gpu").glob("*.csv")}
     assert {name for name in made if again[name] != made[name]} == {"steps"}
