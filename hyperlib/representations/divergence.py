@@ -19,7 +19,7 @@ from typing import Any
 
 import pandas as pd
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from hyperlib.weightspace.architecture import Architecture
@@ -62,17 +62,15 @@ class Divergence:
                 f"Rebuilt networks {list(rebuilt.shape)} and originals {list(originals.shape)} are compared one for "
                 "one, and at least one."
             )
-        answered, pair = self._compiled if self.compiled else self._plain, (rebuilt.float(), originals.float())
-        each = answered(*pair, queries)
+        answered = self._compiled if self.compiled else self._plain
+        each = answered(rebuilt.float(), originals.float(), queries)
         finite = torch.isfinite(each.detach())
-        if not finite.all() and not self.compiled:  # 0 times a gradient that is no number would be none either
-            each, finite = answered(*(part[finite] for part in pair), queries), finite[finite]
         return torch.where(finite, each, 0).sum() / finite.sum().clamp(min=1)
 
     def _plain(self, rebuilt: Networks, originals: Networks, queries: Queries) -> Float[Tensor, " networks"]:
         with torch.no_grad():
             wanted = self.architecture.logits(originals, queries).log_softmax(-1)
-        found = self.architecture.logits(rebuilt, queries).log_softmax(-1)
+        found = self.architecture.logits(_Sound.apply(rebuilt), queries).log_softmax(-1)
         if self.reading == "kl":
             return (wanted.exp() * (wanted - found)).sum(-1).mean(-1)
         return (found.exp() - wanted.exp()).square().sum(-1).mean(-1) / 2
@@ -91,13 +89,22 @@ class Judge:
     networks: int
     images: int
 
+    def drawn(self, networks: int, generator: torch.Generator) -> tuple[Int[Tensor, " rows"], Queries]:
+        """Which of so many networks answer in a step, and what they are asked."""
+        rows = torch.randperm(networks, generator=generator)[: self.networks]
+        return rows, self.queries[torch.randperm(len(self.queries), generator=generator)[: self.images]]
+
+    def judged(
+        self, rebuilt: Networks, originals: Networks, rows: Int[Tensor, " rows"], queries: Queries
+    ) -> Float[Tensor, ""]:
+        """Divergence of these rows, in the units of the autoencoder, on these queries; all on one device."""
+        pair = (part[rows].float() for part in (rebuilt, originals))
+        return self.divergence(*(pair if self.scale is None else map(self.scale.restore, pair)), queries)
+
     def __call__(self, rebuilt: Networks, originals: Networks, generator: torch.Generator) -> Float[Tensor, ""]:
         """Divergence of some of the networks, in the units of the autoencoder, on some queries."""
-        rows = torch.randperm(len(rebuilt), generator=generator)[: self.networks]
-        queries = self.queries[torch.randperm(len(self.queries), generator=generator)[: self.images]]
-        pair = (part[rows.to(part.device)].float() for part in (rebuilt, originals))
-        rebuilt, originals = pair if self.scale is None else map(self.scale.restore, pair)
-        return self.divergence(rebuilt, originals, queries.to(rebuilt.device))
+        drawn = (part.to(rebuilt.device) for part in self.drawn(len(rebuilt), generator))
+        return self.judged(rebuilt, originals, *drawn)
 
 
 def judge_of(
@@ -128,6 +135,18 @@ def judge_of(
         scale = replace(scale, **parts)
     network = architecture.with_activation(str(names[0]))
     return Judge(Divergence(network, reading, device), queries.detach().cpu().float(), scale, *asked)
+
+
+class _Sound(torch.autograd.Function):
+    """Networks as they are; a network whose gradient is no number gets none. (0 times no number would be none.)"""
+
+    @staticmethod
+    def forward(ctx: Any, networks: Networks) -> Networks:
+        return networks.view_as(networks)
+
+    @staticmethod
+    def backward(ctx: Any, gradients: Networks) -> Networks:
+        return torch.where(torch.isfinite(gradients).all(1, keepdim=True), gradients, 0)
 
 
 class _Compiled(torch.autograd.Function):

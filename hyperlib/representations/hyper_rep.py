@@ -34,6 +34,7 @@ from hyperlib.representations.plan import Plan, plan_of
 from hyperlib.representations.training import Progress, Trainer, run
 from hyperlib.representations.whole_views import WholeViews
 from hyperlib.weightspace.base import BaseArchitecture, require_architecture
+from hyperlib.weightspace.recording import Recording
 from hyperlib.weightspace.tokens import Scale, Tokenizer
 from hyperlib.weightspace.values import device_called
 from hyperlib.zoos.zoo import Samples
@@ -270,11 +271,12 @@ class HyperRep(Representation):
     ) -> Float[Tensor, "samples _"]:
         """What the network makes of batches of one size; the last one is filled up with its own first row."""
         device, found = device_called(self.device), []
+        recording = Recording(device)
         with one_core(device), half_precision(device, self.half):
             for rows in values.split(ROWS):
                 full = torch.cat([rows, rows[:1].expand(ROWS - len(rows), -1)])
-                found.append(network(full.to(device))[: len(rows)].float().cpu())
-        return torch.cat(found)
+                found.append(recording.play(network, full)[: len(rows)].float().clone())
+        return torch.cat(found).cpu()
 
     def _scaled(self, weights: Tensor) -> Float[Tensor, "samples params"]:
         weights = plain(weights)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 
 import torch
@@ -32,11 +33,19 @@ class Objective(ABC):
     ) -> None:
         self.network, self.head, self.source = network.to(device), head.to(device), source
         self.plan, self.device, self.half = plan, device, half
-        self.units = torch.ones(2)  # of the errors of weights and of answers
+        self.units = torch.ones(2, device=device)  # of the errors of weights and of answers
 
     @abstractmethod
     def learn(self, step: int) -> list[Tensor]:
         """The `LOSSES` on what this step sees; a part without weight is NaN and not computed."""
+
+    def prepared(self, step: int) -> Sequence[Tensor] | None:
+        """What `learned` needs for a step, by which `learn` may be replaced; None where it cannot be."""
+        return None
+
+    def learned(self, *seen: Tensor) -> list[Tensor]:
+        """The `LOSSES` as a step that can be recorded (see `recording`)."""
+        raise NotImplementedError(f"{type(self).__name__} has no step that can be recorded.")
 
     @abstractmethod
     def look(self) -> list[Tensor] | None:
@@ -62,16 +71,17 @@ class Objective(ABC):
             if plan.divergence == "kl":
                 both = rebuilt + plan.behaviour * answers
             else:  # as released
-                self.units = _units(rebuilt, answers) if first else self.units
-                weights, behaviour = self.units.tolist()
-                both = (rebuilt / weights + plan.behaviour * answers / behaviour) / (1 + plan.behaviour)
+                if first:
+                    self.units.copy_(_units(rebuilt, answers))
+                both = rebuilt / self.units[0] + plan.behaviour * answers / self.units[1]
+                both = both / (1 + plan.behaviour)
         parts = (contrast if plan.mix > 0 else None, both if plan.mix < 1 else None)
         return [mixed(*parts, plan.mix), contrast, rebuilt, answers]
 
 
 def _units(rebuilt: Tensor, answers: Tensor) -> Tensor:
     """The errors of weights and of answers at the first step, in which both are counted; ValueError where one is 0."""
-    units = torch.stack([rebuilt, answers]).detach().float().cpu()
+    units = torch.stack([rebuilt, answers]).detach().float()
     if not (torch.isfinite(units) & (units > 0)).all():
         raise ValueError(f"Errors of the first step, {units.tolist()}, are no units for others; set divergence='kl'.")
     return units

@@ -81,7 +81,11 @@ class Plan:
 
     def generator(self, stream: str, number: int = 0, device: torch.device | str = "cpu") -> torch.Generator:
         """A generator of its own for each purpose and step."""
-        return torch.Generator(device).manual_seed(int(key([self.seed], STREAMS[stream], number)) % 2**63)
+        return torch.Generator(device).manual_seed(self.seed_of(stream, number))
+
+    def seed_of(self, stream: str, number: int = 0) -> int:
+        """The seed of that generator."""
+        return int(key([self.seed], STREAMS[stream], number)) % 2**63
 
     def rate_at(self, step: int) -> float:
         """Rises linearly, then falls to zero along a cosine."""

@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from hyperlib.files.state import StateFile, alike, job_folder
 from hyperlib.representations.objective import LOSSES, Objective
+from hyperlib.weightspace.recording import Recording
 
 CLIP = 1.0  # length of a gradient at most
 Progress = bool | Callable[[int, int], None]
@@ -31,11 +32,21 @@ class Trainer:
         self.network, self.head = objective.network, objective.head
         self.step, self.history, self.best, self.best_state = 0, [], math.inf, None
         parameters = [*self.network.parameters(), *self.head.parameters()]
-        self.optimiser = torch.optim.AdamW(
-            parameters, lr=self.plan.rate, weight_decay=self.plan.weight_decay, fused=True
-        )
-        self.sums = torch.zeros(len(LOSSES), dtype=torch.float64)  # losses since the last validation
+        self.dropout = torch.Generator(self.device)
+        self.recording = Recording(self.device, [self.dropout])
+        self.optimiser = self._optimiser(parameters)
+        self.sums = torch.zeros(len(LOSSES), dtype=torch.float64, device=self.device)  # of losses, since validation
         self.counted = 0
+
+    def _optimiser(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+        """AdamW; where its steps are recorded, its rate is a number on the card."""
+        played = self.recording.records
+        rate = torch.tensor(self.plan.rate, dtype=torch.float32, device=self.device) if played else self.plan.rate
+        optimiser = torch.optim.AdamW(
+            parameters, lr=rate, weight_decay=self.plan.weight_decay, fused=True, capturable=played
+        )
+        optimiser._warned_capturable_if_run_uncaptured = True  # the first steps are not recorded, and need no warning
+        return optimiser
 
     @property
     def done(self) -> bool:
@@ -46,20 +57,31 @@ class Trainer:
         """One step; a row of history after every `every` of them."""
         plan = self.plan
         for group in self.optimiser.param_groups:
-            group["lr"] = plan.rate_at(self.step)
+            if isinstance(group["lr"], Tensor):
+                group["lr"].fill_(plan.rate_at(self.step))
+            else:
+                group["lr"] = plan.rate_at(self.step)
         self.network.train()
         self.head.train()
-        self.objective.source.generator = plan.generator("dropout", self.step, self.device)
-        losses = self.objective.learn(self.step)
-        self.optimiser.zero_grad(set_to_none=True)
-        losses[0].backward()
-        nn.utils.clip_grad_norm_([p for g in self.optimiser.param_groups for p in g["params"]], CLIP)
-        self.optimiser.step()
-        self.sums += torch.stack([loss.detach().double().cpu() for loss in losses])
+        self.dropout.manual_seed(plan.seed_of("dropout", self.step))
+        self.objective.source.generator = self.dropout
+        seen = self.objective.prepared(self.step) if self.step else None  # the first step finds units
+        if seen is None:
+            self._descend(self.objective.learn(self.step))
+        else:
+            self.recording.play(lambda *held: self._descend(self.objective.learned(*held)), *seen)
         self.counted += 1
         self.step += 1
         if self.step % plan.every == 0 or self.step == plan.steps:
             self._record()
+
+    def _descend(self, losses: list[Tensor]) -> None:
+        """What a step does with its losses, without a question to the card."""
+        self.optimiser.zero_grad(set_to_none=True)
+        losses[0].backward()
+        nn.utils.clip_grad_norm_([p for g in self.optimiser.param_groups for p in g["params"]], CLIP)
+        self.optimiser.step()
+        self.sums += torch.stack([loss.detach().double() for loss in losses])
 
     @torch.no_grad()
     def _record(self) -> None:
@@ -104,7 +126,8 @@ class Trainer:
             for name, value in self.optimiser.state.get(parameter, {}).items():
                 state[f"adam.{number}.{name}"] = value
         state["history"] = torch.tensor([[row[name] for name in HISTORY] for row in self.history], dtype=torch.float64)
-        state["sums"] = torch.cat([self.sums, torch.tensor([self.counted, self.best], dtype=torch.float64)])
+        counts = torch.tensor([self.counted, self.best], dtype=torch.float64)
+        state["sums"] = torch.cat([self.sums.cpu(), counts])
         state |= {"step": torch.tensor(self.step), "units": self.objective.units}
         return {name: value.detach().cpu().contiguous() for name, value in state.items()}
 
@@ -147,8 +170,9 @@ class Trainer:
         for row in self.history:
             row["step"] = int(row["step"])
         *_, counted, self.best = state["sums"].tolist()
-        self.sums, self.counted, self.objective.units = state["sums"][:-2].clone(), int(counted), state["units"].clone()
-        self.step = int(state["step"])
+        self.sums.copy_(state["sums"][:-2])  # in place, where a recorded step knows them
+        self.objective.units.copy_(state["units"])
+        self.counted, self.step = int(counted), int(state["step"])
 
     def _modules(self) -> dict[str, Tensor]:
         return {

@@ -5,6 +5,8 @@ Source: Schürholt et al. (2021); answers beside weights after Meynent et al. (2
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -44,30 +46,39 @@ class WholeViews(Objective):
         self.train, self.validation, self.judge = train, validation, judge
 
     def learn(self, step: int) -> list[Tensor]:
+        return self.learned(*self.prepared(step), first=step == 0)
+
+    def prepared(self, step: int) -> Sequence[Tensor]:
         plan = self.plan
         rows = self.train.batch(plan.batch_size, plan.per_model, plan.generator("batch", step))
-        streams = plan.generator("views", step), plan.generator("queries", step)
-        return self._losses(self.train, rows, *streams, first=step == 0)
+        return self._seen(self.train, rows, plan.generator("views", step), plan.generator("queries", step))
 
     def look(self) -> list[Tensor] | None:
         if self.validation is None:
             return None
         drawn, *streams = (self.plan.generator("validation", number) for number in range(3))
-        return self._losses(self.validation, self.validation.batch(VALIDATED, None, drawn), *streams)
+        return self.learned(*self._seen(self.validation, self.validation.batch(VALIDATED, None, drawn), *streams))
 
-    def _losses(
-        self, of: Population, rows: Tensor, views_by: torch.Generator, queries_by: torch.Generator, first: bool = False
-    ) -> list[Tensor]:
-        plan, views = self.plan, self.augment.views(self.architecture, of.weights[rows], views_by)
-        inputs, targets = (part.flatten(0, 1).to(self.device) for part in (views.inputs, views.targets))
+    def _seen(
+        self, of: Population, rows: Tensor, views_by: torch.Generator, queries_by: torch.Generator
+    ) -> Sequence[Tensor]:
+        """Both views of some rows, what a decoder is asked for, whose they are; and what networks are asked."""
+        views = self.augment.views(self.architecture, of.weights[rows], views_by)
+        seen = [views.inputs.flatten(0, 1), views.targets.flatten(0, 1), of.models[rows]]
+        if self.judge is not None:
+            seen += self.judge.drawn(len(seen[0]), queries_by)
+        return [part.to(self.device, non_blocking=True) for part in seen]
+
+    def learned(self, *seen: Tensor, first: bool = False) -> list[Tensor]:
+        plan, (inputs, targets, models, *asked) = self.plan, seen
         contrast = rebuilt = answers = self.none
         with self.halved():
             encoded = self.network.encode(inputs)
             if plan.mix > 0:
-                contrast = self.contrast(encoded.embedding.chunk(2), of.models[rows])
+                contrast = self.contrast(encoded.embedding.chunk(2), models)
             if plan.mix < 1:
                 output = self.network.decode(encoded.latents)
                 rebuilt = reconstruction(output, targets)
         if self.judge is not None:
-            answers = self.judge(output, targets, queries_by)
+            answers = self.judge.judged(output, targets, *asked)
         return self.together(contrast, rebuilt, answers, first)

@@ -39,11 +39,16 @@ def _mix(bits: Tensor) -> Tensor:
     return bits ^ _shift(bits, 31)
 
 
-def key(seeds: Sequence[int] | Int[Tensor, " models"], *path: int) -> Int[Tensor, " models"]:
-    """One key per seed; `path` numbers (stream, epoch, step, ...) lead to independent keys below it."""
+def key(seeds: Sequence[int] | Int[Tensor, " models"], *path: int | Int[Tensor, ""]) -> Int[Tensor, " models"]:
+    """One key per seed; `path` numbers (stream, epoch, step, ...) lead to independent keys below it.
+
+    A number of the path may be a tensor on the device of the seeds, so that it can differ between replays of a step.
+    """
     keys = _mix(as_tensor(seeds, torch.int64) + _GAMMA)
     for number in path:
-        keys = _mix(keys ^ _mix(torch.tensor(_signed(int(number) + 1), device=keys.device) * _GAMMA))
+        if not isinstance(number, Tensor):  # filled rather than copied there, which a recording could not hold
+            number = torch.full((), _signed(int(number)), dtype=torch.int64, device=keys.device)
+        keys = _mix(keys ^ _mix((number + 1) * _GAMMA))
     return keys
 
 

@@ -50,17 +50,19 @@ def gradual_share(ratio: Float[Tensor, " models"], epoch: int, over: int) -> Flo
 class MaskedTorchTrainer(TorchTrainer):
     """Weights that are zero at the start, and could be pruned, stay zero."""
 
+    frozen: Tensor
+
     def __init__(self, block: Block, weights: Float[Tensor, "models params"]) -> None:
         super().__init__(block, weights)
-        self.fixed = self.frozen
+        self.fixed, self.frozen = self.frozen, torch.zeros_like(self.buffer, dtype=torch.bool)
         self.hold(weights)
 
     def hold(self, weights: Float[Tensor, "models params"]) -> None:
         """Go on from these weights, and hold their zeros: without gradient, and without what moved them before."""
-        self.buffer = weights.to(self.block.device, copy=True)
+        self.buffer.copy_(weights)  # in place, where a recorded step knows it
         held = (self.buffer == 0) & prunable(self.block.architecture).to(self.block.device)
         self.first.masked_fill_(held, 0.0)
-        self.frozen = held if self.fixed is None else held | self.fixed
+        self.frozen.copy_(held if self.fixed is None else held | self.fixed)
 
 
 _SPREAD = ("log_variances", "noise_first", "noise_second")  # a state's names; models come first in each

@@ -27,6 +27,8 @@ MOMENTUM = 0.9  # SGD of the thesis's zoos
 ADAM_DECAYS, ADAM_EPSILON = (0.9, 0.999), 1e-8  # PyTorch's defaults, as in the released generators
 RMSPROP_DECAY, RMSPROP_EPSILON = 0.99, 1e-8
 
+Number = int | Int[Tensor, ""]
+
 
 @dataclass(frozen=True)
 class Block:
@@ -73,14 +75,18 @@ class Block:
         """Each model's order of the training images in that epoch."""
         return orders(key(self.keys_there, ORDER_STREAM, epoch), self.num_images)
 
-    def dropout_factors(self, epoch: int, step: int, place: int, shape: tuple[int, ...]) -> Float[Tensor, "..."]:
+    @cached_property
+    def dropout_rates(self) -> Float[Tensor, "models 1"]:
+        """Each model's share of dropped activations, in float64."""
+        return torch.tensor(self.design["dropout"].to_numpy(), dtype=torch.float64, device=self.device)[:, None]
+
+    def dropout_factors(self, epoch: Number, step: Number, place: int, shape: tuple[int, ...]) -> Float[Tensor, "..."]:
         """0 for dropped activations, 1 / (1 - rate) for kept ones; `shape` is `[batch, models, ...]`."""
         keys = key(self.keys_there, DROPOUT_STREAM, epoch, step, place)
         count = 1
         for side in (shape[0], *shape[2:]):
             count *= side
-        rate = torch.tensor(self.design["dropout"].to_numpy(), device=self.device)[:, None]
-        factors = (uniform(keys, count) >= rate) / (1 - rate)
+        factors = (uniform(keys, count) >= self.dropout_rates) / (1 - self.dropout_rates)
         return factors.float().unflatten(1, (shape[0], *shape[2:])).transpose(0, 1)
 
     def initial_weights(self) -> Float[Tensor, "models params"]:

@@ -12,6 +12,7 @@ whose pruned weights are zero.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from math import prod
 from statistics import NormalDist
 
@@ -30,7 +31,7 @@ from hyperlib.zoos.engines.kernels.sparse_training import K1, K2, K3, LEAST
 from hyperlib.zoos.engines.trainer import Block
 from hyperlib.zoos.evaluation import batch_losses
 
-Path = tuple[int, ...]  # to the noise of a step, below a model's key
+Path = tuple[int | Tensor, ...]  # to the noise of a step, below a model's key
 NOISE_STREAM = 4  # below a model's key, beside those of `trainer`
 FIRST_LOG_VARIANCE, THRESHOLD = -10.0, 3.0
 RATE, KAPPA = "noise_rate", "kappa_per_epoch"  # the design's columns: Adam's rate of log v, and how fast kappa grows
@@ -62,8 +63,13 @@ def noise(keys: Int[Tensor, " models"], images: int, outputs: tuple[int, ...]) -
     *rows, width = outputs if len(outputs) > 1 else (*outputs, 1)
     bits = draws(keys, images * prod(rows) * -(-width // PER_HASH)).unflatten(1, (images, prod(rows), -1))
     numbers = torch.stack([(bits >> (BITS * n)) & (2**BITS - 1) for n in range(PER_HASH)], -1).flatten(3)
-    values = torch.from_numpy(noise_table()).to(keys.device)[numbers[..., :width]]
+    values = _table(keys.device)[numbers[..., :width]]
     return values.reshape(len(keys), images, *outputs).transpose(0, 1)
+
+
+@lru_cache(maxsize=4)
+def _table(device: torch.device) -> Float[Tensor, " values"]:
+    return torch.from_numpy(noise_table()).to(device)
 
 
 class VariationalTorchTrainer(TorchTrainer):
@@ -72,6 +78,7 @@ class VariationalTorchTrainer(TorchTrainer):
     def __init__(self, block: Block, weights: Float[Tensor, "models params"]) -> None:
         super().__init__(block, weights)
         self.noisy = prunable(block.architecture).to(block.device)
+        self.places = self.noisy.nonzero()[:, 0]
         self.log_variances = torch.full_like(self.buffer, FIRST_LOG_VARIANCE)
         self.moments = torch.zeros(2, *self.buffer.shape, device=block.device)
         self.rate = block.column(RATE)
@@ -81,20 +88,19 @@ class VariationalTorchTrainer(TorchTrainer):
     def weights(self) -> Float[Tensor, "models params"]:
         return self._pruned().cpu()
 
-    def train_epoch(self, epoch: int) -> tuple[Float[Tensor, " models"], Float[Tensor, " models"]]:
-        order = self.block.order(epoch).T.contiguous().to(self.block.device)
-        totals = torch.zeros(2, len(self.buffer), dtype=torch.float64, device=self.block.device)
-        share = torch.from_numpy(kappas(self.block.design[KAPPA].to_numpy(), epoch)).float().to(self.block.device)
-        for step, places in enumerate(order.split(self.block.batch_size)):
-            now = Pass(self.block.architecture.activation, training=True)
-            batch = (self.train_x[places], self.train_y[places], now, (NOISE_STREAM, epoch, step))
-            (gradient, d_log), sums = self.gradients(self.buffer, self.log_variances, *batch, share)
-            self._update(gradient)
-            adam_step(self.log_variances, d_log.masked_fill_(~self.noisy, 0.0), *self.moments, self.rate, self.steps)
-            self._keep_statistics(now)
-            totals += sums
-        loss, accuracy = (totals / self.block.num_images).cpu()
-        return loss, accuracy
+    def _of_epoch(self, epoch: int) -> tuple[Tensor, ...]:
+        return (torch.from_numpy(kappas(self.block.design[KAPPA].to_numpy(), epoch)).float(),)
+
+    def _step(
+        self, places: Int[Tensor, "batch models"], clock: Tensor, bias: Tensor, share: Float[Tensor, " models"]
+    ) -> None:
+        now = Pass(self.block.architecture.activation, training=True)
+        batch = (self.train_x[places], self.train_y[places], now, (NOISE_STREAM, *clock))
+        (gradient, d_log), sums = self.gradients(self.buffer, self.log_variances, *batch, share)
+        self._update(gradient, bias)
+        adam_step(self.log_variances, d_log.masked_fill_(~self.noisy, 0.0), *self.moments, self.rate, bias)
+        self._keep_statistics(now)
+        self.totals += sums
 
     def _noisy_loss(
         self, weights: Tensor, log_variances: Tensor, x: Tensor, y: Tensor, now: Pass, path: Path, share: Tensor
@@ -102,7 +108,7 @@ class VariationalTorchTrainer(TorchTrainer):
         now.after = self._shaking(log_variances.exp(), now, path)
         losses, hits = batch_losses(self.block.architecture.forward(weights, x, now), y)
         now.statistics = {name: value.detach() for name, value in now.statistics.items()}
-        alphas = log_alpha(weights[:, self.noisy], log_variances[:, self.noisy])
+        alphas = log_alpha(weights[:, self.places], log_variances[:, self.places])
         whole = losses.mean(0) + share * divergence(alphas).sum(1)
         return whole.sum(), torch.stack([losses.sum(0), hits.sum(0)]).detach()
 
@@ -118,7 +124,7 @@ class VariationalTorchTrainer(TorchTrainer):
             spread = {part: torch.zeros_like(value) for part, value in own.items()}
             spread["weight"] = spreads[f"{layer.name}.weight"].reshape(own["weight"].shape)
             width = (layer.run(x.square(), spread, now) + 1e-8).sqrt()
-            keys = key(self.block.keys, *path, now.place).to(x.device)
+            keys = key(self.block.keys_there, *path, now.place)
             return given + width * noise(keys, len(x), tuple(given.shape[2:]))
 
         return shaken
@@ -143,5 +149,5 @@ class VariationalTorchTrainer(TorchTrainer):
 
     def restore(self, state: dict[str, Tensor]) -> None:
         super().restore(state)
-        self.log_variances = state["log_variances"].to(self.block.device, copy=True)
-        self.moments = torch.stack([state["noise_first"], state["noise_second"]]).to(self.block.device)
+        self.log_variances.copy_(state["log_variances"])
+        self.moments.copy_(torch.stack([state["noise_first"], state["noise_second"]]))
