@@ -64,7 +64,7 @@ sync: env  ## write the notebooks from their .py sources
 bench: env  ## benchmarks, as ratios measured in one run, to _build/results/benchmarks (minutes)
 	@$(RUN) benchmarks/run.py
 
-gpu:  ## tests, rates and the MNIST zoo on this machine's GPU, to _build/results/gpu (8 minutes; HYPERLIB_DATA names MNIST's folder)
+gpu:  ## tests, rates, the MNIST zoo and what its representations tell, on this machine's GPU, to _build/results/gpu (8 minutes; HYPERLIB_DATA names MNIST's folder)
 	@run=$$( [ -x $(RUN) ] && echo $(RUN) || echo $(PYTHON) ); \
 	$$run -c "import torch, pandas, numba" 2>/dev/null || { \
 	  echo "error: $$run lacks torch, pandas or numba; make env brings them (and a torch for CUDA is needed)." >&2; exit 2; }; \

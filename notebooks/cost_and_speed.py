@@ -47,7 +47,8 @@ from hyperlib.figures.tables import show_table
 from hyperlib.figures.words import say
 from hyperlib.tasks import verdicts
 from hyperlib.thesis import sane_cost
-from hyperlib.thesis.estimate import beside_measured, benchmark, card_rates, cost_table, growth_rates
+from hyperlib.thesis.card_cost import card_costs
+from hyperlib.thesis.estimate import beside_measured, benchmark, card_table, cost_table, growth_rates
 from hyperlib.thesis.scaling import recipe_blocks, scaling_curve
 from hyperlib.thesis.targets import targets
 from hyperlib.thesis.whole_cost import whole_cost, with_total
@@ -180,16 +181,34 @@ show_table(forms[["device", "models", "form", "step_ms", "speed_ratio"]], 2)
 # ## And on a graphics card?
 #
 # For a GPU there is a compiled engine, too, **cuda**: a block of GPU threads trains one model for a whole epoch without returning to
-# the CPU. It is tested in a simulator, layer by layer against PyTorch. Before its first job on a card it trains a small network both ways; if the
+# the CPU. It is tested in a simulator, layer by layer against PyTorch. What it does not cover, and hyper-representations, PyTorch trains there, by steps
+# that are recorded once and then played, so that the card does not wait for launches. Before its first job on a card it trains a small network both ways; if the
 # results differ, PyTorch trains. `make gpu` measures it, with the rest of what a card does here, in eight minutes.
 
 # %% tags=["remove-input"]
-on_card = card_rates()
+on_card = card_table("rates")
 if on_card is None:
     say("No run of it is committed with this version of the book: what this engine gains on a card is not measured.")
 else:
     told = [f"{row.network} {row.per_s:,.0f} ({row.ratio:.0f} times the torch engine on the same card)" for row in on_card[on_card["engine"] == "cuda"].itertuples()]
     say(f"Model-epochs per second on the card of the committed run: {'; '.join(told)}. The whole run lies in `book/results/gpu`.")
+
+# %% [markdown]
+# What every recipe of the book would take on one such card at `paper`, the zoos and what learns from them, is arithmetic from counted operations: a share of
+# the peak of an H100 in float32 for zoos, in bfloat16 for representations, and no step of these shorter than one that was measured on such a card. The share is
+# assumed *(our choice)*, or for zoos the measured one where a run is committed.
+
+# %% tags=["hide-input"] table={"name": "tab-cost-card", "caption": "Every recipe at `paper` on one large GPU: counted operations, the share of the peak that it is taken to reach, whether that share was measured, and minutes. Without making views, reading files and probes."}
+trials = study.committed("sane-trials", profile="laptop")
+shortest = float(trials[trials["device"] != "cpu"]["milliseconds"].median())
+by_card = study.publish("zoo-generating-factors", card_costs(shortest, on_card), "card")
+shown = by_card.assign(operations=by_card["operations"] / 1e15).rename(columns={"operations": "10¹⁵ operations"})
+show_table(shown, digits=3, rows=shown.groupby("kind")["minutes"].nlargest(4).index.get_level_values(1), of=by_card)
+
+# %% tags=["remove-input"]
+hours = by_card.groupby("kind")["minutes"].sum() / 60
+say(f"Together {hours['zoo']:,.0f} hours for {(by_card['kind'] == 'zoo').sum()} zoos, and {hours['representation']:,.0f} for {(by_card['kind'] == 'representation').sum()} "
+    "representations, one after the other.")
 
 # %% [markdown]
 # ## What do files, moves and comparisons cost?
@@ -243,8 +262,6 @@ show_table(step.rename(columns={"seconds_per_step": "seconds"}), digits=3)
 # and token, at an assumed share of the card's peak *(our choice)*. No step is taken to be shorter than those of small ones that were measured on such a card.
 
 # %% tags=["hide-input"] table={"name": "tab-cost-sane", "caption": "SANE at its published sizes, estimated on one large GPU: parameters, tokens and operations of a step, its milliseconds, the recipe's steps and their minutes, and gigabytes of parameters, gradients and moments. Without making windows, and without growing the zoos."}
-trials = study.committed("sane-trials", profile="laptop")
-shortest = float(trials[trials["device"] != "cpu"]["milliseconds"].median())
 sane_costs = study.publish("sane-arch-table", sane_cost.cost_table(shortest), "costs")
 in_words = {"parameters": "million parameters", "operations": "10¹² operations"}
 shown = sane_costs.assign(parameters=sane_costs["parameters"] / 1e6, operations=sane_costs["operations"] / 1e12)

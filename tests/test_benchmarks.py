@@ -17,6 +17,7 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))
 
 import batched_forms  # noqa: E402  (the folder is no package)
+import card_stages  # noqa: E402
 import clock  # noqa: E402
 import gpu  # noqa: E402
 import plain  # noqa: E402
@@ -352,7 +353,7 @@ def test_the_stages_of_a_card_run_go_on_and_say_what_failed(tmp_path, monkeypatc
     with pytest.raises(SystemExit, match="of other size"):
         monkeypatch.setattr(gpu, "load_images", lambda *_, **__: None)
         gpu.main([part for part in command if part != "--quick"])
-    monkeypatch.setattr(gpu, "code", lambda: "other")
+    monkeypatch.setattr(card_stages, "code", lambda: "other")
     with pytest.raises(SystemExit, match="of other code"):
         gpu.main(command)
     monkeypatch.undo()

@@ -11,7 +11,7 @@ from hyperlib.thesis.book_zoos import BOOK_ZOOS
 from hyperlib.thesis.estimate import (
     benchmark,
     beside_measured,
-    card_rates,
+    card_table,
     cost_table,
     estimate,
     growth_rates,
@@ -165,7 +165,7 @@ def test_growth_rates_are_the_factors_of_a_doubling():
 
 
 def test_rates_of_a_card_are_those_committed_or_none(tmp_path):
-    assert card_rates(tmp_path) is None
+    assert card_table("rates", tmp_path) is None
     table = pd.DataFrame({"network": ["Tetris MLP"], "engine": "cuda", "per_s": 1e5, "ratio": 100.0})
     table.to_csv(tmp_path / "rates.csv", index=False)
-    pd.testing.assert_frame_equal(card_rates(tmp_path), table)
+    pd.testing.assert_frame_equal(card_table("rates", tmp_path), table)

@@ -1,4 +1,4 @@
-"""Steps that are recorded once and then played give what they give one by one; what cannot be recorded runs as it is."""
+"""Steps that are recorded once and played give what they give one by one; what cannot be recorded runs as it is."""
 
 from __future__ import annotations
 
@@ -216,7 +216,7 @@ def test_every_form_of_representation_is_recorded(encoding, readout, taped, capl
 
 
 def _assert_alike(played, alone):
-    """To the bit: without that, weights with no gradient but rounding go ways of their own, as Adam makes steps of it."""
+    """To the bit, for Adam makes whole steps of the rounding where a weight has no gradient."""
     for name, value in learned(alone[0]).items():
         assert torch.equal(learned(played[0])[name], value), name
     assert played[0].history_.equals(alone[0].history_)
@@ -245,3 +245,32 @@ def test_a_stopped_representation_is_played_on(taped, monkeypatch, tmp_path):
         _learn(changes, tmp_path, stop)
     gone_on = _learn(changes, tmp_path)
     _assert_alike(gone_on, _learn(changes))
+
+
+# -- on a card -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("name", ["digits_cnn", "residual_net"])
+def test_a_card_records_a_training_and_gives_what_it_gives_launch_by_launch(name, caplog):
+    net = network(name)
+    images = some_images(net.image, net.num_classes, train=42, test=20)
+    design = grid(seeds=2, optimizer="adam", dropout=[0.0, 0.2], lr=1e-3)
+    how = {"epochs": 3, "batch_size": 8, "engine": "torch", "device": "cuda", "progress": False}
+    with caplog.at_level(logging.WARNING):
+        played = train_population(net, images, design, **how)
+    assert "cannot be recorded" not in caplog.text
+    with launch_by_launch():
+        alone = train_population(net, images, design, **how)
+    assert float((played.weights - alone.weights).abs().median()) < 1e-5
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("changes", REPRESENTATIONS.values(), ids=list(REPRESENTATIONS))
+def test_a_card_records_a_representation_and_learns_the_same(changes, caplog):
+    with caplog.at_level(logging.WARNING):
+        played = _learn(changes | {"device": "cuda"})
+    assert "cannot be recorded" not in caplog.text
+    with launch_by_launch():
+        alone = _learn(changes | {"device": "cuda"})
+    np.testing.assert_allclose(played[0].history_, alone[0].history_, rtol=2e-2, atol=1e-3)

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
 
-from hyperlib.thesis import published
+from hyperlib import HyperRep, small_cnn
+from hyperlib.thesis import card_cost, published
+from hyperlib.thesis.book_representations import REPRESENTATIONS
+from hyperlib.thesis.book_sane import SANES
+from hyperlib.thesis.card_cost import card_costs, step_operations
 from hyperlib.thesis.estimate import estimate, kept_bytes
 from hyperlib.thesis.published_zoos import published_recipe
 from hyperlib.thesis.scaling import Times, fitted, recipe_blocks, scaling_curve
 from hyperlib.thesis.whole_cost import whole_cost, with_total
-from hyperlib.weightspace.architectures import ARCHITECTURES, LARGE_ARCHITECTURES
+from hyperlib.weightspace.architectures import ARCHITECTURES, LARGE_ARCHITECTURES, architecture
+from hyperlib.weightspace.work import multiply_adds
 
 TIMES = Times(serial=0.5, block=2.0, handing=0.1)
 RATES = pd.DataFrame({"architecture": [*ARCHITECTURES, *LARGE_ARCHITECTURES]}).assign(
@@ -78,3 +85,32 @@ def test_a_dense_zoo_and_its_twins_cost_what_the_recipe_with_so_many_more_epochs
 
     assert row["core_hours"] * 3600 == pytest.approx(estimate(longer, RATES))
     assert row["bytes"] == kept_bytes(longer)  # both twins' starts and epoch 0 of the dense ones are published states
+
+
+def test_every_recipe_at_paper_has_a_cost_on_a_card_by_the_assumed_share_or_a_measured_one(monkeypatch):
+    monkeypatch.setattr(card_cost, "step_operations", lambda rep: rep.width * rep.batch_size)  # which takes seconds
+    assumed = card_costs(40.0).set_index("name")
+    assert set(REPRESENTATIONS) < set(assumed.index) and {f"SANE {name}" for name in SANES} < set(assumed.index)
+    assert not assumed["measured"].any() and (assumed["minutes"] >= 0).all()
+    zoo = assumed.loc["mnist_seed"].query("kind == 'zoo'").iloc[0]
+    images = 1000 * 50 * 50_000
+    assert zoo["operations"] > 2 * images * multiply_adds(small_cnn()).training
+
+    rates = pd.DataFrame([{"network": "small CNN 28x28", "images": 4000, "engine": "cuda", "per_s": 2000.0}])
+    found = card_costs(40.0, rates).query("kind == 'zoo'").set_index("name")
+    assert found["measured"].all()
+    training = images / 4000 / 2000 / 60
+    assert 1.0 < found.loc["mnist_seed", "minutes"] / training < 1.6  # all images are evaluated after each epoch, too
+
+
+def test_a_step_of_a_representation_costs_three_times_its_forward_products():
+    rep = HyperRep(architecture("tetris_mlp"), batch_size=8)
+    plain = HyperRep(architecture("tetris_mlp"), batch_size=8, device="cpu")
+    plain.build(None)
+    with torch.no_grad(), FlopCounterMode(display=False) as counted:
+        encoded = plain.network_.encode(torch.zeros(16, 100))
+        plain.head_(encoded.embedding)
+        plain.network_.decode(encoded.latents)
+    assert step_operations(rep) == pytest.approx(3 * counted.get_total_flops(), rel=0.05)
+    assert step_operations(HyperRep(architecture("tetris_mlp"), batch_size=16)) == 2 * step_operations(rep)
+    assert step_operations(HyperRep(architecture("tetris_mlp"), batch_size=8, mix=1.0)) < step_operations(rep)

@@ -1,4 +1,4 @@
-"""The book with other recipes: more models of a zoo, or fewer epochs. For commands, and where a page needs more."""
+"""The book with other recipes: more or fewer models of a zoo, or epochs. For commands, and where a page needs more."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from hyperlib.thesis.zoo_recipe import ZooRecipe
 
 
 class Resized(Study):
-    """A study whose recipes are changed as `ZooRecipe.but` changes them; zoos are grown on the CPU.
+    """A study whose recipes are changed as `ZooRecipe.but` changes them, on the CPU where no device is named.
 
     changes: of every recipe that is asked for, such as `seeds=2000` or `models=128, epochs=25`.
     """
 
-    def __init__(self, profile: str, **changes: Any) -> None:
-        super().__init__(profile, device="cpu")
+    def __init__(self, profile: str, device: str = "cpu", **changes: Any) -> None:
+        super().__init__(profile, device=device)
         self.changes = changes
 
     def recipe(self, name: str) -> ZooRecipe:

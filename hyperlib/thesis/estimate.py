@@ -54,11 +54,12 @@ def benchmark(table: str, folder: Path | None = None) -> pd.DataFrame:
     return measured
 
 
-def card_rates(folder: Path | None = None) -> pd.DataFrame | None:
-    """The rates of a run on a GPU (`make gpu`) from `book/results/gpu`, None where no such run is committed."""
+def card_table(table: str, folder: Path | None = None) -> pd.DataFrame | None:
+    """A table (`rates`, `claims`, ...) of a run on a GPU (`make gpu`) from `book/results/gpu`, None where no such run is
+    committed."""
     folder = folder or paths.committed_folder("gpu")
-    record_source(folder / "rates.csv")
-    return benchmark("rates", folder) if (folder / "rates.csv").is_file() else None
+    record_source(folder / f"{table}.csv")
+    return benchmark(table, folder) if (folder / f"{table}.csv").is_file() else None
 
 
 def growth_rates(growth: pd.DataFrame) -> pd.DataFrame:
@@ -118,7 +119,7 @@ def cost_table(rates: pd.DataFrame, cores: int = 1) -> pd.DataFrame:
     weights.
     """
     rows = {}
-    for name, profile in _recipes():
+    for name, profile in recipe_names():
         recipe = zoo_recipe(name, profile)
         if recipe in rows:
             rows[recipe]["profile"] += f", {profile}"
@@ -154,7 +155,7 @@ def _rate(recipe: ZooRecipe, rates: pd.DataFrame) -> tuple[float, float]:
     return float(found[f"{_TRAIN}{nearest}"].iloc[0]), float(found["evaluate_us"].iloc[0])
 
 
-def _recipes() -> Iterator[tuple[str, str]]:
+def recipe_names() -> Iterator[tuple[str, str]]:
     """Name and profile of everything that has a recipe."""
     for name in BOOK_ZOOS:
         yield from ((name, profile) for profile in PROFILES if profile in BOOK_ZOOS[name])
