@@ -8,8 +8,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import contextmanager, suppress
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -22,6 +24,7 @@ from hyperlib.zoos.engines.choice import resolve_engine
 from hyperlib.zoos.engines.cuda.covering import unusable
 from hyperlib.zoos.engines.cuda.plan import FIELDS, MOST_SIDE, Plan
 from hyperlib.zoos.engines.cuda.proof import proof_network
+from hyperlib.zoos.engines.trainer import Block
 
 _JOB = """
 import sys, warnings
@@ -35,7 +38,7 @@ from hyperlib.zoos.engines.cuda.covering import unusable
 from hyperlib.zoos.engines.cuda.proof import proof_network
 unusable.cache_clear()
 import hyperlib.zoos.engines.choice as choice
-choice.unusable = lambda: ""  # its own test is below; each costs ten seconds
+choice.unusable = lambda device: ""  # its own test is below and takes long
 
 def images(network, train, test=5):
     generator = torch.Generator().manual_seed(1)
@@ -141,19 +144,77 @@ assert wild.table["diverged"].sum() == 4
 
 
 @pytest.mark.slow
-def test_a_first_job_proves_the_kernels_and_a_wrong_one_is_found(tmp_path):
+def test_first_jobs_prove_the_kernels(tmp_path):
+    assert simulated("print(repr(unusable()))", tmp_path).strip() == "''"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("place", "name", "jobs"),
+    [
+        ("training", "_KEPT", "tanh"),
+        ("training", "_NEW_FIRST", "tanh relu"),
+        ("training", "_NEW_SQUARE", "tanh relu sigmoid"),
+        ("arithmetic", "_DENSITY", "gelu"),
+        ("arithmetic", "_LEAK", "leaky_relu"),
+    ],
+)
+def test_a_constant_that_is_a_tenth_off_is_found(place, name, jobs, tmp_path):
+    """Of each optimiser and of an activation's slope; jobs: the first of the proof, as many as are needed."""
     said = simulated(
-        """
-print(repr(unusable()))
-unusable.cache_clear()
-from hyperlib.zoos.engines.cuda import trainer
-right = trainer.KINDS
-trainer.KINDS = dict.fromkeys(right, right["rmsprop"])
+        f"""
+from hyperlib.zoos.engines.cuda import {place}, proof
+proof.ACTIVATIONS = {jobs.split()}
+{place}.{name} *= 1.1
 print(unusable())
 """,
         tmp_path,
-    ).splitlines()
-    assert said[0] == "''" and "apart from PyTorch's" in said[1]
+    )
+    assert "apart from PyTorch's" in said
+
+
+def test_all_that_a_kernel_gets_is_on_its_device_and_in_pytorchs_stream(monkeypatch):
+    """On a device without memory: what is left on the CPU would be copied at every launch, there and back."""
+    from hyperlib.zoos.engines.cuda import trainer
+
+    where, launches = [], []
+
+    class Launched(Exception):
+        pass
+
+    class Kernel:
+        def __getitem__(self, configuration):
+            def launch(*given):
+                launches.append((configuration, list(where), given))
+                raise Launched
+
+            return launch
+
+    @contextmanager
+    def device(named):
+        where.append(named)
+        try:
+            yield
+        finally:
+            where.pop()
+
+    there = torch.device("meta")
+    monkeypatch.setattr(trainer, "run", Kernel())
+    monkeypatch.setattr(trainer, "_as_array", lambda value: value)
+    monkeypatch.setattr(trainer.cuda, "external_stream", lambda handle: handle)
+    monkeypatch.setattr(torch.cuda, "device", device)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda: SimpleNamespace(cuda_stream=7))
+    images = hyperlib.load_images("tetris").subset(10, 6)
+    block = Block(hyperlib.tetris_mlp(), images, hyperlib.grid(seeds=3, dropout=0.3), 4, 0, there)
+    for work in (lambda one: one.train_epoch(1), lambda one: one.evaluate(images.test_x, images.test_y)):
+        with suppress(Launched):
+            work(trainer.CudaTrainer(block, block.initial_weights()))
+    assert len(launches) == 2
+    for (_, _, stream), inside, given in launches:
+        tensors = [value for value in given if isinstance(value, torch.Tensor)]
+        assert len(tensors) > 10 and all(one.device == there and one.is_contiguous() for one in tensors)
+        assert not any(isinstance(value, np.ndarray) for value in given)
+        assert inside == [there] and stream == 7
 
 
 @pytest.mark.gpu

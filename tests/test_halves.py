@@ -6,6 +6,7 @@ import pytest
 import torch
 
 import hyperlib
+from hyperlib.zoos.engines.batched import TorchTrainer
 from hyperlib.zoos.engines.compiled import NumbaTrainer
 
 HOW = {"epochs": 3, "batch_size": 8, "clean": "all", "progress": False, "engine": "numba"}
@@ -82,3 +83,42 @@ def test_what_fails_later_is_an_error_and_not_begun_again(tetris_images, monkeyp
     Room(monkeypatch, trained=2, from_epoch=1)
     with pytest.raises(torch.OutOfMemoryError, match="no room"):
         grown(tetris_images)
+
+
+class Memory:
+    """What a device holds: so much for each object that lives, and no more than there is."""
+
+    room, held = 0, 0
+
+    def __init__(self, size: int) -> None:
+        if Memory.held + size > Memory.room:
+            raise torch.OutOfMemoryError("no room")
+        self.size, Memory.held = size, Memory.held + size
+
+    def __del__(self) -> None:
+        Memory.held -= getattr(self, "size", 0)
+
+
+@pytest.mark.parametrize("kind", [NumbaTrainer, TorchTrainer])
+@pytest.mark.parametrize("verb", ["__init__", "train_epoch", "evaluate"])
+def test_what_had_no_room_is_given_back_before_smaller_parts_are_made(kind, verb, tetris_images, monkeypatch):
+    """Half of the models fit beside what the other half keeps, if nothing of the whole is left."""
+    begin, sizes = kind.__init__, []
+
+    def made_here(self, block, weights) -> None:
+        begin(self, block, weights)
+        self.memory = Memory(len(weights))
+
+    def worked_here(self, *given):
+        some = [Memory(len(given[1] if verb == "__init__" else self.weights)) for _ in range(9)]
+        told = work(self, *given)
+        sizes.append(len(self.weights))
+        del some
+        return told
+
+    monkeypatch.setattr(Memory, "room", 44)
+    monkeypatch.setattr(kind, "__init__", made_here)
+    work = getattr(kind, verb)
+    monkeypatch.setattr(kind, verb, worked_here)
+    grown(tetris_images, models=8, engine="torch" if kind is TorchTrainer else "numba")
+    assert set(sizes) == {4}

@@ -118,7 +118,7 @@ def uncovered(
         wishes |= {uncovered_by_kernels(architecture)} - {""}
     if wishes:
         return f"{architecture.name} has {', '.join(sorted(wishes))}"
-    return unusable() if engine == "cuda" else ""
+    return unusable(str(device)) if engine == "cuda" else ""
 
 
 def _wish(layer: Layer) -> str:

@@ -7,6 +7,7 @@ changes. Our choice.
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections.abc import Callable
 from dataclasses import replace
@@ -36,29 +37,34 @@ class Halves:
 
     def _made(self, pieces: int, state: dict[str, Tensor] | None) -> list[Trainer]:
         """So many trainers, or more where these have no room, with a state to go on from."""
+        while True:
+            try:
+                return self._tried(pieces, state)
+            except _OUT_OF_MEMORY:
+                if pieces == len(self._start):
+                    raise
+            pieces = self._more(pieces)  # out here, because an error holds on to all that had no room
+
+    def _tried(self, pieces: int, state: dict[str, Tensor] | None) -> list[Trainer]:
         parts: list[Trainer] = []
-        try:
-            for rows in np.array_split(np.arange(len(self._start)), pieces):
-                block = replace(self._block, design=self._block.design.iloc[rows].reset_index(drop=True))
-                parts.append(self._make(block, self._start[torch.from_numpy(rows)]))
-                if state is not None:
-                    parts[-1].restore({name: _rows(value, rows, len(self._start)) for name, value in state.items()})
-        except _OUT_OF_MEMORY:
-            parts.clear()
-            return self._smaller(pieces, state)
+        for rows in np.array_split(np.arange(len(self._start)), pieces):
+            block = replace(self._block, design=self._block.design.iloc[rows].reset_index(drop=True))
+            parts.append(self._make(block, self._start[torch.from_numpy(rows)]))
+            if state is not None:
+                parts[-1].restore({name: _rows(value, rows, len(self._start)) for name, value in state.items()})
         return parts
 
-    def _smaller(self, pieces: int, state: dict[str, Tensor] | None) -> list[Trainer]:
+    def _more(self, pieces: int) -> int:
+        """Twice as many pieces, if there are as many models; the memory of the former is given back."""
         models = len(self._start)
-        if pieces == models:
-            raise  # what brought us here
         more = min(2 * pieces, models)
         too_many, fewer = ceil(models / pieces), ceil(models / more)
         _LOG.warning("%d models side by side have no room; %d at a time go on.", too_many, fewer)
         self._parts = []
+        gc.collect()  # trainers that hold their own methods go only so
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
-        return self._made(more, state)
+        return more
 
     @property
     def weights(self) -> Float[Tensor, "models params"]:
@@ -75,13 +81,14 @@ class Halves:
     def _all(self, work: Callable[[Trainer], _Pair]) -> _Pair:
         """What all parts tell; until the first epoch is done, smaller ones are tried where these have no room."""
         before = None if self._begun else self.state()
-        try:
-            told = [work(part) for part in self._parts]
-        except _OUT_OF_MEMORY:
-            if before is None:
-                raise
-            self._parts = self._smaller(len(self._parts), before)
-            return self._all(work)
+        while True:
+            try:
+                told = [work(part) for part in self._parts]
+                break
+            except _OUT_OF_MEMORY:
+                if before is None or len(self._parts) == len(self._start):
+                    raise
+            self._parts = self._made(self._more(len(self._parts)), before)
         loss, accuracy = zip(*told, strict=True)
         return torch.cat(loss), torch.cat(accuracy)
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import cycle
+
 import torch
 
 from hyperlib.images.images import Images
 from hyperlib.weightspace.architecture import Architecture
 from hyperlib.weightspace.layers import (
+    ACTIVATIONS,
     Activation,
     Add,
     Conv,
@@ -15,7 +18,7 @@ from hyperlib.weightspace.layers import (
     Linear,
     MaxPool,
 )
-from hyperlib.zoos.design import grid
+from hyperlib.zoos.design import OPTIMIZERS, grid
 from hyperlib.zoos.engines.batched import TorchTrainer
 from hyperlib.zoos.engines.cuda.trainer import CudaTrainer
 from hyperlib.zoos.engines.trainer import Block
@@ -35,14 +38,26 @@ def proof_network() -> Architecture:
 
 
 def difference(device: torch.device) -> float:
-    """Largest difference of weights, losses and accuracies after an epoch of two models, NaN where one is none."""
+    """Largest difference of weights, losses and accuracies between the kernels on a device and PyTorch on the CPU.
+
+    Every activation has an epoch of two models, each optimiser in turn, with weights near the threads and far from
+    them. The CPU, because a card's PyTorch may round as its user asks (see `weightspace.precision`). NaN where a number
+    is none.
+    """
     generator = torch.Generator().manual_seed(0)
     x, y = torch.randn(12, 2, 7, 7, generator=generator), torch.randint(3, (12,), generator=generator)
-    images = Images("proof", x.to(device), y.to(device), x.to(device), y.to(device), ("a", "b", "c"), "normal noise")
-    block = Block(proof_network(), images, grid(seeds=2, dropout=0.3, lr=1e-2, optimizer="sgd"), 4, 0, device)
-    ends = []
-    for kind in (CudaTrainer, TorchTrainer):
-        trainer = kind(block, block.initial_weights())
-        measures = [*trainer.train_epoch(1), *trainer.evaluate(images.test_x, images.test_y)]
-        ends.append(torch.cat([trainer.weights.double().flatten(), *(one.double().flatten() for one in measures)]))
-    return float((ends[0] - ends[1]).abs().max())
+    images = Images("proof", x, y, x, y, ("a", "b", "c"), "normal noise")
+    apart = []
+    for number, (activation, optimizer) in enumerate(zip(ACTIVATIONS, cycle(OPTIMIZERS), strict=False)):
+        network = proof_network().with_activation(activation)
+        design = grid(seeds=2, dropout=0.3, weight_decay=0.1, lr=1e-2, optimizer=optimizer)
+        ends = []
+        for kind, where in ((CudaTrainer, device), (TorchTrainer, torch.device("cpu"))):
+            block = Block(network, images, design, 4, 0, where)
+            trainer = kind(block, block.initial_weights())
+            if isinstance(trainer, CudaTrainer):
+                trainer.in_shared = number % 2 == 0
+            measures = [*trainer.train_epoch(1), *trainer.evaluate(images.test_x, images.test_y)]
+            ends.append(torch.cat([trainer.weights.double().flatten(), *(one.double().flatten() for one in measures)]))
+        apart.append((ends[0] - ends[1]).abs().max())
+    return float(torch.stack(apart).max())

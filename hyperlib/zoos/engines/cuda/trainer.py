@@ -9,6 +9,8 @@ launcher), and its simulator runs them without a card, for tests. Our choice.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from math import ceil
 
 import numpy as np
@@ -41,6 +43,8 @@ class CudaTrainer:
         self.rows = self._moved(torch.from_numpy(self.plan.rows))
         plan = self.plan
         self.layout = self._moved(torch.tensor([plan.scores, plan.d_scores, plan.classes, plan.pixels, plan.chunk]))
+        self.no_corrections = self._moved(torch.zeros(1, 2, dtype=torch.float64))
+        self.in_shared = weights.shape[1] <= SHARED
         self.room: tuple[Tensor, ...] = ()
 
     @property
@@ -73,14 +77,15 @@ class CudaTrainer:
         given = (
             self.rows, self.layout, self._moved(x).float().reshape(-1), self._moved(y).long(), orders, count,
             self.block.batch_size if learning else self.plan.chunk, int(learning), KINDS[self.block.optimizer],
-            self.settings, keys, torch.zeros(1, 2, dtype=torch.float64) if corrections is None else corrections,
+            self.settings, keys, self.no_corrections if corrections is None else corrections,
             self.buffer, self.first, self.second, self.gradient, values, scratch, labels, sums.zero_(), shares,
-            int(self.buffer.shape[1] <= SHARED),
+            int(self.in_shared),
         )  # fmt: skip
-        with warnings.catch_warnings():  # Numba warns of few blocks; whoever trains few models has few
-            warnings.simplefilter("ignore")
-            launch = run[models * shares, THREADS]
-        launch(*(_as_array(value) for value in given))
+        with _here(self.device) as stream:
+            with warnings.catch_warnings():  # Numba warns of few blocks; whoever trains few models has few
+                warnings.simplefilter("ignore")
+                launch = run[models * shares, THREADS, stream]
+            launch(*(_as_array(value) for value in given))
         loss, hits = sums.view(models, -1, 2).sum(1).T.cpu() / count
         return loss, hits
 
@@ -107,6 +112,17 @@ class CudaTrainer:
             state[name].to(self.device, copy=True).contiguous() for name in ("weights", "first", "second")
         )
         self.steps = int(state["steps"])
+
+
+@contextmanager
+def _here(device: torch.device) -> Iterator[object]:
+    """Where Numba works on this device, among all cards, and PyTorch's stream there, so that both work in order."""
+    if device.type == "cpu":
+        yield 0
+        return
+    with torch.cuda.device(device):
+        handle = torch.cuda.current_stream().cuda_stream
+        yield cuda.external_stream(handle) if handle else 0
 
 
 def _as_array(value: object) -> object:
