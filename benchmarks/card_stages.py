@@ -87,15 +87,18 @@ def peak(card: Card, dtype: torch.dtype) -> float:
 
 
 def tests(card: Card) -> pd.DataFrame:
-    """The tests of a card, counted by how they ended."""
-    call = [sys.executable, "-m", "pytest", "-o", "addopts=", "-q", "-m", "gpu", "tests"]
+    """The tests of a card, counted by how they ended; what did not pass ends the stage, so that they run again."""
+    files = [str(file) for file in sorted((ROOT / "tests").glob("test_*.py")) if "mark.gpu" in file.read_text()]
+    call = [sys.executable, "-m", "pytest", "-o", "addopts=", "-o", "filterwarnings=", "-q", "-m", "gpu", *files]
     try:
         done = subprocess.run(call, cwd=ROOT, capture_output=True, text=True, timeout=card.seconds)
-    except subprocess.TimeoutExpired:
-        return pd.DataFrame([{"tests": "cut off", "said": f"after {card.seconds:.0f} s"}])
-    last = (done.stdout.strip().splitlines() or done.stderr.strip().splitlines() or ["nothing was said"])[-1]
-    ended = "failed" if done.returncode not in (0, 5) else "passed" if " passed" in last else "none ran"
-    return pd.DataFrame([{"tests": ended, "said": last}])
+    except subprocess.TimeoutExpired as late:
+        raise SystemExit(f"error: the tests were cut off after {card.seconds:.0f} s; set --minutes higher.") from late
+    lines = done.stdout.strip().splitlines() or done.stderr.strip().splitlines() or ["nothing was said"]
+    if done.returncode not in (0, 5):
+        say("\n".join(lines[-40:]))
+        raise SystemExit(f"error: the tests of a card did not pass: {lines[-1]}")
+    return pd.DataFrame([{"tests": "passed" if " passed" in lines[-1] else "none ran", "said": lines[-1]}])
 
 
 def rates(card: Card) -> pd.DataFrame:

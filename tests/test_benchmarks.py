@@ -1,5 +1,6 @@
 """Every table of the benchmarks can be made, on tiny sizes; no number of them is judged here."""
 
+import subprocess
 import sys
 from functools import cache
 from pathlib import Path
@@ -374,3 +375,22 @@ def test_a_card_run_says_what_it_needs(given, said, monkeypatch, capsys):
     with pytest.raises(SystemExit):
         gpu.main(given)
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("ended", "said"),
+    [
+        ((1, "FAILED tests/test_x.py::test_y\n1 failed in 2 s", ""), "did not pass: 1 failed"),
+        ((1, "", "No module named pytest"), "did not pass: No module named pytest"),
+        (None, "cut off after 5 s"),
+    ],
+)
+def test_tests_of_a_card_that_did_not_pass_leave_no_table(ended, said, monkeypatch):
+    def run(call, timeout, **_):
+        if ended is None:
+            raise subprocess.TimeoutExpired(call, timeout)
+        return subprocess.CompletedProcess(call, *ended)
+
+    monkeypatch.setattr(card_stages.subprocess, "run", run)
+    with pytest.raises(SystemExit, match=said):
+        card_stages.tests(card_stages.Card("cuda", False, 5.0))

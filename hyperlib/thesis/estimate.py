@@ -55,8 +55,10 @@ def benchmark(table: str, folder: Path | None = None) -> pd.DataFrame:
 
 
 def card_table(table: str, folder: Path | None = None) -> pd.DataFrame | None:
-    """A table (`rates`, `claims`, ...) of a run on a GPU (`make gpu`) from `book/results/gpu`, None where no such run is
-    committed."""
+    """A table (`rates`, `claims`, ...) of a run on a GPU (`make gpu`), from `book/results/gpu`.
+
+    None where no such run is committed.
+    """
     folder = folder or paths.committed_folder("gpu")
     record_source(folder / f"{table}.csv")
     return benchmark(table, folder) if (folder / f"{table}.csv").is_file() else None
