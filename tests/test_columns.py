@@ -31,7 +31,7 @@ WRITE = {
     "checkpoints": forms.checkpoints,
 }
 some_examples = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-words = st.text("abcdefgh", min_size=1, max_size=8).map("w_{}".format)
+words = st.text("abdefgh", min_size=1, max_size=8).map("w_{}".format)  # none of which is a measure, as "acc" is
 values = st.one_of(
     *(st.lists(one, min_size=MODELS * EPOCHS, max_size=MODELS * EPOCHS) for one in (
         st.floats(allow_nan=False, allow_infinity=False), st.integers(-(2**53), 2**53), st.booleans(), words,
