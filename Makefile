@@ -68,7 +68,7 @@ gpu:  ## tests, rates, the MNIST zoo and what its representations tell, on this 
 	@run=$$( [ -x $(RUN) ] && echo $(RUN) || echo $(PYTHON) ); \
 	$$run -c "import torch, pandas, numba" 2>/dev/null || { \
 	  echo "error: $$run lacks torch, pandas or numba; make env brings them (and a torch for CUDA is needed)." >&2; exit 2; }; \
-	$$run benchmarks/gpu.py
+	PYTHONPATH="$(CURDIR)$${PYTHONPATH:+:$$PYTHONPATH}" $$run benchmarks/gpu.py
 
 clean:  ## remove pages, executed notebooks and fresh results: all chapters run again; zoos (_build/store) and .venv stay
 	@if [ -f .venv/.ready ]; then $(BUILD) clean; \

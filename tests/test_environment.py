@@ -190,3 +190,15 @@ def test_the_package_says_where_to_begin(words):
 def test_library_imports_without_torch():
     code = "import sys, hyperlib; sys.exit('torch' in sys.modules or 'numba' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.skipif(os.name == "nt" or shutil.which("make") is None, reason="needs make and a shell")
+def test_what_measures_a_card_finds_the_library_where_nobody_installed_it(tmp_path):
+    python = tmp_path / "python"
+    python.write_text('#!/bin/sh\necho "$PYTHONPATH"\n')
+    python.chmod(0o755)
+    call = ["make", "-f", str(ROOT / "Makefile"), "gpu", f"PYTHON={python}"]
+    for before in ("", "/other"):
+        environ = os.environ | {"PYTHONPATH": before}
+        said = subprocess.run(call, cwd=tmp_path, env=environ, capture_output=True, text=True, check=True).stdout
+        assert said.splitlines()[-1].split(":") == [str(tmp_path), *([before] if before else [])]

@@ -238,6 +238,15 @@ def test_a_table_names_each_column_once(tmp_path):
                 csv_table(tmp_path / "t.csv", 1000)
 
 
+@pytest.mark.parametrize("line", [0, 1])
+def test_a_table_of_endless_columns_is_refused_before_it_is_read(line, tmp_path, monkeypatch):
+    wide, short = b",".join(b"c%d" % n for n in range(20_000)), b"file,acc"
+    (tmp_path / "table.csv").write_bytes(b"\n".join([wide, short] if line == 0 else [short, wide]) + b"\n")
+    monkeypatch.setattr(pd, "read_csv", None)
+    with pytest.raises(ValueError, match="more than 10,000 columns"):
+        csv_table(tmp_path / "table.csv", 2**28)
+
+
 def test_places_in_a_layout_stay_inside_and_cover_all(folders, tmp_path):
     folder = shutil.copytree(folders["small CNN zoo"], tmp_path / "zoo")
     whole = (folder / "layout.csv").read_text()

@@ -101,8 +101,8 @@ def translated(given: pd.DataFrame, source: str, *, spelled: bool = False) -> tu
 
     source: what readers call it, as they do the labels of its rows. spelled: numbers may be texts, as in a csv file.
     """
-    columns, remarks = {}, []
-    for theirs, ours in _names(given).items():
+    columns, remarks, names = {}, [], _names(given)
+    for theirs, ours in names.items():
         values, bad = _column(given[theirs], ours, spelled)
         if values is None:
             continue
@@ -111,7 +111,7 @@ def translated(given: pd.DataFrame, source: str, *, spelled: bool = False) -> tu
             kind = "text" if ours in _TEXTS else "number"
             cells = [f"{str(given[theirs].iloc[place])[:50]!r} of {given.index[place]}" for place in bad]
             remarks += counted(f"Values of {theirs!r} in {source} that are no {kind}, and left empty", cells)
-    left = [str(theirs)[:50] for theirs in given if _names(given).get(theirs) not in columns]
+    left = [str(theirs)[:50] for theirs in given if names.get(theirs) not in columns]
     remarks += counted(f"Columns of {source} whose names or values no table holds", left)
     table = pd.DataFrame(columns, index=given.index)
     measures = [name for name in table if is_measure(name) and pd.api.types.is_numeric_dtype(table[name])]

@@ -26,6 +26,7 @@ from hyperlib.files.reading import decoded
 
 LARGEST = 2**26  # bytes of a text that is no table
 _LINE = 2**20  # bytes of one of its lines
+_COLUMNS = 10_000  # of a table; each costs more time than a row
 _NOT_JSON = re.compile(rb"(?<=[:\[,\s])(?:NaN|-?Infinity)(?=\s*[,}\]])")  # what Python writes and JSON has not
 MEND = "correct it, or put a whole copy in its place"
 _WEIGHTS = re.compile(  # names that files of weights have, of kinds that are read here and of others
@@ -125,6 +126,8 @@ def csv_table(path: Path, largest: int) -> pd.DataFrame:
             raise Damaged(f"{path} cannot be unpacked ({error}); {MEND}.") from None
     if len(text) > largest:
         raise Damaged(f"{path} unpacks to more than {largest:,} bytes, which no table of these rows needs; {MEND}.")
+    if max((line.count(b",") for line in text.splitlines()), default=0) >= _COLUMNS:
+        raise Damaged(f"{path} has more than {_COLUMNS:,} columns, which no table of checkpoints needs; {MEND}.")
     try:
         names = pd.read_csv(io.BytesIO(text), nrows=0, header=None, dtype=str)
         head = pd.read_csv(io.BytesIO(text), nrows=1, header=None, dtype=str, keep_default_na=False).iloc[0].tolist()
