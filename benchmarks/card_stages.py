@@ -39,6 +39,7 @@ from hyperlib.zoos.zoo import Samples
 ROOT = Path(__file__).parents[1]
 ONE_BY_ONE = "launch by launch"
 GPU_EPOCHS = 5
+FULL = 528  # models that fill a large card, four for each of its multiprocessors
 GPU_MODELS = {"Tetris MLP": 8192, "digits CNN 8x8": 8192, "small CNN 28x28": 2048, "large CNN 32x32x3": 512}
 
 
@@ -212,9 +213,12 @@ def mnist_seed(card: Card) -> pd.DataFrame:
     models = len(recipe.design)
     if not card.quick:
         how = {"epochs": 1, "batch_size": recipe.batch_size, "device": card.device, "progress": False}
-        some = recipe.design.head(132)
+        train_population(recipe.architecture, images.subset(100, 100), recipe.design.head(2), **how)  # compiles
+        some = recipe.design.head(FULL)
         once = card.timed(lambda: train_population(recipe.architecture, images, some, **how))
-        models = int(min(models, max(1, 132 * 0.7 * card.seconds / (once * recipe.epochs))))
+        fit = FULL * 0.7 * card.seconds / (once * recipe.epochs)
+        # of few sizes, so that a run that was cut off goes on with the same zoo
+        models = int(min(models, 2 ** max(4, math.floor(math.log2(fit))) if fit < models else models))
     zoo = study.zoo("mnist_seed", models)
     columns = ["train_loss", "train_accuracy", "test_loss", "test_accuracy", "gap"]
     table = zoo.table.groupby("epoch")[columns].agg(["mean", "std"])

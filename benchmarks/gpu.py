@@ -23,6 +23,7 @@ from hyperlib import load_images
 from hyperlib.files import paths
 from hyperlib.files.cost import clock
 from hyperlib.files.ending import command
+from hyperlib.files.writing import write_whole
 
 
 @command
@@ -51,7 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
         needs = (chosen.save,) if chosen.stage == "claims" else ()
         table = STAGES[chosen.stage](Card(chosen.device, chosen.quick, seconds), *needs)
         chosen.save.mkdir(parents=True, exist_ok=True)
-        table.to_csv(chosen.save / f"{chosen.stage}.csv", index=False, float_format="%.6g")
+        write_whole(chosen.save / f"{chosen.stage}.csv", table.to_csv(index=False, float_format="%.6g"))
         print(table.to_string(index=False))
         return 0
     return _all(chosen)
@@ -59,11 +60,17 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _all(chosen: argparse.Namespace) -> int:
     begun, failed = time.monotonic(), []
-    if (before := chosen.save / "machine.csv").is_file():
-        facts = pd.read_csv(before).set_index("fact")["value"]
-        for what, value in identity(chosen.device, chosen.quick).items():
+    own, known = identity(chosen.device, chosen.quick), chosen.save / "identity.csv"
+    if known.is_file():
+        facts = pd.read_csv(known).set_index("fact")["value"]
+        for what, value in own.items():
             if facts.get(what) != value:
                 raise SystemExit(f"error: {chosen.save} has tables of other {what}; remove them, or --save elsewhere.")
+    else:
+        chosen.save.mkdir(parents=True, exist_ok=True)
+        if strangers := sorted(file.name for file in chosen.save.glob("*.csv")):
+            raise SystemExit(f"error: {chosen.save} has {strangers[0]} of unknown code; remove it, or --save elsewhere.")
+        write_whole(known, pd.DataFrame(own.items(), columns=["fact", "value"]).to_csv(index=False))
     for stage in STAGES:
         file = chosen.save / f"{stage}.csv"
         if file.is_file():
