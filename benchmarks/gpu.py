@@ -69,7 +69,7 @@ def _all(chosen: argparse.Namespace) -> int:
     else:
         chosen.save.mkdir(parents=True, exist_ok=True)
         if strangers := sorted(file.name for file in chosen.save.glob("*.csv")):
-            raise SystemExit(f"error: {chosen.save} has {strangers[0]} of unknown code; remove it, or --save elsewhere.")
+            raise SystemExit(f"error: {chosen.save} has {strangers[0]}, of unknown code; remove it first.")
         write_whole(known, pd.DataFrame(own.items(), columns=["fact", "value"]).to_csv(index=False))
     for stage in STAGES:
         file = chosen.save / f"{stage}.csv"

@@ -23,6 +23,8 @@ from hyperlib.zoos.engines.batched import TorchTrainer
 from hyperlib.zoos.engines.cuda.trainer import CudaTrainer
 from hyperlib.zoos.engines.trainer import Block
 
+SPARED = 40
+
 
 def proof_network() -> Architecture:
     """A small network of every layer that the kernels know."""
@@ -42,7 +44,8 @@ def difference(device: torch.device) -> float:
 
     Every activation has an epoch of two models, each optimiser in turn, with weights near the threads and far from
     them. The CPU, because a card's PyTorch may round as its user asks (see `weightspace.precision`). NaN where a number
-    is none.
+    is none. Adam and RMSprop make whole steps of a gradient that is nothing but rounding, so that one weight in `SPARED`
+    may differ there.
     """
     generator = torch.Generator().manual_seed(0)
     x, y = torch.randn(12, 2, 7, 7, generator=generator), torch.randint(3, (12,), generator=generator)
@@ -59,5 +62,7 @@ def difference(device: torch.device) -> float:
                 trainer.in_shared = number % 2 == 0
             measures = [*trainer.train_epoch(1), *trainer.evaluate(images.test_x, images.test_y)]
             ends.append(torch.cat([trainer.weights.double().flatten(), *(one.double().flatten() for one in measures)]))
-        apart.append((ends[0] - ends[1]).abs().max())
+        gaps = (ends[0] - ends[1]).abs().sort().values  # NaN last
+        spared = 0 if optimizer == "sgd" or bool(gaps.isnan().any()) else len(gaps) // SPARED
+        apart.append(gaps[len(gaps) - 1 - spared])
     return float(torch.stack(apart).max())
