@@ -44,8 +44,8 @@ def difference(device: torch.device) -> float:
 
     Every activation has an epoch of two models, each optimiser in turn, with weights near the threads and far from
     them. The CPU, because a card's PyTorch may round as its user asks (see `weightspace.precision`). NaN where a number
-    is none. Adam and RMSprop make whole steps of a gradient that is nothing but rounding, so that one weight in `SPARED`
-    may differ there.
+    is none. Adam and RMSprop make whole steps of a gradient that is nothing but rounding, so one weight in `SPARED` may
+    differ there.
     """
     generator = torch.Generator().manual_seed(0)
     x, y = torch.randn(12, 2, 7, 7, generator=generator), torch.randint(3, (12,), generator=generator)
