@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -29,6 +31,7 @@ from hyperlib.zoos.engines.variational import (
     noise,
     noise_table,
 )  # fmt: skip
+from hyperlib.zoos.job import checked_job
 from hyperlib.zoos.twins import REACH, held_twins, last_weights, magnitude_twins, variational_twins
 from hyperlib.zoos.zoo import Zoo
 
@@ -371,3 +374,18 @@ def test_what_can_have_no_twins_is_refused_in_words() -> None:
     for ratio, by in ((0.5, "random"), (torch.full((3, 4), 0.5), "size")):
         with pytest.raises(ValueError, match="Over epochs only the smallest"):
             magnitude_twins(zoo, images, ratio, by=by, within="layer", over=2, **QUIET)
+
+
+@pytest.mark.parametrize("engine", ["auto", "ray"])
+def test_where_the_engine_is_free_and_knows_no_twins_torch_trains_them(engine: str, monkeypatch) -> None:
+    """As on a card, whose own kernels know none."""
+    images, jobs = hyperlib.load_images("tetris").subset(8, 4), []
+    zoo = hyperlib.train_population(hyperlib.tetris_mlp(), images, hyperlib.grid(), epochs=1, progress=False)
+    monkeypatch.setattr("hyperlib.zoos.twins.checked_job", lambda *given: replace(checked_job(*given), engine="cuda"))
+    monkeypatch.setattr("hyperlib.zoos.twins.grown", lambda job, *given: jobs.append(job.engine) or zoo)
+    variational_twins(zoo, images, epochs=1, engine=engine, progress=False)
+    assert jobs == ["torch"]
+
+
+def test_values_of_the_noise_are_made_once() -> None:
+    assert noise_table() is noise_table()

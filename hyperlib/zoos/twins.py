@@ -31,6 +31,7 @@ from hyperlib.weightspace.architecture import Architecture
 from hyperlib.weightspace.pruning import pruned, sparsity
 from hyperlib.weightspace.values import as_tensor, is_whole
 from hyperlib.zoos.design import COLUMNS
+from hyperlib.zoos.engines.choice import CLUSTER
 from hyperlib.zoos.engines.sparse import GRADUAL, MASKED, OVER, RATIO, VARIATIONAL, WITHIN
 from hyperlib.zoos.engines.trainer import Method, images_used
 from hyperlib.zoos.engines.variational import KAPPA, RATE
@@ -161,7 +162,7 @@ def _twins(
         )
     design = zoo.design[list(COLUMNS)].assign(twin_of=zoo.models, **made_with)
     job = checked_job(zoo.architecture, images, design, epochs, batch_size, start, seed, engine, device, clean)
-    if engine == "auto" and job.engine not in method.trainers:
+    if engine in ("auto", CLUSTER) and job.engine not in method.trainers:
         job = replace(job, engine="torch")
     if job.engine not in method.trainers:
         raise ValueError(f"Twins are trained by the engines {' and '.join(method.trainers)}, not by {job.engine}.")

@@ -85,7 +85,7 @@ def resolve_engine(engine: str, architecture: Architecture, device: str | torch.
         return engine
     wanted = ("cuda" if on_card(device) else "numba") if engine == "auto" else engine
     why = uncovered(architecture, device, wanted)
-    if why and (engine != "auto" or wanted == "cuda"):  # on a card the difference is a hundredfold
+    if why and (engine != "auto" or wanted == "cuda"):  # whoever pays for a card should know
         _LOG.warning("The %s engine does not cover this job (%s); the torch engine trains it.", wanted, why)
     return "torch" if why else wanted
 

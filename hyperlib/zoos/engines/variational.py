@@ -52,6 +52,7 @@ def divergence(log_alphas: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
     return K1 - K1 * torch.sigmoid(K2 + K3 * log_alphas) + 0.5 * softplus(-log_alphas)
 
 
+@lru_cache(1)  # every layer asks for it at every step
 def noise_table() -> Float[np.ndarray, " values"]:
     """The equally likely values of the noise: mean 0, variance 1, the middles of as many parts of a normal."""
     values = np.array([NormalDist().inv_cdf((n + 0.5) / 2**BITS) for n in range(2**BITS)])
