@@ -46,6 +46,7 @@ KNOWN_SCRIPTS = {  # they name addresses and ask none of them on our pages; all 
 }
 MAPS = re.compile(r"scattergeo|choropleth(map(box)?)?|(scatter|density)map(box)?")  # for these Plotly loads something
 PLOTLY, OURS = "_static/plotly.min.js", "_static/movable.js"  # the second asks for the first when a reader comes near
+MISSING, SITEMAP = "404.html", "sitemap.xml"
 PATH_LIKE = re.compile(r"^[\w./\\-]*[\\/][\w./\\-]*$|\.(png|svg|jpe?g|gif|webp)$", re.IGNORECASE)
 
 
@@ -76,6 +77,7 @@ def faults(site: Path) -> list[str]:
     for page in pages.values():
         checks = (broken_links(page, pages), faulty_pictures(page), faulty_live_figures(page), remote_resources(page))
         found += [f"{page.name}: {fault}" for check in checks for fault in check]
+    found += unlisted(site, set(pages))
     for sheet in sorted(site.rglob("*.css")):
         text = sheet.read_text(encoding="utf-8", errors="replace")
         found += [f"{sheet.relative_to(site).as_posix()}: {fault}" for fault in remote_in_styles(text)]
@@ -84,6 +86,17 @@ def faults(site: Path) -> list[str]:
         if name not in KNOWN_SCRIPTS:
             found += [f"{name}: a script names {url[:80]}" for url in IN_SCRIPT_FILES.findall(text)]
     return found
+
+
+def unlisted(site: Path, names: set[str]) -> list[str]:
+    """Pages that the list for search engines lacks or makes up, where there is such a list."""
+    if not (site / SITEMAP).is_file():
+        return []
+    urls = re.findall(r"<loc>([^<]*)</loc>", (site / SITEMAP).read_text(encoding="utf-8"))
+    written = {name for name in names if any(site.glob(f"_sources/{name.removesuffix('.html')}.*"))}
+    lacking = sorted(name for name in written if not any(url.endswith(f"/{name}") for url in urls))
+    made_up = [url for url in urls if not any(url.endswith(f"/{name}") for name in names)]
+    return [f"{SITEMAP}: {name} is missing" for name in lacking] + [f"{SITEMAP}: {url} is no page" for url in made_up]
 
 
 def broken_links(page: Page, pages: dict[str, Page]) -> Iterator[str]:
@@ -189,10 +202,17 @@ def _has_anchor(page: Page | None, anchor: str) -> bool:
 
 
 def _target(page: Page, path: str) -> str | None:
-    """The file that a relative path means, as a path in the site; None if it leaves the site."""
+    """The file that a path means, as a path in the site; None if it leaves the site.
+
+    The page for what is missing can be called from anywhere, so its links begin with the published site's folder.
+    """
     if not path:
         return page.name
     site = page.site.resolve()
+    if page.name == MISSING and path.startswith("/"):
+        canonical = page.soup.find("link", rel="canonical")
+        folder = urlsplit(str(canonical["href"]).removesuffix(MISSING)).path if isinstance(canonical, Tag) else "/"
+        path = "./" + path.removeprefix(folder)
     file = (site / page.name).parent.joinpath(path).resolve()
     file = file / "index.html" if path.endswith("/") or file.is_dir() else file
     return file.relative_to(site).as_posix() if file.is_relative_to(site) else None

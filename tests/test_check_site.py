@@ -129,3 +129,22 @@ def test_of_all_scripts_only_the_known_ones_name_addresses(site):
 
 def test_folder_without_a_site_is_a_fault(tmp_path):
     assert "make html" in check_site.faults(tmp_path)[0]
+
+
+def test_links_of_the_page_for_what_is_missing_begin_with_the_published_folder(site):
+    head = '<link rel="canonical" href="https://a.org/book/404.html">'
+    (site / "404.html").write_text(f'{head}<a href="/book/other.html#there">on</a>')
+    assert check_site.faults(site) == []
+    (site / "404.html").write_text(f'{head}<a href="/book/gone.html">on</a>')
+    assert any("/book/gone.html, which is not in the site" in fault for fault in check_site.faults(site))
+
+
+def test_the_list_of_pages_has_every_page_and_no_other(site):
+    (site / "_sources").mkdir()
+    (site / "_sources" / "other.md").write_text("")
+    (site / "sitemap.xml").write_text("<loc>https://a.org/b/other.html</loc>")
+    assert check_site.faults(site) == []
+    (site / "sitemap.xml").write_text("<loc>https://a.org/b/none.html</loc>")
+    assert set(check_site.faults(site)) == {
+        "sitemap.xml: other.html is missing", "sitemap.xml: https://a.org/b/none.html is no page"
+    }  # fmt: skip

@@ -26,9 +26,36 @@ from hyperlib.zoos.engines.cuda.plan import FIELDS, MOST_SIDE, Plan
 from hyperlib.zoos.engines.cuda.proof import proof_network
 from hyperlib.zoos.engines.trainer import Block
 
+# The simulator takes its module away from a function of ours as soon as one thread of a block returns from it, while
+# others may still be inside; here the last one to return does.
 _JOB = """
-import sys, warnings
+import sys, threading, warnings
+from contextlib import contextmanager
 warnings.simplefilter("ignore")  # whole numbers of 64 bits overflow on purpose
+from numba import cuda
+from numba.cuda.simulator import kernel as simulator
+
+turn, inside = threading.Lock(), {}
+
+@contextmanager
+def swapped(function, fake):
+    names = function.__globals__
+    with turn:
+        count, before = inside.get(id(names), (0, ()))
+        if not count:
+            before = [name for name, value in names.items() if value is cuda]
+            names.update(dict.fromkeys(before, fake))
+        inside[id(names)] = count + 1, before
+    try:
+        yield
+    finally:
+        with turn:
+            count, before = inside[id(names)]
+            inside[id(names)] = count - 1, before
+            if count == 1:
+                names.update(dict.fromkeys(before, cuda))
+
+simulator.swapped_cuda_module = swapped
 import torch
 import hyperlib
 from hyperlib.images.images import Images
