@@ -14,7 +14,7 @@ BEGAN := $(shell date +%s)
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help whole profile env test test-slow run html book results status check sync bench gpu clean
+.PHONY: help whole profile env test test-slow run html book pdf results status check sync bench gpu clean
 
 help:  ## this list
 	@echo "make TARGET [PROFILE=quick|laptop|paper] [PYTHON=python3.12] [JOBS=2] [CHAPTER=03b_mnist_seed, with run and results]"
@@ -46,6 +46,9 @@ html: whole profile env  ## build the pages from what is executed
 
 book: whole profile env  ## all of it: environment, chapters, pages
 	@$(BUILD) book --profile $(PROFILE) --jobs "$(JOBS)" --since $(BEGAN) $(ONLY)
+
+pdf: env  ## the built pages as one PDF, _build/book.pdf (needs a Chromium, and the extra `browser`)
+	@$(RUN) -m hyperlib.press.pdf
 
 status: whole profile env  ## say for each chapter what makes it stale, and what its last run cost
 	@$(BUILD) status --profile $(PROFILE) $(ONLY)

@@ -7,7 +7,6 @@ that import this module skip themselves where one of the two is missing.
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,12 +14,13 @@ from typing import Any
 
 import pytest
 
+from hyperlib.press.pdf import NAMES, chromium
+
 HOW = "`pip install -c constraints.txt -e .[browser]` brings it"
 playwright = pytest.importorskip("playwright.sync_api", reason=f"playwright drives the browser; {HOW}")
 axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason=f"axe finds faults of access; {HOW}")
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-CHROMIUM = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+CHROMIUM = chromium()
 if CHROMIUM is None:
     pytest.skip(f"No {', '.join(NAMES)} is on the path, and CHROMIUM names none.", allow_module_level=True)
 
