@@ -38,7 +38,7 @@ FILE = "ledger.yml"
 HOLDS, TREND, FAILS, UNDECIDED = "holds", "trend only", "does not hold", "undecided at this size"
 APART, SHOWN = "not comparable", "shown, no claim"
 VERDICTS = (HOLDS, TREND, FAILS, UNDECIDED, APART, SHOWN)
-FULL, DIAGRAM = "full", "diagram"
+_SHORT = {"figures": "Fig", "tables": "Tab", "equations": "Eq", "algorithms": "Alg"}
 
 
 class Beside(NamedTuple):
@@ -53,7 +53,7 @@ class Beside(NamedTuple):
 def ledger() -> pd.DataFrame:
     """One row per artefact and companion, in the order of the thesis, indexed by id.
 
-    Columns: `chapter`, `title`, `companion`, `shown` (names of figures and tables, the first is the one to look at),
+    Columns: `chapter`, `title`, `companion`, `number` (in the thesis, else in a paper), `shown` (names of figures and tables, the first is the one to look at),
     `made_by` (below `hyperlib`), `scale` and `why`, `tables` (how many CSVs of the published run it has), `numbers`
     (published ones), `measures` (what the next four columns measure), `published`, `ours` with `low` and `high` (95 %;
     missing where there is none), `found` (ours in words), `holds`, `fails`, `undecided` (cases), `whose` ("published" or
@@ -70,6 +70,7 @@ def ledger() -> pd.DataFrame:
         numbers = int(artefact["published"])
         rows.append(
             {"id": name, "chapter": artefact["chapter"], "title": artefact["title"], "companion": artefact["companion"]}
+            | {"number": _text(artefact["thesis_ref"]) or _text(artefact["paper_ref"])}
             | {"shown": ", ".join(entry["shown"]), "made_by": entry["made_by"], "scale": entry["scale"]}
             | {"why": entry.get("why", ""), "tables": len(tables_of(name)), "numbers": numbers}
             | _measured(beside, cases)
@@ -79,6 +80,14 @@ def ledger() -> pd.DataFrame:
             | {"after Holm": verdict_of(cases["verdict"].mask(cases["book"] == "falls", "undecided"), beside, numbers)}
         )
     return pd.DataFrame(rows).set_index("id")
+
+
+def items_of_the_thesis() -> pd.DataFrame:
+    """What the listing of the thesis counts, kind by kind: how many there are, and how many of them we know by number."""
+    counts, numbers = thesis_data(FILE)["meta"]["thesis_counts"], artefacts()["thesis_ref"].dropna()
+    known = {kind: int(numbers.str.startswith(short).sum()) for kind, short in _SHORT.items()}
+    rows = [{"kind": kind, "in the thesis": counts[kind], "known by number": known[kind]} for kind in counts]
+    return pd.DataFrame(rows).assign(unknown=lambda rows: rows["in the thesis"] - rows["known by number"])
 
 
 def records() -> dict[str, dict[str, Any]]:
@@ -199,6 +208,10 @@ def _measured(beside: Beside | None, cases: pd.DataFrame) -> dict[str, Any]:
     first = cases.sort_values("headline", ascending=False, kind="stable").iloc[0]
     numbers = {"published": np.nan, "ours": first["value"], "low": first["low"], "high": first["high"]}
     return {"measures": f"{first['claim']} ({first['case']})", **numbers, "found": first["measured"]}
+
+
+def _text(value: Any) -> str:
+    return "" if pd.isna(value) else str(value)
 
 
 def _whose(cases: pd.DataFrame) -> str:
