@@ -90,8 +90,8 @@ plt.show()
 # %% [markdown]
 # ## The ledger
 #
-# A row leads to the figure or table to look at, and to the code that makes it; below each of these a link leads back. *Ours* stands with its 95 % interval where one was measured.
-# Numbers beside published ones are *not like for like* unless the verdict is ✓: the column *scale here* says why.
+# A row leads to the figure or table to look at first, and to the code that makes it; below each figure and table a link leads back to its row. *Ours* stands with its
+# 95 % interval where one was measured. Where a published number is *not like for like*, the column *scale here* says why.
 #
 # ```{ledger} tab-ledger
 # The artefacts of the thesis and of later papers, by chapter, from the published run.
@@ -106,7 +106,7 @@ plt.show()
 both = rows.dropna(subset=["published", "ours"])
 inside = both["published"].between(both["low"], both["high"]) | (both["published"] == both["ours"])
 both = both.assign(inside=inside)[["id", "measures", "published", "ours", "low", "high", "inside", "scale"]]
-show_table(both.rename(columns={"inside": "published in ours"}), of=rows)
+show_table(both.rename(columns={"inside": "published in ours"}), rows=5, of=rows)
 
 # %% [markdown]
 # ## What is not in it?
@@ -139,16 +139,21 @@ of_each = "; ".join(f"of those that are {words[kind]}, {one['holds']} hold, {one
 say(f"""The pages have {len(every)} verdicts on {every.groupby(["page", "claim"]).ngroups} claims: {of_each}. An interval decides {decided.sum()} of them. Judged page by page
 {(every["holm"] == "stands").sum()} of these stand, judged together {(every["book"] == "stands").sum()}.""")
 
-# %% table={"name": "tab-ledger-claims", "caption": "All claims of all pages: in how many cases they hold, fail or are undecided, how many cases an interval decides, and how many of these stand when judged with the page's, and with the book's."} tags=["hide-input"]
+# %% table={"name": "tab-ledger-pages", "caption": "Verdicts of the book and of its pages: how many hold, fail or are undecided, how many an interval decides, and how many of these stand when judged with the page's, and with the book's."} tags=["hide-input"]
+show_table(study.publish("disc-scorecard", claims.by_page(every), "07b_pages"), rows=6)
+
+# %% table={"name": "tab-ledger-claims", "caption": "All claims of all pages, those first that lose most verdicts when the book is judged at once; counts as in the table before."} tags=["hide-input"]
 of_claims = study.publish("disc-scorecard", claims.by_claim(every), "07b_claims")
-show_table(of_claims)
+cases = of_claims[["holds", "fails", "undecided"]].astype(str).agg(" / ".join, axis=1)
+told = of_claims[["", "claim", "page"]].assign(**{"holds / fails / undecided": cases}).join(of_claims.loc[:, "stand on the page":"source"])
+show_table(told, of=of_claims)
 
 # %% [markdown]
 # A headline is a claim that stands at the top of its page. These verdicts on headlines stand there and fall here; what they say may still be so, but the book as a whole does not show it.
 
 # %% table={"name": "tab-ledger-fallen", "caption": "Verdicts on headlines that stand on their page and fall in the book, with the p-value that was judged."} tags=["hide-input"]
 falls = study.publish("disc-scorecard", claims.fallen(every), "07b_fallen")
-show_table(falls, 4)
+show_table(falls, 4, rows=5)
 
 # %% [markdown]
 # ## Exercises
@@ -201,7 +206,7 @@ cards = [
         ("every artefact has a row, with a run or the reason why there is none", bool(run.all()), f"{run.sum()} of {len(rows)}", "tab-ledger"),
         ("what is claimed of an artefact holds, or its trend does, more often than not", 2 * some > most, f"{some} of {most} ({spread})", "fig-ledger-verdicts"),
         ("what is claimed of an artefact holds in every case, with its number, more often than not", 2 * spoken[ledger.HOLDS] > most, f"{spoken[ledger.HOLDS]} of {most}", "fig-ledger-verdicts"),
-        ("most verdicts that an interval decides stand when the whole book is judged at once", 2 * stands > asked, f"{stands} of {asked}", "tab-ledger-claims"),
+        ("most verdicts that an interval decides stand when the whole book is judged at once", 2 * stands > asked, f"{stands} of {asked}", "tab-ledger-pages"),
         ("every verdict on a headline that an interval decides does so", tops == len(headlines), f"{tops} of {len(headlines)}", "tab-ledger-fallen"),
     )
 ]

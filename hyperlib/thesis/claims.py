@@ -33,9 +33,7 @@ def claims() -> pd.DataFrame:
 
     Raises FileNotFoundError where no page has committed any, and ValueError for a scorecard that is none.
     """
-    files = sorted(committed_folder(PUBLISHED).glob(f"{SCORECARD}.*.csv"))
-    pages = {file.name.split(".")[1]: file for file in files}
-    tables = [scorecard_in(file).assign(page=page) for page, file in pages.items() if page != OWN]
+    tables = [scorecard_in(file).assign(page=file.name.split(".")[1]) for file in scorecards()]
     if not tables:
         raise FileNotFoundError("No page has committed a scorecard; restore them: `git checkout -- book/results`.")
     table = pd.concat(tables, ignore_index=True)
@@ -44,6 +42,12 @@ def claims() -> pd.DataFrame:
     table["published"] = ~table["source"].str.startswith(OURS)
     table["book"] = np.where(decided, np.where(stands, "stands", "falls"), "")
     return table[["page", *COLUMNS, "published", "book"]]
+
+
+def scorecards() -> list[Path]:
+    """The committed scorecards of all pages but `OWN`."""
+    files = sorted(committed_folder(PUBLISHED).glob(f"{SCORECARD}.?*.csv"))
+    return [file for file in files if not file.name.startswith(f"{SCORECARD}.{OWN}")]
 
 
 def scorecard_in(file: Path) -> pd.DataFrame:
@@ -62,20 +66,22 @@ def scorecard_in(file: Path) -> pd.DataFrame:
 
 
 def by_claim(table: pd.DataFrame) -> pd.DataFrame:
-    """One row per page and claim, its symbol first: in how many cases it holds, fails and is undecided, how many of its
-    decided verdicts stand on the page and in the book, and whose claim it is."""
-    rows = []
-    for (page, claim), cases in table.groupby(["page", "claim"], sort=False):
-        verdicts = cases["verdict"]
-        decided = cases["book"].isin(["stands", "falls"])
-        rows.append(
-            {"": symbol(verdicts), "page": page, "claim": claim}
-            | {word: int((verdicts == word).sum()) for word in (HOLDS, FAILS, UNDECIDED)}
-            | {"by interval": int(decided.sum())}
-            | {f"stand in the {where}": int((cases[column] == "stands").sum()) for where, column in _FAMILIES.items()}
-            | {"source": cases["source"].iloc[0], "headline": bool(cases["headline"].any())}
-        )
-    return pd.DataFrame(rows)
+    """One row per page and claim, its symbol first: in how many cases it holds, fails, is undecided, how many of its
+    decided verdicts stand on the page and in the book, and whose claim it is. Those first that lose most in the book."""
+    counted = _counted(table, ["page", "claim"])
+    symbols = table.groupby(["page", "claim"], sort=False)["verdict"].agg(symbol)
+    about = table.groupby(["page", "claim"], sort=False).agg(source=("source", "first"), headline=("headline", "any"))
+    rows = counted.join(about).reset_index()
+    rows.insert(0, "", symbols.to_numpy())
+    lost = rows["stand on the page"] - rows["stand in the book"]
+    return rows.iloc[np.argsort(-lost.to_numpy(), kind="stable")].reset_index(drop=True)
+
+
+def by_page(table: pd.DataFrame) -> pd.DataFrame:
+    """The same counts for the whole book, first, and for every page, with the number of its claims."""
+    pages = _counted(table, ["page"])
+    pages.insert(0, "claims", table.groupby("page", sort=False)["claim"].nunique())
+    return pd.concat([pages.sum().to_frame("all").T, pages]).rename_axis("page").reset_index()
 
 
 def fallen(table: pd.DataFrame) -> pd.DataFrame:
@@ -84,4 +90,9 @@ def fallen(table: pd.DataFrame) -> pd.DataFrame:
     return table.loc[falls, ["page", "claim", "case", "verdict", "measured", "p", "source"]].reset_index(drop=True)
 
 
-_FAMILIES = {"page": "holm", "book": "book"}
+def _counted(table: pd.DataFrame, by: list[str]) -> pd.DataFrame:
+    """How many verdicts hold, fail and are undecided, how many an interval decides, and how many of these stand."""
+    marks = {word: table["verdict"] == word for word in (HOLDS, FAILS, UNDECIDED)}
+    marks |= {"by interval": table["book"] != "", "stand on the page": table["holm"] == "stands"}
+    marks |= {"stand in the book": table["book"] == "stands"}
+    return pd.DataFrame(marks).groupby([table[name] for name in by], sort=False).sum()

@@ -6,8 +6,8 @@ verdicts from the tables that the published run committed. Nothing is run, so th
 published run found.
 
 The verdict follows one rule. Claims speak of an artefact through the figure or table that shows them; where somebody
-else's claims do, ours are not counted. A published number that was measured as ours was is one case more: it holds where
-it lies in our interval, or equals what was counted. Then
+else's claims do, ours are not counted. A published number that was measured as ours was is one case more: it holds
+where it lies in our interval, or equals what was counted. Then
 
 - *does not hold*: more than half of the cases fail,
 - *holds*: every case holds, and if numbers were published one of them is such a case,
@@ -31,7 +31,7 @@ from hyperlib.files.paths import committed_folder
 from hyperlib.store.record import record_source
 from hyperlib.tasks import verdicts
 from hyperlib.tasks.estimates import Estimate, student
-from hyperlib.thesis.claims import PUBLISHED, claims
+from hyperlib.thesis.claims import PUBLISHED, SCORECARD, claims, scorecards
 from hyperlib.thesis.published import artefacts, as_fractions, published, thesis_data
 
 FILE = "ledger.yml"
@@ -53,11 +53,12 @@ class Beside(NamedTuple):
 def ledger() -> pd.DataFrame:
     """One row per artefact and companion, in the order of the thesis, indexed by id.
 
-    Columns: `chapter`, `title`, `companion`, `number` (in the thesis, else in a paper), `shown` (names of figures and tables, the first is the one to look at),
-    `made_by` (below `hyperlib`), `scale` and `why`, `tables` (how many CSVs of the published run it has), `numbers`
-    (published ones), `measures` (what the next four columns measure), `published`, `ours` with `low` and `high` (95 %;
-    missing where there is none), `found` (ours in words), `holds`, `fails`, `undecided` (cases), `whose` ("published" or
-    "ours"), `sources`, `verdict` and `after Holm` (the verdict where cases that fall in the book are undecided).
+    Columns: `chapter`, `title`, `companion`, `number` (in the thesis, else in a paper), `shown` (names of figures and
+    tables, the first is the one to look at), `made_by` (below `hyperlib`), `scale` and `why`, `tables` (how many CSVs
+    of the published run it has), `numbers` (published ones), `measures` (what is measured; `alike`: whether in the same
+    way), `published`, `ours` with `low` and `high` (95 %; missing where there is none), `found` (ours in words),
+    `holds`, `fails`, `undecided` (cases), `whose` ("published" or "ours"), `sources`, `verdict` and `after Holm` (the
+    verdict where cases that fall in the book are undecided).
 
     Raises ValueError for an artefact without its entry in `ledger.yml`, and for an entry that picks no or several rows.
     """
@@ -66,24 +67,25 @@ def ledger() -> pd.DataFrame:
     rows = []
     for name, artefact in table.iterrows():
         entry, cases = entries[name], heard(speaking[name])
-        beside = beside_of(name, entry)
-        numbers = int(artefact["published"])
+        beside, numbers = beside_of(name, entry), int(artefact["published"])
+        alone = [agreement(beside)] if beside is not None and beside.alike else []
+        votes = [*cases["verdict"], *alone]
+        firm = [*cases["verdict"].mask(cases["book"] == "falls", verdicts.UNDECIDED), *alone]
         rows.append(
             {"id": name, "chapter": artefact["chapter"], "title": artefact["title"], "companion": artefact["companion"]}
             | {"number": _text(artefact["thesis_ref"]) or _text(artefact["paper_ref"])}
             | {"shown": ", ".join(entry["shown"]), "made_by": entry["made_by"], "scale": entry["scale"]}
             | {"why": entry.get("why", ""), "tables": len(tables_of(name)), "numbers": numbers}
             | _measured(beside, cases)
-            | {word: int((cases["verdict"] == word).sum()) for word in verdicts.SYMBOLS}
+            | {word: votes.count(word) for word in verdicts.SYMBOLS}
             | {"whose": _whose(cases), "sources": "; ".join(dict.fromkeys(cases["source"]))}
-            | {"verdict": verdict_of(cases["verdict"], beside, numbers)}
-            | {"after Holm": verdict_of(cases["verdict"].mask(cases["book"] == "falls", "undecided"), beside, numbers)}
+            | {"verdict": verdict_of(votes, numbers, bool(alone)), "after Holm": verdict_of(firm, numbers, bool(alone))}
         )
     return pd.DataFrame(rows).set_index("id")
 
 
 def items_of_the_thesis() -> pd.DataFrame:
-    """What the listing of the thesis counts, kind by kind: how many there are, and how many of them we know by number."""
+    """What the listing of the thesis counts, kind by kind: how many, and how many are known by number."""
     counts, numbers = thesis_data(FILE)["meta"]["thesis_counts"], artefacts()["thesis_ref"].dropna()
     known = {kind: int(numbers.str.startswith(short).sum()) for kind, short in _SHORT.items()}
     rows = [{"kind": kind, "in the thesis": counts[kind], "known by number": known[kind]} for kind in counts]
@@ -117,8 +119,8 @@ def claims_by_artefact(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
     named = {claim for entry in entries.values() for claim in entry.get("claims", ())}
     found = {}
     for name, entry in entries.items():
-        own = table["claim"].isin(entry.get("claims", ()))
-        found[name] = table[own if "claims" in entry else table["shown"].isin(entry["shown"]) & ~table["claim"].isin(named)]
+        shown = table["shown"].isin(entry["shown"]) & ~table["claim"].isin(named)
+        found[name] = table[table["claim"].isin(entry["claims"]) if "claims" in entry else shown]
     return found
 
 
@@ -127,12 +129,9 @@ def heard(cases: pd.DataFrame) -> pd.DataFrame:
     return cases[cases["published"]] if cases["published"].any() else cases
 
 
-def verdict_of(cases: pd.Series, beside: Beside | None, numbers: int) -> str:
-    """The rule above. cases: verdicts of claims. numbers: how many are published of the artefact."""
-    votes = list(cases)
-    compared = beside is not None and beside.alike
-    if compared:
-        votes.append(agreement(beside))
+def verdict_of(votes: list[str], numbers: int, compared: bool) -> str:
+    """The rule above. votes: verdicts of all cases. numbers: how many are published of the artefact. compared: whether
+    one of them is among the cases."""
     if not votes:
         return APART if numbers else SHOWN
     held, failed = votes.count(verdicts.HOLDS), votes.count(verdicts.FAILS)
@@ -162,7 +161,9 @@ def beside_of(name: str, entry: Mapping[str, Any]) -> Beside | None:
 
 
 def tables_of(name: str) -> list[str]:
-    """Files of the published run that hold an artefact's tables."""
+    """Files of the published run that hold an artefact's tables; of the ledger's own, those that it is made of."""
+    if name == SCORECARD:
+        return [file.name for file in scorecards()]
     return sorted(file.name for file in committed_folder(PUBLISHED).glob("*.csv") if file.name.split(".")[0] == name)
 
 
@@ -202,12 +203,14 @@ def _measured(beside: Beside | None, cases: pd.DataFrame) -> dict[str, Any]:
         value, low, high, _ = beside.ours
         words = f"{value:,.0f}" if value > 2 and value % 1 == 0 else f"{value:.3f}"
         words += f" [{low:.3f}, {high:.3f}]" if np.isfinite([low, high]).all() else ""
-        return {"measures": beside.what, "published": beside.published, "ours": value, "low": low, "high": high, "found": words}
+        numbers = {"published": beside.published, "ours": value, "low": low, "high": high}
+        return {"measures": beside.what, "alike": "yes" if beside.alike else "no", **numbers, "found": words}
+    numbers = dict.fromkeys(("published", "ours", "low", "high"), np.nan)
     if not len(cases):
-        return {"measures": "", "published": np.nan, "ours": np.nan, "low": np.nan, "high": np.nan, "found": ""}
+        return {"measures": "", "alike": "", **numbers, "found": ""}
     first = cases.sort_values("headline", ascending=False, kind="stable").iloc[0]
-    numbers = {"published": np.nan, "ours": first["value"], "low": first["low"], "high": first["high"]}
-    return {"measures": f"{first['claim']} ({first['case']})", **numbers, "found": first["measured"]}
+    numbers |= {"ours": first["value"], "low": first["low"], "high": first["high"]}
+    return {"measures": f"{first['claim']} ({first['case']})", "alike": "", **numbers, "found": first["measured"]}
 
 
 def _text(value: Any) -> str:

@@ -1,7 +1,7 @@
 """The ledger on its page: a row for every artefact, with links to its figures, and links from these back to the row.
 
-The table is made of the published run's tables (`hyperlib.thesis.ledger`) when the page is read, at any profile. Without
-JavaScript it stands whole; `ledger.js` adds menus that leave some rows out. On a phone a row is a card.
+The table is made of the published run's tables (`hyperlib.thesis.ledger`) when the page is read, at any profile.
+Without JavaScript it stands whole; `ledger.js` adds menus that leave some rows out. On a phone a row is a card.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from hyperlib.thesis.claims import PUBLISHED
 
 PAGE = "notebooks/07b_what_holds"
 CLASS = "ledger"  # also in ledger.css and ledger.js
-SCRIPT = "ledger.js"
+SCRIPT, BACK = "ledger.js", "to-ledger"
 SYMBOLS = dict(zip(ledger.VERDICTS, "✓≈✗~≠–", strict=True))
-COLUMNS = ("artefact", "where", "scale here", "published", "ours", "verdict")
+COLUMNS = ("artefact, and where it is", "scale here", "published", "ours", "verdict")
 MOST = 3  # figures and tables of a row that are named
 
 
@@ -46,7 +46,10 @@ class Ledger(SphinxDirective):
         files = [*committed_folder(PUBLISHED).glob("*.csv"), *thesis_folder().glob("*.yml")]
         for file in files:
             self.env.note_dependency(str(file))
-        rows = ledger.ledger()
+        try:
+            rows = ledger.ledger()
+        except (OSError, ValueError) as error:  # a damaged table of the published run is an error of this page
+            raise self.error(str(error)) from None
         table = nodes.table(classes=[CLASS], names=[self.arguments[0]])
         table += nodes.title("", "", *self._inline(" ".join(self.content)))
         group = nodes.tgroup(cols=len(COLUMNS))
@@ -74,13 +77,20 @@ class Ledger(SphinxDirective):
 def cells(name: str, row: pd.Series) -> Iterator[str]:
     """A row of the ledger as MyST, cell by cell; empty ones are a dash."""
     known = f" · {plain(row['number'])}" if row["number"] else ""
-    yield f"**{row['title']}**\n\n`{name}` · {chapter_of(row)}{known} · {{source}}`{row['made_by']}`"
-    shown = [label for label in row["shown"].split(", ") if label]
-    yield "\n".join(f"- {{numref}}`{label}`" for label in shown[:MOST]) or "–"
+    shown = [f"{{numref}}`{label}`" for label in row["shown"].split(", ") if label]
+    links = ", ".join([*shown[:MOST], f"{{source}}`{row['made_by']}`"])
+    yield f"**{row['title']}**\n\n`{name}` · {chapter_of(row)}{known}\n\n{links}"
     yield f"{row['scale']}" + (f"\n\n{row['why']}" if row["why"] else "")
-    yield number(row["published"]) if pd.notna(row["published"]) else f"{row['numbers']} numbers" if row["numbers"] else "–"
+    yield theirs(row)
     yield f"{row['found']}\n\n{plain(row['measures'])}" if row["found"] else "–"
     yield f"{SYMBOLS[row['verdict']]} {row['verdict']}\n\n{votes(row)}".strip()
+
+
+def theirs(row: pd.Series) -> str:
+    """The published number that stands beside ours, or how many are recorded."""
+    if pd.isna(row["published"]):
+        return f"{row['numbers']} numbers" if row["numbers"] else "–"
+    return number(row["published"]) + ("\n\nnot like for like" if row["alike"] == "no" else "")
 
 
 def votes(row: pd.Series) -> str:
@@ -88,7 +98,8 @@ def votes(row: pd.Series) -> str:
     total = int(row[["holds", "fails", "undecided"]].sum())
     if not total:
         return ""
-    said = f"{row['holds']} of {total} hold, {row['fails']} fail; {plain(row['sources'])}"
+    number = "; its number is a case" if row["alike"] == "yes" else ""
+    said = f"{row['holds']} of {total} hold, {row['fails']} fail; {plain(row['sources'])}{number}"
     return said + (f"; after Holm {row['after Holm']}" if row["after Holm"] != row["verdict"] else "")
 
 
@@ -118,18 +129,18 @@ def anchor(name: str) -> str:
 
 
 def link_back(app: Sphinx, doctree: nodes.document, docname: str) -> None:
-    """Below every figure and table that shows artefacts, a link to their rows in the ledger."""
+    """Behind the caption of every figure and table that shows artefacts, a link to their rows in the ledger."""
     if PAGE not in app.env.found_docs or app.builder.format != "html" or docname == PAGE:
         return
     labels = ledger.shown_by()
     page = app.builder.get_relative_uri(docname, PAGE)
     for shown in doctree.findall(lambda node: isinstance(node, nodes.figure | results_table)):
         names = [name for label in shown["ids"] for name in labels.get(label, ())]
-        links = [nodes.reference("", name, refuri=f"{page}#{anchor(name)}", internal=True) for name in names]
-        if links:
-            parted = [part for link in links for part in (nodes.Text(", "), link)][1:]
-            words = nodes.paragraph("", "Does it hold? ", *parted, classes=["to-ledger"])
-            shown += words if isinstance(shown, results_table) else nodes.legend("", words)
+        caption = next(shown.findall(nodes.caption), None)
+        for name in names if caption is not None else ():
+            said = f"ledger: {name}" if len(names) > 1 else "ledger"
+            how = {"refuri": f"{page}#{anchor(name)}", "reftitle": f"Does it hold? {name}", "classes": [BACK]}
+            caption += [nodes.Text(" "), nodes.reference("", said, internal=True, **how)]
 
 
 def bring_script(app: Sphinx, pagename: str, template: str, context: dict[str, Any], doctree: Any) -> None:
