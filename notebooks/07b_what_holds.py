@@ -90,7 +90,7 @@ plt.show()
 # %% [markdown]
 # ## The ledger
 #
-# A row leads to the figure or table to look at first, and to the code that makes it; below each figure and table a link leads back to its row. *Ours* stands with its
+# A row leads to the figure or table to look at first, and to the code that makes it; the link *ledger* behind the caption of each leads back to its row. *Ours* stands with its
 # 95 % interval where one was measured. Where a published number is *not like for like*, the column *scale here* says why.
 #
 # ```{ledger} tab-ledger
@@ -180,7 +180,7 @@ mixed = np.where(real, chances / 1000, chances)
 kept = holm(mixed)
 assert lucky > 20 and stand == 0
 assert not (kept & ~real).any() and kept.sum() < real.sum() == 70
-say(f"By luck {lucky} are below {LEVEL}, and {stand} stand; {kept.sum()} of 70 real ones do.")
+say(f"By luck {lucky} are below {LEVEL}, {stand} stand; of 70 real ones {kept.sum()}.")
 
 # %% [markdown]
 # Without a correction a book of this size has dozens of findings where there is nothing. Holm's method lets none through, and its price is that it loses real ones too: a verdict that falls is

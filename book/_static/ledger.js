@@ -9,13 +9,16 @@ function kindOf(row, kind) {
 }
 
 function menuOf(kind, rows) {
+  const both = document.createElement("div");
   const label = document.createElement("label");
   const menu = document.createElement("select");
   menu.name = kind;
+  menu.id = label.htmlFor = "ledger-menu-" + kind; // a label around its menu would be named by all that is in it
+  label.textContent = KINDS[kind];
   menu.append(new Option("all", ""));
   for (const words of [...new Set(rows.map((row) => kindOf(row, kind)))]) menu.append(new Option(words, words));
-  label.append(KINDS[kind] + " ", menu);
-  return label;
+  both.append(label, " ", menu);
+  return both;
 }
 
 function ledger(table) {
