@@ -44,7 +44,7 @@ def labels() -> list[str]:
 
 
 def test_every_artefact_and_companion_has_one_row_in_the_order_of_the_thesis():
-    assert list(the_ledger().index) == NAMES
+    assert list(the_ledger().index) == [entry["id"] for entry in thesis_data("ledger.yml")["artefacts"]] == NAMES
 
 
 def test_a_list_that_lacks_an_artefact_is_refused(monkeypatch):
@@ -196,6 +196,16 @@ def test_a_choice_that_picks_no_row_or_several_is_refused(part):
         wrong = picks | {part: where | change if part == "published" else picks[part] | {"where": where | change}}
         with pytest.raises(ValueError, match=told):
             ledger.beside_of("ghr-finetune", {"beside": entry["beside"] | wrong})
+
+
+@pytest.mark.parametrize("damage", [None, b"", b"\xff\xfe", b'a,b\n"1,2\n'], ids=["missing", "empty", "bytes", "cut"])
+def test_a_lost_or_damaged_table_is_refused_with_a_remedy(monkeypatch, tmp_path, damage):
+    monkeypatch.setattr(ledger, "committed_folder", lambda profile: tmp_path)
+    if damage is not None:
+        (tmp_path / "ghr-finetune.csv").write_bytes(damage)
+    with pytest.raises((FileNotFoundError, ValueError), match="git checkout") as caught:
+        ledger.beside_of("ghr-finetune", ledger.records()["ghr-finetune"])
+    assert "\n" not in str(caught.value)
 
 
 def test_items_of_the_thesis_are_those_of_its_listing():

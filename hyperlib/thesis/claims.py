@@ -67,7 +67,7 @@ def scorecard_in(file: Path) -> pd.DataFrame:
 
 def by_claim(table: pd.DataFrame) -> pd.DataFrame:
     """One row per page and claim, its symbol first: in how many cases it holds, fails, is undecided, how many of its
-    decided verdicts stand on the page and in the book, and whose claim it is. Those first that lose most in the book."""
+    decided verdicts stand on the page and in the book, whose claim it is. Those first that lose most in the book."""
     counted = _counted(table, ["page", "claim"])
     symbols = table.groupby(["page", "claim"], sort=False)["verdict"].agg(symbol)
     about = table.groupby(["page", "claim"], sort=False).agg(source=("source", "first"), headline=("headline", "any"))

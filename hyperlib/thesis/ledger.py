@@ -160,6 +160,11 @@ def beside_of(name: str, entry: Mapping[str, Any]) -> Beside | None:
     return Beside(picks["what"], float(printed), _ours(picks["ours"]), picks["alike"])
 
 
+def number(value: float) -> str:
+    """A measured value in words: a count as a count, else with three decimals."""
+    return f"{value:,.0f}" if value > 2 and value % 1 == 0 else f"{value:.3f}"
+
+
 def tables_of(name: str) -> list[str]:
     """Files of the published run that hold an artefact's tables; of the ledger's own, those that it is made of."""
     if name == SCORECARD:
@@ -182,9 +187,13 @@ def _table(name: str) -> pd.DataFrame:
     profile, _, rest = name.rpartition("/")
     file = committed_folder(profile or PUBLISHED) / f"{rest}.csv"
     record_source(file)
+    remedy = "restore it with `git checkout -- book/results`."
     if not file.is_file():
-        raise FileNotFoundError(f"{file} is missing; restore it with `git checkout -- book/results`.")
-    return pd.read_csv(file)
+        raise FileNotFoundError(f"{file} is missing; {remedy}")
+    try:
+        return pd.read_csv(file)
+    except ValueError as error:  # also pandas' own, and letters that are none
+        raise ValueError(f"{file} is no table ({' '.join(str(error).split())}); {remedy}") from error
 
 
 def _one(table: pd.DataFrame, where: Mapping[str, Any], what: str) -> pd.Series:
@@ -201,8 +210,7 @@ def _measured(beside: Beside | None, cases: pd.DataFrame) -> dict[str, Any]:
     """What is shown side by side: a published number and ours, or the first case of what is claimed."""
     if beside is not None:
         value, low, high, _ = beside.ours
-        words = f"{value:,.0f}" if value > 2 and value % 1 == 0 else f"{value:.3f}"
-        words += f" [{low:.3f}, {high:.3f}]" if np.isfinite([low, high]).all() else ""
+        words = number(value) + (f" [{low:.3f}, {high:.3f}]" if np.isfinite([low, high]).all() else "")
         numbers = {"published": beside.published, "ours": value, "low": low, "high": high}
         return {"measures": beside.what, "alike": "yes" if beside.alike else "no", **numbers, "found": words}
     numbers = dict.fromkeys(("published", "ours", "low", "high"), np.nan)

@@ -90,7 +90,7 @@ def theirs(row: pd.Series) -> str:
     """The published number that stands beside ours, or how many are recorded."""
     if pd.isna(row["published"]):
         return f"{row['numbers']} numbers" if row["numbers"] else "–"
-    return number(row["published"]) + ("\n\nnot like for like" if row["alike"] == "no" else "")
+    return ledger.number(row["published"]) + ("\n\nnot like for like" if row["alike"] == "no" else "")
 
 
 def votes(row: pd.Series) -> str:
@@ -98,14 +98,9 @@ def votes(row: pd.Series) -> str:
     total = int(row[["holds", "fails", "undecided"]].sum())
     if not total:
         return ""
-    number = "; its number is a case" if row["alike"] == "yes" else ""
-    said = f"{row['holds']} of {total} hold, {row['fails']} fail; {plain(row['sources'])}{number}"
+    counted = "; its number is a case" if row["alike"] == "yes" else ""
+    said = f"{row['holds']} of {total} hold, {row['fails']} fail; {plain(row['sources'])}{counted}"
     return said + (f"; after Holm {row['after Holm']}" if row["after Holm"] != row["verdict"] else "")
-
-
-def number(value: float) -> str:
-    """A published value: a count as a count, else three decimals."""
-    return f"{value:,.0f}" if value > 2 and value % 1 == 0 else f"{value:.3f}"
 
 
 def plain(text: str) -> str:
