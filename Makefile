@@ -14,7 +14,7 @@ BEGAN := $(shell date +%s)
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help whole profile env test test-slow run html book pdf results status check sync bench gpu clean
+.PHONY: help whole profile env test test-slow run html book pdf results check-results status check sync bench gpu clean
 
 help:  ## this list
 	@echo "make TARGET [PROFILE=quick|laptop|paper] [PYTHON=python3.12] [JOBS=2] [CHAPTER=03b_mnist_seed, with run and results]"
@@ -56,6 +56,10 @@ status: whole profile env  ## say for each chapter what makes it stale, and what
 results: profile env  ## copy the CSVs of a complete run (or of CHAPTER) and of bench to book/results, for a commit (PRUNE=1 removes)
 	@$(BUILD) results --profile $(PROFILE) $(ONLY) $(if $(PRUNE),--prune)
 
+# The committed tables are those of laptop, so that is what is checked unless another profile is asked for.
+check-results: profile env  ## run a profile (laptop) or CHAPTER again and name every table's value that moved (FRESH=1: grow all anew)
+	@$(RUN) -m hyperlib.press.recheck --profile $(if $(filter command environment,$(firstword $(origin PROFILE))),$(PROFILE),laptop) --jobs "$(JOBS)" $(ONLY) $(if $(FRESH),--fresh)
+
 check: env  ## before a push: style, pairs, tests
 	$(RUN) -m ruff check
 	$(RUN) -m hyperlib.press.pairs --check
@@ -75,4 +79,4 @@ gpu:  ## tests, rates, the MNIST zoo and what its representations tell, on this 
 
 clean:  ## remove pages, executed notebooks and fresh results: all chapters run again; zoos (_build/store) and .venv stay
 	@if [ -f .venv/.ready ]; then $(BUILD) clean; \
-	else rm -rf _build/html _build/.doctrees _build/jupyter_execute _build/executed _build/results; fi
+	else rm -rf _build/html _build/.doctrees _build/jupyter_execute _build/executed _build/results _build/recheck; fi

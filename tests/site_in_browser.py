@@ -20,6 +20,7 @@ SITE = root() / "_build" / "html"
 PAGES = sorted(
     file.relative_to(SITE).as_posix() for folder in ("book", "notebooks") for file in (SITE / folder).glob("*.html")
 )
+LEDGER = "notebooks/07b_what_holds.html"
 LOADED, BLOCKED, SCREENS = 1.2, 0.3, 14  # seconds, seconds, screens of 900 pixels with all folds closed
 SLACK = float(os.environ.get("HYPERLIB_SLACK", "2"))
 WIDE = """() => [...document.querySelectorAll("article.bd-article *")]
@@ -73,3 +74,28 @@ def test_a_phone_shows_the_first_column_of_every_table_and_no_page_is_wider_than
     with opened(chromium, file, viewport=PHONE) as page:
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"] + 1
         assert page.evaluate(FIRST) == 0
+
+
+def test_menus_of_the_ledger_leave_rows_out_by_keyboard_and_a_link_to_one_brings_it_back(chromium):
+    with opened(chromium, SITE / LEDGER) as page:
+        shown, said = "table.ledger tbody tr:not([hidden])", "form.ledger-menus output"
+        every = page.locator("table.ledger tbody tr").count()
+        assert page.locator(shown).count() == every > 60 and page.inner_text(said) == f"{every} of {every} rows"
+        page.get_by_role("combobox", name="Verdict", exact=True).focus()
+        page.keyboard.type("does not")
+        left = page.locator(shown).count()
+        assert 0 < left < every and page.inner_text(said) == f"{left} of {every} rows"
+        assert page.locator(shown).evaluate_all("rows => rows.every((row) => row.matches('.verdict-does-not-hold'))")
+        page.evaluate("location.hash = 'ledger-intro-landscape'")
+        page.wait_for_function("!document.getElementById('ledger-intro-landscape').hidden")
+        assert page.locator(shown).count() == every and page.faults == []
+
+
+def test_without_scripts_the_ledger_is_whole_and_on_a_phone_still_a_table(chromium):
+    with opened(chromium, SITE / LEDGER, java_script_enabled=False) as page:
+        rows = page.locator("table.ledger tbody tr")
+        assert rows.count() > 60 and all(rows.nth(place).is_visible() for place in range(rows.count()))
+        assert page.locator("form.ledger-menus").count() == 0
+    with opened(chromium, SITE / LEDGER, viewport=PHONE) as page:
+        assert page.get_by_role("row").count() > 60
+        assert page.get_by_role("columnheader", name="verdict", include_hidden=True).count() >= 1

@@ -11,6 +11,8 @@ import yaml
 
 from hyperlib.files.paths import root
 from hyperlib.press.edition import Edition
+from hyperlib.press.pages import ledger
+from hyperlib.thesis.ledger import records, shown_by
 
 SITE = root() / "_build" / "html"
 BRANCH = yaml.safe_load((root() / "_config.yml").read_text(encoding="utf-8"))["repository"]["branch"]
@@ -43,6 +45,25 @@ def test_chapters_are_edited_in_their_source_and_opened_as_notebooks(pages):
 def test_formulas_come_from_the_site_itself(pages):
     assert (SITE / "_static/mathjax/tex-chtml.js").is_file()
     assert list((SITE / "_static/mathjax/output/chtml/fonts/woff-v2").glob("*.woff"))
+
+
+def test_a_row_of_the_ledger_leads_to_its_figures_and_they_lead_back(pages):
+    book = {name: check_site.Page(SITE, name) for name in pages if not name.startswith("_static/")}
+    rows = book[f"{ledger.PAGE}.html"].soup.select("table.ledger tbody tr")
+    assert {row["id"] for row in rows} == {ledger.anchor(name) for name in records()}
+    for row in rows:
+        entry = records()[row["id"].removeprefix("ledger-")]
+        addresses = [link["href"] for link in row.find_all("a")]
+        for label in entry["shown"][: ledger.MOST]:
+            assert any(address.endswith(f"#{label}") for address in addresses), f"{row['id']} lacks {label}"
+        assert any("/hyperlib/" in address and "#L" in address for address in addresses), row["id"]
+    shown = {label: page for page in book.values() for label in page.anchors & shown_by().keys()}
+    assert shown.keys() == shown_by().keys()
+    for label, page in shown.items():
+        if page.name != f"{ledger.PAGE}.html":
+            figure = page.soup.find(id=label)
+            back = [link["href"].partition("#")[2] for link in figure.select("a.to-ledger")]
+            assert back == [ledger.anchor(name) for name in shown_by()[label]], label
 
 
 def test_no_table_is_shown_as_a_notebook_would(pages):

@@ -34,7 +34,7 @@ from hyperlib.press.execute import execute
 from hyperlib.press.site import BENCHMARKS, build_site, promote_benchmarks, promote_results
 
 STEPS = ("book", "run", "html", "results", "status", "clean")
-MADE = ("html", ".doctrees", "jupyter_execute", "executed", "results")  # below `_build`, what `clean` removes
+MADE = ("html", ".doctrees", "jupyter_execute", "executed", "results", "recheck")  # below `_build`, for `clean`
 
 
 @command
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None, root: Path | None = None) -> in
         if options.only and options.step not in ("run", "results"):
             raise ValueError(f"{options.step} is of all chapters; use run (or results) for {', '.join(options.only)}.")
         edition = Edition(root or paths.root(), options.profile)
-        options.jobs, options.only = _number(options.jobs), _names(edition, options.only)
+        options.jobs, options.only = jobs_of(options.jobs), names_of(edition, options.only)
         if options.step == "status":
             return _status(edition)
         with only_build(edition.root):
@@ -102,13 +102,14 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _number(jobs: str) -> int:
+def jobs_of(jobs: str) -> int:
+    """How many chapters are executed at a time; ValueError for what is no such number."""
     if not jobs.isdecimal() or not int(jobs):
         raise ValueError(f"JOBS (--jobs) is how many chapters are executed at a time, 1 or more, and not {jobs!r}.")
     return int(jobs)
 
 
-def _names(edition: Edition, asked: Sequence[str]) -> list[str]:
+def names_of(edition: Edition, asked: Sequence[str]) -> list[str]:
     """Chapters by the reader's words, which may be those of their files; ValueError with what may be meant instead."""
     names = [PurePath(name).as_posix().removesuffix(".ipynb").removesuffix(".py") for name in asked]
     chapters = [chapter.name for chapter in edition.chapters()] if names else []

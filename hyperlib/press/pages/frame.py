@@ -105,12 +105,13 @@ def answers(chapter: Chapter, facts: Facts | None, linked: bool = True) -> Itera
 
 
 def verdicts_of(chapter: Chapter, facts: Facts | None) -> pd.DataFrame | None:
-    """The scorecard that the page's run published; None if there is none."""
+    """The scorecard that the page's run published, whatever else it has of that name; None if there is none."""
     for result in facts.results if facts else ():
         file = chapter.edition.results / result.path
         if file.name.startswith(SCORECARD) and file.is_file():
             card = pd.read_csv(file, keep_default_na=False)
-            return card.assign(headline=card["headline"].astype(str) == "True") if "headline" in card else None
+            if {"claim", "case", "verdict", "shown", "headline"} <= set(card):
+                return card.assign(headline=card["headline"].astype(str) == "True")
     return None
 
 
