@@ -821,6 +821,7 @@ def test_probes_of_numbers_refuse_words_before_anything_is_fitted(parts):
     ("column", "bad", "message"),
     [
         ("test_accuracy", np.nan, r"values of test_accuracy \(val\) are not finite in row 2"),
+        ("gap_clean", np.nan, r"gap_clean was not measured after epoch \d+; .*clean=\"all\""),
         ("optimizer", None, "optimizer has no value in row 2 of val"),
     ],
 )

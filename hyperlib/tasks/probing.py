@@ -277,6 +277,12 @@ def _targets(samples: Samples, columns: Sequence[str], part: str) -> dict[str, n
             raise ValueError(f"There is no column {column!r} to predict; there are {', '.join(samples.table.columns)}.")
         values = samples.table[column]
         number = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
+        if column.endswith("_clean") and values.isna().any() and "epoch" in samples.table:
+            epochs = samples.table["epoch"][values.isna().to_numpy()].unique()[:3]
+            raise ValueError(
+                f"{column} was not measured after epoch {', '.join(map(str, sorted(epochs)))}; take other epochs, or grow "
+                'the zoo with clean="all".'
+            )
         if number:
             targets[column] = finite(values.to_numpy(dtype=np.float64), f"values of {column} ({part})")
         elif values.isna().any():
