@@ -821,7 +821,6 @@ def test_probes_of_numbers_refuse_words_before_anything_is_fitted(parts):
     ("column", "bad", "message"),
     [
         ("test_accuracy", np.nan, r"values of test_accuracy \(val\) are not finite in row 2"),
-        ("gap_clean", np.nan, r"gap_clean was not measured after epoch \d+; .*clean=\"all\""),
         ("optimizer", None, "optimizer has no value in row 2 of val"),
     ],
 )
@@ -832,6 +831,14 @@ def test_targets_without_a_value_are_refused(parts, column, bad, message):
 
     with pytest.raises(ValueError, match=message):
         probe_table(EMBEDDERS, parts[0], holed, parts[2], [column])
+
+
+def test_a_measure_that_is_not_there_at_every_epoch_is_named_with_what_measures_it(parts):
+    some = [Samples(one.weights, one.table.assign(gap_clean=0.1), one.architecture) for one in parts]
+    some[1].table.loc[2, "gap_clean"] = np.nan
+
+    with pytest.raises(ValueError, match=r'gap_clean was not measured after epoch \d+; .*clean="all"'):
+        probe_table(EMBEDDERS, *some, ["gap_clean"])
 
 
 def test_parts_that_are_no_samples_or_empty_are_refused(parts, tiny_zoo, no_shape_checks):

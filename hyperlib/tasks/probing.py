@@ -280,8 +280,8 @@ def _targets(samples: Samples, columns: Sequence[str], part: str) -> dict[str, n
         if column.endswith("_clean") and values.isna().any() and "epoch" in samples.table:
             epochs = samples.table["epoch"][values.isna().to_numpy()].unique()[:3]
             raise ValueError(
-                f"{column} was not measured after epoch {', '.join(map(str, sorted(epochs)))}; take other epochs, or grow "
-                'the zoo with clean="all".'
+                f"{column} was not measured after epoch {', '.join(map(str, sorted(epochs)))}; take other epochs, or "
+                'grow the zoo with clean="all".'
             )
         if number:
             targets[column] = finite(values.to_numpy(dtype=np.float64), f"values of {column} ({part})")
