@@ -213,6 +213,16 @@ def test_a_browser_that_starts_no_worker_keeps_the_still_and_says_so(at):
     assert page.get_by_role("button", name="Grow").is_disabled()
 
 
+def test_what_goes_wrong_in_the_worker_is_said_and_the_still_comes_back(at):
+    page = at()
+    grow(page, models=10, epochs=1)
+    wait_for(page, "Grown")
+    page.evaluate("document.querySelector('.zoo-live form').noValidate = true")
+    grow(page, models=10**12)  # more than memory has room for
+    assert "RangeError" in wait_for(page, "Your browser does not grow the zoo")
+    assert page.locator("figure img").is_visible() and page.get_by_role("button", name="Grow").is_disabled()
+
+
 @pytest.mark.parametrize("options", [{}, {"viewport": PHONE}, {"dark": True}], ids=["desktop", "phone", "dark"])
 def test_axe_finds_nothing_and_nothing_is_wider_than_the_page(at, options):
     page = at(**options)

@@ -87,116 +87,139 @@
     return make("div", { class: "zoo-live" }, has.form, has.bar, has.status, grown);
   }
 
-  function start(figure) {
-    const has = furniture();
-    figure.prepend(arranged(has));
-    figure.classList.add("is-live");
-    const { status, pause, permute, which } = has;
-    let settings, rows, medians, seen, looked, call, quarters, drawing, growing;
-    let waiting = false; // for the new zoo to begin: what is still told of the old one is not heard
-    const shown = () => Number(which.value) - 1;
-
-    function fail(reason) {
-      status.textContent = `Your browser does not grow the zoo (${reason}). Below is a still of one that Python grew.`;
-      figure.classList.remove("is-grown");
-      for (const control of figure.querySelectorAll(".zoo-live :is(button, input)")) control.disabled = true;
+  /* One figure: what stands in it, what is known of its zoo, and its worker. */
+  class LiveZoo {
+    constructor(figure) {
+      this.figure = figure;
+      this.has = furniture();
+      this.waiting = false; // for a new zoo to begin: what is still told of the old one is not heard
+      figure.prepend(arranged(this.has));
+      figure.classList.add("is-live");
+      try {
+        this.worker = this.begin();
+        this.listen();
+      } catch (reason) {
+        this.fail(String(reason));
+      }
     }
 
-    const heard = {
-      begun() {
-        [waiting, growing] = [false, true];
-        [rows, medians, seen, looked, call, quarters] = [[], [], undefined, undefined, 0, 0];
-        figure.classList.add("is-grown");
-      },
-      epoch({ number, accuracies }) {
-        rows.push(accuracies);
-        medians.push(median(accuracies));
-        has.bar.value = number / settings.epochs;
-        const quarter = Math.floor((4 * number) / settings.epochs);
-        if (quarter > quarters && quarter < 4)
-          status.textContent = `Epoch ${number} of ${settings.epochs}, median accuracy ${percent(medians.at(-1))}.`;
-        quarters = quarter;
-        soon();
-      },
-      seen(given) {
-        seen = given;
-        ask("look", { model: shown(), call });
-        permute.disabled = false;
-        soon();
-      },
-      looked(given) {
-        looked = given;
-        soon();
-      },
-      stopped() {
-        growing = false;
-        pause.textContent = "Go on";
-        status.textContent = rows.length ? `Stopped after epoch ${rows.length - 1}.` : "Stopped before it began.";
-        soon();
-      },
-      grown({ seconds, rate }) {
-        growing = false;
-        pause.disabled = true;
-        const size = `${settings.models} models, ${settings.epochs} epochs`;
-        const speed = `${seconds.toFixed(1)} s, ${Math.round(rate)} model-epochs a second`;
-        status.textContent = `Grown: ${size} in ${speed}. Median accuracy ${percent(medians.at(-1))}.`;
-        soon();
-      },
-      fault: fail,
-    };
-
-    function begin() {
+    begin() {
       const text = [zooGrowing, zooReading, zooWorker].join("\n");
       const blob = new Blob([`${text}\nzooWorker();`], { type: "text/javascript" });
-      const made = new Worker(URL.createObjectURL(blob));
-      made.onerror = ({ message }) => fail(message);
-      made.onmessage = ({ data }) => {
-        for (const [what, given] of Object.entries(data)) if (!waiting || what === "begun") heard[what](given);
+      const worker = new Worker(URL.createObjectURL(blob));
+      worker.onerror = ({ message }) => this.fail(message);
+      worker.onmessage = ({ data }) => {
+        for (const [what, given] of Object.entries(data))
+          if (!this.waiting || what === "begun" || what === "fail") this[what](given);
       };
-      made.postMessage(["recipe", recipe]);
-      return made;
+      worker.postMessage(["recipe", recipe]);
+      return worker;
     }
 
-    let worker;
-    try {
-      worker = begin();
-    } catch (reason) {
-      return fail(String(reason));
+    ask(what, given) {
+      this.worker.postMessage([what, given]);
     }
-    const ask = (what, given) => worker.postMessage([what, given]);
+
+    say(text) {
+      this.has.status.textContent = text;
+    }
+
+    get chosen() {
+      return Number(this.has.which.value) - 1;
+    }
+
+    /* -- what the worker tells, by the names of its messages */
+
+    begun() {
+      [this.waiting, this.growing] = [false, true];
+      [this.rows, this.medians, this.call, this.quarter] = [[], [], 0, 0];
+      this.weights = this.network = undefined;
+      this.figure.classList.add("is-grown");
+    }
+
+    epoch({ number, accuracies }) {
+      const { epochs } = this.settings;
+      this.rows.push(accuracies);
+      this.medians.push(median(accuracies));
+      this.has.bar.value = number / epochs;
+      const quarter = Math.floor((4 * number) / epochs);
+      if (quarter > this.quarter && quarter < 4)
+        this.say(`Epoch ${number} of ${epochs}, median accuracy ${percent(this.medians.at(-1))}.`);
+      this.quarter = quarter;
+      this.soon();
+    }
+
+    seen(weights) {
+      this.weights = weights;
+      this.ask("look", { model: this.chosen, call: this.call });
+      this.has.permute.disabled = false;
+      this.soon();
+    }
+
+    looked(network) {
+      this.network = network;
+      this.soon();
+    }
+
+    stopped() {
+      this.growing = false;
+      this.has.pause.textContent = "Go on";
+      this.say(this.rows.length ? `Stopped after epoch ${this.rows.length - 1}.` : "Stopped before it began.");
+      this.soon();
+    }
+
+    grown({ seconds, rate }) {
+      this.growing = false;
+      this.has.pause.disabled = true;
+      const size = `${this.settings.models} models, ${this.settings.epochs} epochs`;
+      const speed = `${seconds.toFixed(1)} s, ${Math.round(rate)} model-epochs a second`;
+      this.say(`Grown: ${size} in ${speed}. Median accuracy ${percent(this.medians.at(-1))}.`);
+      this.soon();
+    }
+
+    fail(reason) {
+      this.say(`Your browser does not grow the zoo (${reason}). Below is a still of one that Python grew.`);
+      this.figure.classList.remove("is-grown");
+      for (const control of this.figure.querySelectorAll(".zoo-live :is(button, input)")) control.disabled = true;
+    }
+
+    /* -- what is drawn */
 
     /* Draw: at once, a few times a second while it grows, and then not at all for who asks for less motion. */
-    function soon() {
-      if (growing && (drawing || calm.matches)) return;
-      clearTimeout(drawing);
-      drawing = setTimeout(() => {
-        drawing = undefined;
-        if (rows.length) plots.curves(has.curves, rows, medians, settings.epochs, shown());
-        if (seen) drawWeights();
-        if (looked) drawNetwork();
-      }, growing ? PAUSE : 0);
+    soon() {
+      if (this.growing && (this.drawing || calm.matches)) return;
+      clearTimeout(this.drawing);
+      this.drawing = setTimeout(() => {
+        this.drawing = undefined;
+        if (this.rows.length) plots.curves(this.has.curves, this.rows, this.medians, this.settings.epochs, this.chosen);
+        if (this.weights) this.drawWeights();
+        if (this.network) this.drawNetwork();
+      }, this.growing ? PAUSE : 0);
     }
 
-    function drawWeights() {
-      const now = rows[seen.epoch];
-      plots.map(has.map, seen, now, shown(), looked?.order && looked.networks[1].point);
+    drawWeights() {
+      const { has, weights, network } = this;
+      const { epoch, probes, probesNow, tested, statistics } = weights;
+      const now = this.rows[epoch];
+      plots.map(has.map, weights, now, this.chosen, network?.order && network.networks[1].point);
       has.key.replaceChildren(...key(Math.min(...now), Math.max(...now)));
-      plots.guesses(has.guesses, seen.probes.statistics);
+      plots.guesses(has.guesses, probes.statistics);
       const scores = Object.entries(PROBES).map(([name, words]) => {
-        return [words, score(seen.probes[name].r2), score(seen.probesNow[name].r2)];
+        return [words, score(probes[name].r2), score(probesNow[name].r2)];
       });
-      const held = `R² on the ${seen.tested} held-out models, until epoch ${seen.epoch}`;
+      const held = `R² on the ${tested} held-out models, until epoch ${epoch}`;
       has.probes.replaceChildren(...parts(held, ["read off", "all epochs", "this epoch"], scores));
-      const each = seen.statistics.length / recipe.layers.length;
-      const statistics = recipe.statistics.slice(0, each).map((name, at) => {
-        return [name.replace("_", " "), ...recipe.layers.map((_, layer) => fixed(seen.statistics[layer * each + at]))];
+      const each = statistics.length / recipe.layers.length;
+      const rows = recipe.statistics.slice(0, each).map((name, at) => {
+        return [name.replace("_", " "), ...recipe.layers.map((_, layer) => fixed(statistics[layer * each + at]))];
       });
-      const medianOf = `Median over models, epoch ${seen.epoch}`;
-      has.statistics.replaceChildren(...parts(medianOf, ["weights of", ...recipe.layers], statistics));
+      const medianOf = `Median over models, epoch ${epoch}`;
+      has.statistics.replaceChildren(...parts(medianOf, ["weights of", ...recipe.layers], rows));
     }
 
-    function drawNetwork() {
-      const { networks, order, answers, moved, length } = looked;
+    drawNetwork() {
+      const { has } = this;
+      const { model, epoch, networks, order, answers, moved, length } = this.network;
       const largest = networks[0].weights.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
       plots.units(has.before, networks[0].weights, undefined, recipe, largest);
       if (order) plots.units(has.after, networks[1].weights, order, recipe, largest);
@@ -211,39 +234,58 @@
         ...recipe.labels.map((name, at) => pair(`answer to one ${name}, its score`, ({ scores }) => said(scores[at]))),
       ];
       const head = order ? ["weights", "as grown", "other order"] : ["weights", "as grown"];
-      has.network.replaceChildren(...parts(`Model ${looked.model + 1} after epoch ${looked.epoch}`, head, lines));
+      has.network.replaceChildren(...parts(`Model ${model + 1} after epoch ${epoch}`, head, lines));
       const way = `The weights moved by ${fixed(moved, 2)} (their length is ${fixed(length, 2)})`;
       const most = `no score of a test image changed by more than ${minus(answers.toExponential(1))}`;
       has.moved.textContent = order ? `${way}; ${most}.` : "";
     }
 
-    has.form.addEventListener("submit", (event) => {
-      event.preventDefault();
-      settings = Object.fromEntries([...new FormData(has.form)].map(([name, value]) => [name, Number(value)]));
-      waiting = true;
-      which.max = settings.models;
-      if (shown() >= settings.models) which.value = 1;
+    /* -- what a reader does */
+
+    listen() {
+      const { form, pause, which, permute, map } = this.has;
+      form.addEventListener("submit", (event) => {
+        event.preventDefault();
+        this.growAnother();
+      });
+      pause.addEventListener("click", () => {
+        this.growing = pause.textContent !== "Stop";
+        this.ask(this.growing ? "go" : "stop");
+        if (!this.growing) return;
+        pause.textContent = "Stop";
+        this.say("Growing on.");
+      });
+      which.addEventListener("change", () => this.choose());
+      permute.addEventListener("click", () => {
+        if (which.reportValidity()) this.ask("look", { model: this.chosen, call: ++this.call });
+      });
+      map.addEventListener("click", ({ target }) => {
+        const mark = target.closest("[data-model]");
+        if (!mark) return;
+        which.value = Number(mark.dataset.model) + 1;
+        this.choose();
+      });
+    }
+
+    growAnother() {
+      const { form, pause, which, permute } = this.has;
+      this.settings = Object.fromEntries([...new FormData(form)].map(([name, value]) => [name, Number(value)]));
+      this.waiting = true;
+      which.max = this.settings.models;
+      if (this.chosen >= this.settings.models) which.value = 1;
       permute.disabled = true;
       pause.disabled = false;
       pause.textContent = "Stop";
       const later = calm.matches ? " They are drawn when that is done." : "";
-      status.textContent = `Growing ${settings.models} models.${later}`;
-      ask("grow", settings);
-    });
-    pause.addEventListener("click", () => {
-      growing = pause.textContent !== "Stop";
-      if (growing) [pause.textContent, status.textContent] = ["Stop", "Growing on."];
-      ask(growing ? "go" : "stop");
-    });
-    const choose = () => which.checkValidity() && seen && ask("look", { model: shown(), call: (call = 0) });
-    which.addEventListener("change", choose);
-    permute.addEventListener("click", () => which.reportValidity() && ask("look", { model: shown(), call: ++call }));
-    has.map.addEventListener("click", ({ target }) => {
-      const mark = target.closest("[data-model]");
-      if (!mark) return;
-      which.value = Number(mark.dataset.model) + 1;
-      choose();
-    });
+      this.say(`Growing ${this.settings.models} models.${later}`);
+      this.ask("grow", this.settings);
+    }
+
+    choose() {
+      if (!this.has.which.checkValidity() || !this.weights) return;
+      this.call = 0;
+      this.ask("look", { model: this.chosen, call: 0 });
+    }
   }
 
   /* What the colours of the map mean. */
@@ -257,5 +299,5 @@
     return ["Colour: test accuracy, ", scale, ". Lines: the way from the first epoch on."];
   }
 
-  for (const figure of document.querySelectorAll("figure.browser-zoo")) start(figure);
+  for (const figure of document.querySelectorAll("figure.browser-zoo")) new LiveZoo(figure);
 })();

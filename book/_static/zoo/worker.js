@@ -17,7 +17,7 @@ function zooWorker() {
       work();
     } catch (fault) {
       turning = false;
-      postMessage({ fault: String(fault) });
+      postMessage({ fail: String(fault) });
     }
   }
 
