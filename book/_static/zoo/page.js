@@ -92,7 +92,6 @@
     constructor(figure) {
       this.figure = figure;
       this.has = furniture();
-      this.waiting = false; // for a new zoo to begin: what is still told of the old one is not heard
       figure.prepend(arranged(this.has));
       figure.classList.add("is-live");
       try {
@@ -109,8 +108,7 @@
       const worker = new Worker(URL.createObjectURL(blob));
       worker.onerror = ({ message }) => this.fail(message);
       worker.onmessage = ({ data }) => {
-        for (const [what, given] of Object.entries(data))
-          if (!this.waiting || what === "begun" || what === "fail") this[what](given);
+        for (const [what, given] of Object.entries(data)) this[what](given);
       };
       worker.postMessage(["recipe", recipe]);
       return worker;
@@ -130,10 +128,18 @@
 
     /* -- what the worker tells, by the names of its messages */
 
-    begun() {
-      [this.waiting, this.growing] = [false, true];
+    /* Only now a zoo takes the place of the one before, of which something may still be told until here. */
+    begun(settings) {
+      const { pause, permute, which } = this.has;
+      [this.settings, this.growing] = [settings, true];
       [this.rows, this.medians, this.call, this.quarter] = [[], [], 0, 0];
       this.weights = this.network = undefined;
+      which.max = settings.models;
+      if (this.chosen >= settings.models) which.value = 1;
+      permute.disabled = true;
+      pause.disabled = false;
+      pause.textContent = "Stop";
+      this.say(`Growing ${settings.models} models.${calm.matches ? " They are drawn when that is done." : ""}`);
       this.figure.classList.add("is-grown");
     }
 
@@ -246,7 +252,7 @@
       const { form, pause, which, permute, map } = this.has;
       form.addEventListener("submit", (event) => {
         event.preventDefault();
-        this.growAnother();
+        this.ask("grow", Object.fromEntries([...new FormData(form)].map(([name, value]) => [name, Number(value)])));
       });
       pause.addEventListener("click", () => {
         this.growing = pause.textContent !== "Stop";
@@ -265,20 +271,6 @@
         which.value = Number(mark.dataset.model) + 1;
         this.choose();
       });
-    }
-
-    growAnother() {
-      const { form, pause, which, permute } = this.has;
-      this.settings = Object.fromEntries([...new FormData(form)].map(([name, value]) => [name, Number(value)]));
-      this.waiting = true;
-      which.max = this.settings.models;
-      if (this.chosen >= this.settings.models) which.value = 1;
-      permute.disabled = true;
-      pause.disabled = false;
-      pause.textContent = "Stop";
-      const later = calm.matches ? " They are drawn when that is done." : "";
-      this.say(`Growing ${this.settings.models} models.${later}`);
-      this.ask("grow", this.settings);
     }
 
     choose() {

@@ -32,7 +32,7 @@ function zooWorker() {
       zoo = growing.zoo(settings);
       growth = zoo.growth();
       [done, seen, spent, counted, waits] = [-1, undefined, 0, 0, 0];
-      postMessage({ begun: true });
+      postMessage({ begun: settings });
       asked.go();
     },
     stop() {
