@@ -124,6 +124,8 @@ def test_units_change_places_and_only_the_reading_of_raw_weights_changes(at):
     moved, length = (float(number) for number in re.findall(r"\d+\.\d\d", words)[:2])
     assert moved > 0.1 and length > 1 and float(words.split()[-1].rstrip(".").replace("−", "-")) < 1e-12
     assert page.locator("caption", has_text="Model 7 after epoch 3").count() == 1
+    seventh = grown(Settings(models=20, epochs=3, rate=0.01)).samples([3]).table["test_accuracy"].iloc[6]
+    assert lines(page, 2)["test accuracy"] == [f"{100 * seventh:.1f}\u00a0%"] * 2
 
 
 def test_it_stops_goes_on_and_ends_as_without_a_stop(at):
