@@ -70,6 +70,16 @@ def test_a_page_is_of_a_readable_length_and_nothing_in_it_scrolls_sideways(chrom
         assert height <= SCREENS * 900
 
 
+def test_the_zoo_of_a_page_grows_from_disk(chromium):
+    with opened(chromium, SITE / "book" / "zoo_in_the_browser.html") as page:
+        for name, value in {"models": "10", "epochs": "2"}.items():
+            page.locator(f".zoo-live [name={name}]").fill(value)
+        page.get_by_role("button", name="Grow").click()
+        page.get_by_role("status").filter(has_text="Grown: 10 models, 2 epochs").wait_for()
+        assert page.locator(".zoo-grown [data-model]").count() == 10 and page.faults == []
+        assert [url for url in page.asked if not url.startswith(("file:", "data:", "blob:"))] == []
+
+
 def test_a_phone_shows_the_first_column_of_every_table_and_no_page_is_wider_than_it(chromium, file):
     with opened(chromium, file, viewport=PHONE) as page:
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"] + 1
