@@ -2,7 +2,8 @@
 
 A page has a solution as one code cell, tagged `solution`, whose `assert` statements say that it is right. From the cell
 follow all three: the solution is what asserts nothing, the check is the assertions, and the stub gives the names that
-they read, without values. What no code knows stands in the cell's metadata: `asks`, words for each of these names, and
+they read, without values. A solution that imports nothing goes on from its page, and its check may read what the page
+has, too; all others run by themselves. What no code knows stands in the cell's metadata: `asks`, words for each of these names, and
 `hints`, a sentence for each assertion, said where it fails. For teachers `note` may say what goes wrong in class.
 
 Otter Assign and nbgrader cut at comments inside of code: a page's solution would be full of them, and both bring a
@@ -67,13 +68,19 @@ def exercise_of(cell: NotebookNode, label: str) -> Exercise:
         raise ValueError(f"The solution of {label} {fault}; its check is made of `assert` lines that stand by themselves.")
     if len(hints) != len(asserts):
         raise ValueError(f"The solution of {label} has {len(asserts)} assertions and {len(hints)} hints; give one for each.")
-    if (read := _read(asserts, body)) != asks.keys():
-        raise ValueError(f"The check of {label} reads {sorted(read)}, and its cell's `asks` explains {sorted(asks)}.")
+    read, given = _read(asserts, body), _assigned(body)
+    if (wanted := read & given if given_by_page(body) else read) != asks.keys():
+        raise ValueError(f"The check of {label} reads {sorted(wanted)}, and its cell's `asks` explains {sorted(asks)}.")
     imports = [node for node in body if isinstance(node, ast.Import | ast.ImportFrom)]
     rest = "\n".join(_without(cell.source, asserts)).strip()
     conditions = tuple(ast.get_source_segment(cell.source, node.test) or "" for node in asserts)
     lines = "\n".join(ast.get_source_segment(cell.source, node) or "" for node in imports)
     return Exercise(label, lines, re.sub(r"\n{3,}", "\n\n\n", rest), conditions, asks, hints, said.get("note", ""))
+
+
+def given_by_page(body: list[ast.stmt]) -> bool:
+    """Whether code goes on from its page: it imports nothing. Otherwise it runs by itself."""
+    return not any(isinstance(node, ast.Import | ast.ImportFrom) for node in body)
 
 
 def is_solution(cell: NotebookNode) -> bool:
@@ -89,6 +96,12 @@ def _read(asserts: list[ast.Assert], body: list[ast.stmt]) -> set[str]:
     names = [node for one in asserts for node in ast.walk(one.test) if isinstance(node, ast.Name)]
     bound = {node.id for node in names if isinstance(node.ctx, ast.Store)}
     return {node.id for node in names} - given - bound
+
+
+def _assigned(body: list[ast.stmt]) -> set[str]:
+    """Names that statements give a value to."""
+    nodes = ast.walk(ast.Module(body, []))
+    return {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
 
 
 def _without(source: str, nodes: list[ast.Assert]) -> list[str]:
