@@ -82,7 +82,7 @@ say(
 # They differ in nothing but the seed: the start of the weights, and the order of the images. That is a {term}`seed zoo`. What is put into the
 # design varies.
 #
-# ```{exercise} Two rates (8 minutes)
+# ```{exercise} Two rates: 8 minutes
 # :label: ex-lab-rates
 # Grow a zoo of your own: ten seeds at each of two learning rates, 1e-3 and 1e-2, for ten epochs. Which rate is ahead in mean test accuracy
 # at the end, and by how much? (`mine.samples(10).table` has the rows of epoch 10.)
@@ -126,7 +126,7 @@ plt.show()
 # %% [markdown]
 # On the map every island is one network, seen over its training. So training goes less far than networks lie apart. Is that so, or does the map make it up?
 #
-# ```{exercise} How far does training go? (8 minutes)
+# ```{exercise} How far does training go? 8 minutes
 # :label: ex-lab-distance
 # For each model of `zoo`: how far (euclidean) is its last checkpoint from its first? And how far apart are the last checkpoints of two models,
 # on the mean over all pairs? (`torch.pdist` has the distances of all pairs of rows.)
@@ -171,7 +171,7 @@ plt.show()
 # `state` has both layers by name, `fc1.weight` and `fc2.weight`, and `network.layout.flatten` makes one vector of such a dictionary again. What the
 # network says of images is `network.logits(vector, seen)`. Between the layers stands $\tanh$.
 #
-# ```{exercise} Other weights, same function (12 minutes)
+# ```{exercise} Other weights, same function: 12 minutes
 # :label: ex-lab-symmetry
 # Let the hidden units 0 and 3 change places: make the weight vector of a network in which each does the work of the other, and that
 # answers as before. Then, from `one` again, find a second way to change the weights of unit 2 alone and keep all answers; $\tanh(-x) = -\tanh(x)$ helps.
@@ -221,7 +221,7 @@ show_table(found[["features", "dimensions", "value", "low", "high"]].rename(colu
 # Statistics read accuracy well, so weights tell how good a network is. Or do they tell something else that goes with it? Somebody who knows only *how
 # long* a network was trained knows something, too.
 #
-# ```{exercise} The clock (10 minutes)
+# ```{exercise} The clock: 10 minutes
 # :label: ex-lab-clock
 # Predict the accuracy of each checkpoint of `test` by the mean accuracy of the `train` checkpoints of the same epoch, and nothing else. What is
 # the $R^2$ of that? (Tables are `train.table` and `test.table`; `r2_score(truth, predicted)`.)
@@ -251,7 +251,7 @@ say(f"The clock has an $R^2$ of {clock_r2:.2f}, and $s(W)$ one of {found.set_ind
 #
 # The second control is the split. Raw weights read nothing above; a careless split makes them look splendid.
 #
-# ```{exercise} The leak (8 minutes)
+# ```{exercise} The leak: 8 minutes
 # :label: ex-lab-leak
 # Let a checkpoint have the accuracy of its nearest neighbour in raw weights (`KNeighborsRegressor(1)`, with `.fit(weights, accuracies)` and `.predict(weights)`). Put all
 # checkpoints, `zoo.samples()`, into one bag, divide it at random into four fifths to learn from and a fifth to be tested on, and give $R^2$. Then do the same with
@@ -303,7 +303,7 @@ example = kernel.sample(5, torch.Generator().manual_seed(0))
 report = hyperlib.novelty(example, known_ones, strangers, images)
 
 # %% [markdown]
-# ```{exercise} Does it work, and is it new? (12 minutes)
+# ```{exercise} Does it work, and is it new? 12 minutes
 # :label: ex-lab-draw
 # Draw 60 networks with each of the two kernels, at a bandwidth of 0.1, from the weights of `known_ones`. Which kernel gives networks that work? Which one gives networks that are new?
 # Look at `accuracy` and `replicas` of `hyperlib.novelty`, with the models of `strangers` for comparison.

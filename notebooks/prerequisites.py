@@ -57,11 +57,11 @@ study = hyperlib.Study(profile)
 # %% [markdown]
 # ## What is the spectrum of a layer?
 #
-# A layer is a matrix $W$ with $n$ rows and $m$ columns. Its {term}`spectrum <ESD>` are the eigenvalues of
+# A layer is a matrix $W$ with $n$ rows and $m$ columns. Its {term}`spectrum <ESD>` is the set of eigenvalues of
 #
 # $$ X = \frac{1}{m} W W^\top . $$
 #
-# If the entries are independent random numbers of variance $\sigma^2$, the eigenvalues fill an interval with known ends, and between them the
+# If the entries are independent random numbers of variance $\sigma^2$, the eigenvalues fill an interval whose ends are known, by the
 # {term}`Marchenko-Pastur law` {cite}`marchenko1967`, where $q = n / m$:
 #
 # $$ \lambda_\pm = \sigma^2 \left(1 \pm \sqrt{q}\right)^2 . $$
@@ -195,11 +195,11 @@ import torch
 
 line = torch.linspace(-1, 1, 500)
 seen, random = torch.stack([line, line], 1), torch.Generator().manual_seed(0)
-correlations = [
-    float(torch.corrcoef(hyperlib.KDE(reading, 0.05).fit(seen).sample(500, random).T)[0, 1])
-    for reading in ("joint", "independent")
-]
-joint, independent = correlations
+correlations = {}
+for reading in ("joint", "independent"):
+    points = hyperlib.KDE(reading, 0.05).fit(seen).sample(500, random)
+    correlations[reading] = float(torch.corrcoef(points.T)[0, 1])
+joint, independent = correlations["joint"], correlations["independent"]
 assert joint > 0.9
 assert abs(independent) < 0.2
 
@@ -236,7 +236,7 @@ say(f"The planted order is {order.tolist()}. The assignment says where each unit
 # :class: dropdown
 # ```
 
-# %% tags=["solution"] asks={"gains": "a matrix of gains, [2, 2]", "greedy": "the sum if the largest entry is taken first", "best": "the sum of the best assignment"} hints=["The matrix should be two by two.", "Greedy takes the largest entry, and then must take the one that shares no row and no column with it.", "There are only two assignments, the diagonal and the other one: the best is the larger sum.", "Greedy is as good as the best here: let the largest entry stand beside a very small one, across."]
+# %% tags=["solution"] asks={"gains": "a matrix of gains, [2, 2]", "sums": "of the diagonal, and of the other assignment, a list", "greedy": "the sum if the largest entry is taken first", "best": "the sum of the best assignment"} hints=["The matrix should be two by two.", "Greedy takes the largest entry, and then must take the one that shares no row and no column with it.", "There are only two assignments, the diagonal and the other one: the best is the larger sum.", "Greedy is as good as the best here: let the largest entry stand beside a very small one, across."]
 import numpy as np
 
 gains = np.array([[10.0, 9.0], [9.0, 1.0]])
@@ -244,8 +244,9 @@ row, column = np.unravel_index(gains.argmax(), gains.shape)
 greedy = gains[row, column] + gains[1 - row, 1 - column]
 best = max(gains.trace(), gains[0, 1] + gains[1, 0])
 assert np.shape(gains) == (2, 2)
-assert greedy == (np.trace(gains) if gains.argmax() in (0, 3) else gains[0, 1] + gains[1, 0])
-assert best == max(np.trace(gains), gains[0, 1] + gains[1, 0])
+sums = [np.trace(gains), np.sum(gains) - np.trace(gains)]
+assert greedy == (sums[0] if np.argmax(gains) in (0, 3) else sums[1])
+assert best == max(sums)
 assert greedy < best
 
 # %% [markdown]

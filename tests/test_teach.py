@@ -113,7 +113,8 @@ def test_terms_lead_to_their_place_in_the_glossary():
 def test_myst_becomes_plain_markdown():
     text = ":::{admonition} Our run (laptop)\n:class: published-run\n\n**So.** {cite}`thesis`\n:::\n\nand $a^{b}$ `{x}`"
     found = plain(text, BOOK, "notebooks/03_model_zoos")
-    assert found.startswith("> **Our run (laptop)**\n>\n> **So.** [(Schürholt, 2024)](") and found.endswith("and $a^{b}$ `{x}`")
+    assert found.startswith("> **Our run (laptop)**\n>\n> **So.** [(Schürholt, 2024)](")
+    assert found.endswith("and $a^{b}$ `{x}`")
     drawn = plain("```{figure} ../book/figures/a.svg\n:name: fig-a\n:alt: A line.\n\nWords.\n```", BOOK, "notebooks/x")
     assert drawn == f"![A line.]({BOOK.address}/_images/a.svg)\n\n*Figure a. Words.*"
 

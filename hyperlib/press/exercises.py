@@ -3,8 +3,9 @@
 A page has a solution as one code cell, tagged `solution`, whose `assert` statements say that it is right. From the cell
 follow all three: the solution is what asserts nothing, the check is the assertions, and the stub gives the names that
 they read, without values. A solution that imports nothing goes on from its page, and its check may read what the page
-has, too; all others run by themselves. What no code knows stands in the cell's metadata: `asks`, words for each of these names, and
-`hints`, a sentence for each assertion, said where it fails. For teachers `note` may say what goes wrong in class.
+has, too; all others run by themselves. What no code knows stands in the cell's metadata: `asks`, words for each of
+these names, and `hints`, a sentence for each assertion, said where it fails. For teachers `note` may say what goes
+wrong in class.
 
 Otter Assign and nbgrader cut at comments inside of code: a page's solution would be full of them, and both bring a
 grading system of which this needs nothing.
@@ -52,7 +53,8 @@ class Exercise:
         lines.append(f"with checked({given}):")
         for condition, hint in zip(self.asserted, self.hints, strict=True):
             said = [f"        {json.dumps(part, ensure_ascii=False)}" for part in _in_lines(hint)]
-            lines += [f"    assert ({condition}), (" if "\n" in condition else f"    assert {condition}, (", *said, "    )"]
+            whole = f"({condition})" if "\n" in condition else condition
+            lines += [f"    assert {whole}, (", *said, "    )"]
         return "\n".join(lines)
 
 
@@ -65,9 +67,9 @@ def exercise_of(cell: NotebookNode, label: str) -> Exercise:
     nested = sum(isinstance(node, ast.Assert) for node in ast.walk(ast.Module(body, []))) - len(asserts)
     if not asserts or nested:
         fault = "has an assert inside of another statement" if nested else "asserts nothing"
-        raise ValueError(f"The solution of {label} {fault}; its check is made of `assert` lines that stand by themselves.")
+        raise ValueError(f"The solution of {label} {fault}; its check is made of `assert` lines of their own.")
     if len(hints) != len(asserts):
-        raise ValueError(f"The solution of {label} has {len(asserts)} assertions and {len(hints)} hints; give one for each.")
+        raise ValueError(f"The solution of {label} has {len(asserts)} assertions, {len(hints)} hints; give each one.")
     read, given = _read(asserts, body), _assigned(body)
     if (wanted := read & given if given_by_page(body) else read) != asks.keys():
         raise ValueError(f"The check of {label} reads {sorted(wanted)}, and its cell's `asks` explains {sorted(asks)}.")
@@ -84,6 +86,7 @@ def given_by_page(body: list[ast.stmt]) -> bool:
 
 
 def is_solution(cell: NotebookNode) -> bool:
+    """Whether a cell is tagged as the solution of an exercise."""
     return TAG in cell.metadata.get("tags", [])
 
 

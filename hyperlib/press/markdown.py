@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import yaml
 from pybtex.database import Entry, parse_file
 
 from hyperlib.press.colab import address_of
 from hyperlib.press.pages import sources
 
 _BLOCK = re.compile(
-    r"^(?P<fence>`{3,}|:{3,})\{(?P<name>[\w:-]+)\}[ ]*(?P<title>.*)\n(?P<options>(?::[\w-]+:.*\n)*)(?P<body>(?:.*\n)*?)(?P=fence)[ ]*$",
+    r"^(?P<fence>`{3,}|:{3,})\{(?P<name>[\w:-]+)\}[ ]*(?P<title>.*)\n(?P<options>(?::[\w-]+:.*\n)*)"
+    r"(?P<body>(?:.*\n)*?)(?P=fence)[ ]*$",
     re.MULTILINE,
 )
 _ROLE = re.compile(r"\{(?P<name>[\w:-]+)\}`(?P<text>[^`]+)`")
@@ -85,12 +85,18 @@ def plain_code(source: str, book: Book, page: str) -> str:
     return role.sub(lambda found: _words(found[1], found[2], book, page) or found[0], source)
 
 
+def called(name: str) -> str:
+    """How a figure or table is called where nobody counts them: `fig-zoo-umap` is *Figure zoo-umap*."""
+    kind, _, rest = name.partition("-")
+    return f"{dict(fig='Figure', tab='Table', alg='Algorithm').get(kind, kind)} {rest}"
+
+
 def _block(found: re.Match, book: Book, page: str) -> str:
     name, title, body = found["name"], found["title"].strip(), found["body"].strip()
     options = dict(re.findall(r"^:([\w-]+): ?(.*)$", found["options"], re.MULTILINE))
     if name == "figure":
         image = f"![{options.get('alt', '')}]({book.address}/_images/{Path(title).name})"
-        return f"{image}\n\n*{_label(options.get('name', ''))}. {' '.join(body.split())}*"
+        return f"{image}\n\n*{called(options.get('name', ''))}. {' '.join(body.split())}*"
     if name == "exercise":
         return f"### Exercise: {title}\n\n{body}"
     if name == "admonition" or name in ("note", "tip", "warning", "important"):
@@ -124,14 +130,8 @@ def _words(name: str, text: str, book: Book, page: str) -> str:
         if unknown := [key for key in text.split(",") if key.strip() not in book.cited]:
             raise ValueError(f"The bibliography has no {unknown[0].strip()!r}, which {page} cites; mend the citation.")
         return f"({'; '.join(book.cited[key.strip()] for key in text.split(','))})"
-    shown = {"term": text, "numref": _label(text), "source": f"`{'.'.join(text.split('.')[-2:])}`"}
+    shown = {"term": text, "numref": called(text), "source": f"`{'.'.join(text.split('.')[-2:])}`"}
     return book.title(_absolute(text, page)) if name == "doc" else shown.get(name, "")
-
-
-def _label(name: str) -> str:
-    """How a figure or table is called where nobody counts them: `fig-zoo-umap` is *Figure zoo-umap*."""
-    kind, _, rest = name.partition("-")
-    return f"{ {'fig': 'Figure', 'tab': 'Table', 'alg': 'Algorithm'}.get(kind, kind) } {rest}"
 
 
 def _absolute(target: str, page: str) -> str:
@@ -140,8 +140,9 @@ def _absolute(target: str, page: str) -> str:
 
 def _home(label: str, book: Book, page: str) -> str:
     """The page on which a figure or table of that name stands. Raises ValueError if none has it."""
-    for file in [book.root / f"{page}.py", *sorted((book.root / "notebooks").glob("*.py")), *sorted((book.root / "book").glob("*.md"))]:
-        if file.is_file() and re.search(rf'(?:"name": "|:name: |:label: ){re.escape(label)}(?:"|$)', file.read_text("utf-8"), re.M):
+    named = re.compile(rf'(?:"name": "|:name: |:label: ){re.escape(label)}(?:"|$)', re.MULTILINE)
+    for file in sorted([*(book.root / "notebooks").glob("*.py"), *(book.root / "book").glob("*.md")]):
+        if named.search(file.read_text(encoding="utf-8")):
             return file.relative_to(book.root).with_suffix("").as_posix()
     raise ValueError(f"{page} refers to {label}, which no page has; mend the reference.")
 

@@ -26,7 +26,7 @@ from hyperlib.press.colab import COLAB, address_of
 from hyperlib.press.edition import Chapter, Edition
 from hyperlib.press.exercises import BEGIN, END, Exercise, exercise_of, is_solution
 from hyperlib.press.kernel import METADATA
-from hyperlib.press.markdown import Book, book_of, plain, plain_code
+from hyperlib.press.markdown import Book, book_of, called, plain, plain_code
 
 ROLES = ("student", "instructor")
 FOLDED = {"hide-input", "remove-input", "hide-cell", "remove-cell"}
@@ -136,8 +136,9 @@ def _asked(exercise: Exercise, role: str, book: Book, page: str) -> list[Noteboo
     check = _code(exercise.check, role=role, exercise=exercise.label)
     if role == "student":
         return [_code(exercise.stub, role=role, exercise=exercise.label), check]
-    note = [new_markdown_cell(f"> **In class.** {plain(exercise.note, book, page)}")] if exercise.note else []
-    return [*note, new_markdown_cell("**Solution.**"), _code(plain_code(exercise.solution, book, page), role=role), check]
+    note = _text(f"> **In class.** {plain(exercise.note, book, page)}" if exercise.note else "")
+    solution = _code(plain_code(exercise.solution, book, page), role=role, exercise=exercise.label)
+    return [*note, *_text("**Solution.**"), solution, check]
 
 
 def _shown(cell: NotebookNode, book: Book, page: str) -> list[NotebookNode]:
@@ -147,7 +148,7 @@ def _shown(cell: NotebookNode, book: Book, page: str) -> list[NotebookNode]:
     if FOLDED & {*tags}:
         code.metadata |= {"jupyter": {"source_hidden": True}, "cellView": "form"}
     words = cell.metadata.get("table") or cell.metadata.get("mystnb", {}).get("figure")
-    told = f"*{words['name'].replace('fig-', 'Figure ').replace('tab-', 'Table ')}. {words['caption']}*" if words else ""
+    told = f"*{called(words['name'])}. {words['caption']}*" if words else ""
     return [code, *_text(plain(told, book, page))]
 
 
@@ -163,13 +164,13 @@ def _head(role: str, chapter: Chapter, book: Book) -> str:
     """What stands below the title: whose copy it is, where the page is, how to run it."""
     repository = address_of(book.root)
     does = {
-        "student": "Cells that begin with *Yours* are for you: replace every `...`. The cell behind says whether it is right.",
+        "student": "Cells with *Yours* are for you: replace every `...`. The cell behind says if it is right.",
         "instructor": "With solutions and notes. Students get the copy of the same name without them.",
     }
     return (
         f"> *{role.capitalize()}'s copy* of [this page of the book]({book.page(chapter.name)}). {does[role]}\n>\n"
-        f"> **On Colab** run the cells in order; the second fetches the library (some minutes, once). **On your laptop** get "
-        f"[the repository]({repository}), run `make env` in it, and open this notebook with that environment (`.venv`)."
+        "> **On Colab** run the cells in order; the second fetches the library (some minutes, once). **On your laptop** "
+        f"get [the repository]({repository}), run `make env` in it, and open this notebook with its `.venv`."
     )
 
 

@@ -14,7 +14,7 @@ def checked(**answers: object) -> Iterator[None]:
     an error of the assertions, which means that an answer is of another kind than asked.
     """
     if missing := [name for name, answer in answers.items() if answer is ...]:
-        raise AssertionError(f"Still missing: {', '.join(missing)}. Give every name above a value, run that cell, then this.")
+        raise AssertionError(f"Still missing: {', '.join(missing)}. Give each a value above, run that cell, then this.")
     try:
         yield
     except AssertionError:
