@@ -82,7 +82,7 @@ say(
 # They differ in nothing but the seed: the start of the weights, and the order of the images. That is a {term}`seed zoo`. What is put into the
 # design varies.
 #
-# ```{exercise} Two rates: 8 minutes
+# ```{exercise} Two rates, 8 minutes
 # :label: ex-lab-rates
 # Grow a zoo of your own: ten seeds at each of two learning rates, 1e-3 and 1e-2, for ten epochs. Which rate is ahead in mean test accuracy
 # at the end, and by how much? (`mine.samples(10).table` has the rows of epoch 10.)
@@ -171,7 +171,7 @@ plt.show()
 # `state` has both layers by name, `fc1.weight` and `fc2.weight`, and `network.layout.flatten` makes one vector of such a dictionary again. What the
 # network says of images is `network.logits(vector, seen)`. Between the layers stands $\tanh$.
 #
-# ```{exercise} Other weights, same function: 12 minutes
+# ```{exercise} Other weights, same function, 12 minutes
 # :label: ex-lab-symmetry
 # Let the hidden units 0 and 3 change places: make the weight vector of a network in which each does the work of the other, and that
 # answers as before. Then, from `one` again, find a second way to change the weights of unit 2 alone and keep all answers; $\tanh(-x) = -\tanh(x)$ helps.
@@ -207,7 +207,7 @@ began["probe"] = perf_counter()
 
 # %% [markdown]
 # A {term}`linear probe` gets the accuracy of some networks and predicts that of others. It reads either all weights, $W$, or a few statistics of each layer, $s(W)$,
-# which no reordering changes: mean, deviation and five quantiles. The zoo is divided *by model*, into networks to learn from, to choose by, and to be tested on.
+# which no reordering changes: mean, variance and five percentiles. The zoo is divided *by model*, into networks to learn from, to choose by, and to be tested on.
 
 # %%
 train, val, test = (part.spread(6) for part in zoo.split())
@@ -221,7 +221,7 @@ show_table(found[["features", "dimensions", "value", "low", "high"]].rename(colu
 # Statistics read accuracy well, so weights tell how good a network is. Or do they tell something else that goes with it? Somebody who knows only *how
 # long* a network was trained knows something, too.
 #
-# ```{exercise} The clock: 10 minutes
+# ```{exercise} The clock, 10 minutes
 # :label: ex-lab-clock
 # Predict the accuracy of each checkpoint of `test` by the mean accuracy of the `train` checkpoints of the same epoch, and nothing else. What is
 # the $R^2$ of that? (Tables are `train.table` and `test.table`; `r2_score(truth, predicted)`.)
@@ -251,7 +251,7 @@ say(f"The clock has an $R^2$ of {clock_r2:.2f}, and $s(W)$ one of {found.set_ind
 #
 # The second control is the split. Raw weights read nothing above; a careless split makes them look splendid.
 #
-# ```{exercise} The leak: 8 minutes
+# ```{exercise} The leak, 8 minutes
 # :label: ex-lab-leak
 # Let a checkpoint have the accuracy of its nearest neighbour in raw weights (`KNeighborsRegressor(1)`, with `.fit(weights, accuracies)` and `.predict(weights)`). Put all
 # checkpoints, `zoo.samples()`, into one bag, divide it at random into four fifths to learn from and a fifth to be tested on, and give $R^2$. Then do the same with

@@ -25,7 +25,7 @@ WRONG = {  # what a student of the lab may come up with, and what the check answ
         "mine = hyperlib.train_population(network, images, two, epochs=2, progress=False)": "make eleven checkpoints",
         "ahead = means.idxmin()": "The other rate is ahead",
         "lead = -lead": "as a fraction and positive",
-        "mine = [1]": "not of the kind that was asked for",
+        "mine = list(range(20))": "not of the kind that was asked for",
     },
     "ex-lab-distance": {
         "travelled = (final - first).norm().reshape(1)": "one distance for each model",

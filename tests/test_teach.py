@@ -41,6 +41,9 @@ profile = "quick"
 two = 1 + 1
 assert two == 2
 
+# %% tags=["remove-input"]
+print("it is", two)
+
 # %% [markdown]
 # One more than one.
 # ```{{solution-end}}
@@ -142,6 +145,7 @@ def test_the_command_writes_both_and_again_the_same(clone, capsys):
     before = [file.read_bytes() for file in files]
     student, instructor = (nbformat.reads(text.decode(), as_version=4) for text in reversed(before))
     assert "two = ...  # a number" in code(student)[2] and "1 + 1" not in "".join(code(student))
+    assert [any("it is" in source for source in code(one)) for one in (student, instructor)] == [False, True]
     assert "two = 1 + 1" in code(instructor) and any("They say 11." in cell.source for cell in instructor.cells)
     assert student.cells[-1].source == "And on."
     assert "https://who.github.io/fork/notebooks/page.html" in student.cells[0].source

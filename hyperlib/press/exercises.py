@@ -53,8 +53,7 @@ class Exercise:
         lines.append(f"with checked({given}):")
         for condition, hint in zip(self.asserted, self.hints, strict=True):
             said = [f"        {json.dumps(part, ensure_ascii=False)}" for part in _in_lines(hint)]
-            whole = f"({condition})" if "\n" in condition else condition
-            lines += [f"    assert {whole}, (", *said, "    )"]
+            lines += [f"    assert {condition}, (", *said, "    )"]
         return "\n".join(lines)
 
 
@@ -75,7 +74,7 @@ def exercise_of(cell: NotebookNode, label: str) -> Exercise:
         raise ValueError(f"The check of {label} reads {sorted(wanted)}, and its cell's `asks` explains {sorted(asks)}.")
     imports = [node for node in body if isinstance(node, ast.Import | ast.ImportFrom)]
     rest = "\n".join(_without(cell.source, asserts)).strip()
-    conditions = tuple(ast.get_source_segment(cell.source, node.test) or "" for node in asserts)
+    conditions = tuple(_on_one_line(cell.source, node.test) for node in asserts)
     lines = "\n".join(ast.get_source_segment(cell.source, node) or "" for node in imports)
     return Exercise(label, lines, re.sub(r"\n{3,}", "\n\n\n", rest), conditions, asks, hints, said.get("note", ""))
 
@@ -111,6 +110,12 @@ def _without(source: str, nodes: list[ast.Assert]) -> list[str]:
     """The lines of a text that belong to none of these statements."""
     gone = {line for node in nodes for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)}
     return [line for number, line in enumerate(source.splitlines(), 1) if number not in gone]
+
+
+def _on_one_line(source: str, node: ast.expr) -> str:
+    """An expression as it stands, or where it has several lines as Python would write it."""
+    found = ast.get_source_segment(source, node) or ""
+    return ast.unparse(node) if "\n" in found else found
 
 
 def _in_lines(sentence: str) -> list[str]:

@@ -34,7 +34,7 @@ FOLDED = {"hide-input", "remove-input", "hide-cell", "remove-cell"}
 
 @dataclass(frozen=True)
 class Piece:
-    """A part of a page in its order: text, code, or an exercise; `hidden` is text that belongs to a solution."""
+    """A part of a page in its order: text, code, or an exercise; `hidden` is what stands within a solution."""
 
     text: str = ""
     code: NotebookNode | None = None
@@ -53,7 +53,7 @@ def pieces(notebook: NotebookNode) -> Iterator[Piece]:
                 solved = True
                 yield Piece(exercise=exercise_of(cell, label))
             else:
-                yield Piece(code=cell)
+                yield Piece(code=cell, hidden=label is not None)
             continue
         rest = cell.source
         while found := (END if label else BEGIN).search(rest):
@@ -80,9 +80,11 @@ def notebook_for(role: str, chapter: Chapter, book: Book) -> NotebookNode:
     for piece in pieces(chapter.notebook()):
         if piece.exercise:
             cells += _asked(piece.exercise, role, book, chapter.name)
+        elif piece.hidden and role == "student":
+            continue
         elif piece.code is not None:
             cells += _shown(piece.code, book, chapter.name)
-        elif not piece.hidden or role == "instructor":
+        else:
             cells += _text(plain(piece.text, book, chapter.name))
     first = cells[0].source.split("\n", 1)
     cells[0].source = "\n".join([first[0], "", _head(role, chapter, book), *first[1:]])
@@ -169,7 +171,7 @@ def _head(role: str, chapter: Chapter, book: Book) -> str:
     }
     return (
         f"> *{role.capitalize()}'s copy* of [this page of the book]({book.page(chapter.name)}). {does[role]}\n>\n"
-        "> **On Colab** run the cells in order; the second fetches the library (some minutes, once). **On your laptop** "
+        "> **On Colab** run the cells in order; the second fetches the library (minutes, once). **On your laptop** "
         f"get [the repository]({repository}), run `make env` in it, and open this notebook with its `.venv`."
     )
 
