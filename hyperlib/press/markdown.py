@@ -16,7 +16,7 @@ from pathlib import Path
 from pybtex.database import Entry, parse_file
 
 from hyperlib.press.colab import address_of
-from hyperlib.press.pages import sources
+from hyperlib.press.pages import addresses, sources
 
 _BLOCK = re.compile(
     r"^(?P<fence>`{3,}|:{3,})\{(?P<name>[\w:-]+)\}[ ]*(?P<title>.*)\n(?P<options>(?::[\w-]+:.*\n)*)"
@@ -56,15 +56,13 @@ class Book:
 
 
 def book_of(root: Path, address: str | None = None) -> Book:
-    """The book of a clone; the address is that of GitHub Pages for the repository in `_config.yml`, or the given one.
+    """The book of a clone; the address is where its repository's site is published (`pages.addresses`), or the given.
 
-    Raises ValueError for an address that is none, and for a repository elsewhere without one.
+    Raises ValueError for an address that is none, and for a repository that has no such site without one.
     """
-    if address is None:
-        found = re.fullmatch(r"https://github\.com/([\w.-]+)/([\w.-]+?)(?:\.git)?/?", address_of(root))
-        if found is None:
-            raise ValueError(f"{address_of(root)} is not on GitHub; say with --book where the book is published.")
-        address = f"https://{found[1].lower()}.github.io/{found[2]}"
+    repository = address_of(root)
+    if not (address := address or addresses.of_repository(repository)):
+        raise ValueError(f"{repository} is not on GitHub; say with --book where the book is published.")
     if not re.fullmatch(r"https?://[^\s()<>\"]+", address):
         raise ValueError(f"{address!r} is no address of a book; give one that begins with https://.")
     return Book(root, address.rstrip("/"))
