@@ -130,6 +130,7 @@ def test_every_exercise_has_a_solution(file):
     text = file.read_text(encoding="utf-8")
     exercises = [line.split()[-1] for line in text.splitlines() if line.startswith("# :label: ex-")]
 
+    assert exercises, "a page asks its reader something"
     assert exercises == [piece.exercise.label for piece in PAGES[file.stem] if piece.exercise]
 
 
