@@ -119,6 +119,8 @@ def test_myst_becomes_plain_markdown():
     assert found.startswith("> **Our run (laptop)**\n>\n> **So.** [(Schürholt, 2024)](")
     assert found.endswith("and $a^{b}$ `{x}`")
     drawn = plain("```{figure} ../book/figures/a.svg\n:name: fig-a\n:alt: A line.\n\nWords.\n```", BOOK, "notebooks/x")
+    made = plain("```{ledger} all\n:how: so\n```", BOOK, "notebooks/x")  # of what it is made only the builder knows
+    assert f"]({BOOK.address}/notebooks/x.html)" in made
     assert drawn == f"![A line.]({BOOK.address}/_images/a.svg)\n\n*Figure a. Words.*"
 
 
@@ -180,6 +182,14 @@ def test_a_repository_elsewhere_needs_an_address(clone, capsys):
     assert teach.main(["--book", "https://example.org/book/"], clone) == 0
     text = (clone / "_build/teach/student/page.ipynb").read_text(encoding="utf-8")
     assert "https://example.org/book/notebooks/page.html" in text
+
+
+@pytest.mark.parametrize("name", ["_toc.yml", "_config.yml"])
+def test_a_broken_table_of_contents_is_a_sentence(clone, capsys, name):
+    (clone / name).write_text("root: notebooks/page\n<<<<<<< HEAD\na: [")
+    assert teach.main([], clone) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: _toc.yml or _config.yml is no YAML") and said.count("\n") == 1
 
 
 @pytest.mark.parametrize(

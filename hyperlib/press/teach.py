@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import yaml
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
@@ -123,6 +124,9 @@ def main(arguments: Sequence[str] | None = None, root: Path | None = None) -> in
         root = root or paths.root()
         chapters, folder = Edition(root, "quick").chosen(options.pages), options.out or root / "_build" / "teach"
         files = write(chapters, book_of(root, options.book), folder)
+    except yaml.YAMLError as error:
+        print(f"error: _toc.yml or _config.yml is no YAML; mend it: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
     except (OSError, ValueError) as error:
         print(f"error: {in_words(error)}", file=sys.stderr)
         return 2
