@@ -119,8 +119,8 @@ def test_myst_becomes_plain_markdown():
     assert found.startswith("> **Our run (laptop)**\n>\n> **So.** [(Schürholt, 2024)](")
     assert found.endswith("and $a^{b}$ `{x}`")
     drawn = plain("```{figure} ../book/figures/a.svg\n:name: fig-a\n:alt: A line.\n\nWords.\n```", BOOK, "notebooks/x")
-    made = plain("```{ledger} all\n:how: so\n```", BOOK, "notebooks/x")  # of what it is made only the builder knows
-    assert f"]({BOOK.address}/notebooks/x.html)" in made
+    made = plain("```{ledger} tab-a\nAll.\n```", BOOK, "notebooks/x")
+    assert made == f"*[Table a]({BOOK.address}/notebooks/x.html#tab-a). All.*"
     assert drawn == f"![A line.]({BOOK.address}/_images/a.svg)\n\n*Figure a. Words.*"
 
 

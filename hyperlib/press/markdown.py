@@ -102,8 +102,8 @@ def _block(found: re.Match, book: Book, page: str) -> str:
         return f"> **{title or name.capitalize()}**\n>\n{quoted}"
     if name == "prf:algorithm":
         return f"**Algorithm: {title}**\n\n{plain(body, book, page)}"
-    if not body:
-        return f"*[What stands here in the book]({book.page(page)}) is made when the book is built.*"
+    if name == "ledger":  # made when the book is built
+        return f"*[{called(title)}]({book.page(page, title)}). {' '.join(body.split())}*"
     raise ValueError(f"{page} has a directive {name!r}, which has no plain form yet; give it one in press/markdown.py.")
 
 
