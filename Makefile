@@ -14,7 +14,7 @@ BEGAN := $(shell date +%s)
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help whole profile env test test-slow run html book pdf results check-results status check sync bench gpu clean
+.PHONY: help whole profile env teach test test-slow run html book pdf results check-results status check sync bench gpu clean
 
 help:  ## this list
 	@echo "make TARGET [PROFILE=quick|laptop|paper] [PYTHON=python3.12] [JOBS=2] [CHAPTER=03b_mnist_seed, with run and results]"
@@ -31,6 +31,9 @@ profile:  # before minutes are spent on the environment
 
 env:  ## make or renew .venv with the pinned packages (at once if it is up to date)
 	@$(PYTHON) hyperlib/press/environment.py
+
+teach: env  ## notebooks for students and instructors, of every page with exercises, to _build/teach
+	@$(RUN) -m hyperlib.press.teach
 
 test: env  ## unit tests, without the slow ones
 	$(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder

@@ -445,7 +445,7 @@ show_table(by_pair.reset_index().rename(columns=human), of=equal)
 # :class: dropdown
 # ```
 
-# %% tags=["solution"]
+# %% tags=["solution"] asks={"by_seed": "adjusted Rand index of the tree cut into as many parts as there are seeds, against the seeds", "by_model": "the same, cut into as many parts as there are models, against the models", "moved": "mean distance from first to last checkpoint of the models with the larger rate", "apart": "mean distance of pairs of their first checkpoints", "final": "their last checkpoints, [models, params]"} hints=["Cut into as many parts as there are seeds the tree should give the seeds back, and cut by models not the models: do both rates begin with the same seeds (seed_mode=\"fix\"), and is every epoch in the tree?", "Models with the larger rate move farther than their starts lie apart, and end farther apart: take the first and the last epoch of these models only."]
 import torch
 import hyperlib
 from scipy.cluster.hierarchy import fcluster, linkage
@@ -483,7 +483,7 @@ by_seed, by_model
 # :class: dropdown
 # ```
 
-# %% tags=["solution"]
+# %% tags=["solution"] asks={"verdict": "for each weight decay (0.0 and 1e-2), what the mean over layers does: \"falls\", \"rises\" or \"mixed\""} hints=["With decay the mean entropy should fall, without it not: compare whole populations from the same seeds, at a rate at which decay has time to act."]
 import hyperlib
 from hyperlib.tasks.spectral_training import change_over_training, entropy_over_training
 
@@ -517,7 +517,7 @@ print(accuracy, *(table["change"].round(3) for table in change.values()), sep="\
 # :class: dropdown
 # ```
 
-# %% tags=["solution"]
+# %% tags=["solution"] asks={"spectrum": "of the matrix and of its shuffled copy, from `spectra`, in this order", "largest": "their largest eigenvalues over the edge of the Marchenko-Pastur law"} hints=["Shuffling moves entries and changes none, so the variance stays: was the second matrix made of the entries of the first?", "The planted direction should stand far out of the bulk, and the shuffled matrix end at the law's edge (a ratio of one).", "One strong direction makes the eigenvalues uneven, so the matrix that has it has the lower entropy."]
 import torch
 from hyperlib import Layout
 from hyperlib.weightspace.spectra import spectra

@@ -540,7 +540,7 @@ say(
 # :class: dropdown
 # ```
 
-# %% tags=["solution"]
+# %% tags=["solution"] asks={"changes": "for each factor (0.01 and 3.0) the largest change of an answer over the largest answer"} hints=["At 3 the change should be tiny and at 0.01 not: filters and running means times the factor, running variances times its square, and biases as they were."]
 import hyperlib
 
 network = hyperlib.small_resnet(1)
@@ -575,7 +575,7 @@ changes
 # :class: dropdown
 # ```
 
-# %% tags=["solution"]
+# %% tags=["solution"] asks={"copies": "all permuted copies of one network, [copies, params]", "units": "`fc1.weight` of their mean, a row for each hidden unit", "scores": "class scores of the mean network for all test images"} hints=["There should be 120 different copies, one for each order of five units.", "In the mean every hidden unit has been at every place equally often, so all rows should be equal: is it the mean over copies?", "Units that are equal give scores that are multiples of one vector, which is a matrix of rank one."]
 from itertools import permutations
 
 import torch
@@ -609,7 +609,7 @@ assert torch.linalg.matrix_rank(scores, rtol=1e-4) == 1
 # :class: dropdown
 # ```
 
-# %% tags=["solution"]
+# %% tags=["solution"] asks={"first": "both networks, each sorted to its canonical order, [2, params]", "second": "the same of permuted copies of the two", "found": "what `align` finds when it lays the second network on the first", "as_trained": "distance of the two networks as trained", "sorted_": "their distance when both are sorted"} hints=["All copies of a network are sorted to one vector: was each permuted by `permutation_index`, and sorted by its own `canonical_index`?", "Alignment should bring the two nearer than sorting, and nearer than they were."]
 import torch
 
 import hyperlib

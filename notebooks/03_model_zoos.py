@@ -555,7 +555,7 @@ plt.show()
 # :class: dropdown
 # ```
 
-# %% tags=["solution"]
+# %% tags=["solution"] asks={"first": "weights of the first model over its epochs, [epochs, params]", "other_seed": "the same of a model with the other seed and the same rate", "same_seed": "the same of the model with the first one's seed and the other rate"} hints=["At epoch 0 nothing has been learned, so two models of one seed are the very same network: which rows of the design have the same seed?", "Two seeds should begin as different networks: are these two rows really of different seeds?", "After an epoch at different rates they should have parted: compare epoch 1."]
 import torch
 
 import hyperlib
@@ -584,7 +584,7 @@ assert not torch.equal(first[1], same_seed[1])  # epoch 1: they have parted
 # :class: dropdown
 # ```
 
-# %% tags=["solution"]
+# %% tags=["solution"] asks={"weights": "weight vector of a Tetris network, [params]", "moved": "the vector of the same network with its hidden units in reverse", "answers": "class scores of both on the test images, a list of two", "statistics": "layer statistics of both, a list of two"} hints=["The vector should move far: turn the order of the rows of `fc1.weight` around.", "The answers should stay: the columns of `fc2.weight` must follow the rows of `fc1.weight`.", "Layer statistics know no order of units, so they should stay: are they of the same two vectors?"]
 import torch
 
 import hyperlib
@@ -619,7 +619,7 @@ assert torch.allclose(*statistics, atol=1e-5)
 # ```
 
 
-# %% tags=["solution"]
+# %% tags=["solution"] asks={"scores": "R² on the test part, for the splits \"by model\" and \"by checkpoint\", a dictionary"} hints=["The split by checkpoint should look better: does it draw from all checkpoints at random, and is the probe the same?"]
 import numpy as np
 from sklearn.metrics import r2_score
 import hyperlib

@@ -195,7 +195,7 @@ plt.show()
 # :class: dropdown
 # ```
 
-# %% tags=["solution"]
+# %% tags=["solution"] asks={"wide": "test accuracy, a row for each model and a column for each epoch", "steps": "for each model that has left chance by the end, the step from which it stays above"} hints=["At epoch 0 nobody has learned anything, so all accuracies should be small: are the columns epochs?", "A model leaves at the end of an epoch, so steps are whole numbers of epochs: 400 steps each, with 4,000 images in batches of ten."]
 import hyperlib
 
 design = hyperlib.grid(seeds=6, init="uniform", lr=3e-4)
@@ -206,6 +206,7 @@ left = wide[25] > 0.15
 last_below = (wide <= 0.15).apply(lambda row: row[row].index.max(), axis=1)
 assert (wide[0] < 0.3).all()  # chance, give or take
 steps = (400 * (last_below + 1))[left].tolist()
+assert all(step > 0 and step % 400 == 0 for step in steps)
 print(f"{left.mean():.0%} have left by the end, at steps {steps}")
 
 # %% [markdown]

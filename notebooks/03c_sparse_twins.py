@@ -407,7 +407,7 @@ show_table(known[["way", "features", "sparsity", "found", "predicted", "accuracy
 # :class: dropdown
 # ```
 
-# %% tags=["solution"]
+# %% tags=["solution"] asks={"tickets": "mean accuracy of the retrained twins for the keys (by, within), such as (\"size\", \"network\")"} hints=["A mask by size over the whole network should do better than a random one: are the twins held at the first weights times the mask of the last?"]
 import hyperlib
 
 images, design = hyperlib.load_images("digits"), hyperlib.grid(seeds=8, lr=3e-3)
@@ -439,7 +439,7 @@ for kind, accuracy in tickets.items():
 # :class: dropdown
 # ```
 
-# %% tags=["solution"]
+# %% tags=["solution"] asks={"louder": "deviation of the noise over the size of the weight, at the threshold", "safe_from": "size from which a weight is safe at the start"} hints=["At the threshold log alpha is THRESHOLD, and alpha is the variance of the noise over the square of the weight: so the ratio is a square root.", "At the start log v is FIRST_LOG_VARIANCE: solve log v - log w² = THRESHOLD for w."]
 import numpy as np
 
 from hyperlib.zoos.engines.variational import FIRST_LOG_VARIANCE, THRESHOLD
@@ -447,6 +447,7 @@ from hyperlib.zoos.engines.variational import FIRST_LOG_VARIANCE, THRESHOLD
 louder = np.exp(THRESHOLD / 2)
 safe_from = np.exp((FIRST_LOG_VARIANCE - THRESHOLD) / 2)
 assert np.isclose(np.log(louder**2), THRESHOLD)
+assert np.isclose(FIRST_LOG_VARIANCE - np.log(safe_from**2), THRESHOLD)
 print(f"noise is {louder:.1f} times the weight; safe from {safe_from:.4f} on")
 
 # %% [markdown]

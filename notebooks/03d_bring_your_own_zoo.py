@@ -510,7 +510,7 @@ show_table(refused[["done", "form", "told"]], of=refused)
 # :class: dropdown
 # ```
 
-# %% tags=["solution"]
+# %% tags=["solution"] asks={"tensor": "the second network's kernel of the second convolution as it lies in the matrix, in the shape that `layout.csv` names", "wanted": "the same as PyTorch has it, from the zoo itself", "wrong": "the tensor with its axes in another order, which has the same shape"} hints=["The matrix has height, width, input and output channels, PyTorch output, input, height and width: was the right stretch cut out, of the right network?", "Another order should fit the shape and have other numbers, which is why no error would tell."]
 import tempfile
 from ast import literal_eval
 from pathlib import Path

@@ -425,7 +425,7 @@ show_table(human, rows=ends, of=curve)
 # :class: dropdown
 # ```
 
-# %% tags=["solution"]
+# %% tags=["solution"] asks={"ends": "the cosine at the end, for \"positive_released\" and \"positive_intended\""} hints=["The released loss should end at a right angle (a cosine of zero) and the intended one near one: follow minus the gradient, long enough."]
 import torch
 from hyperlib.representations.losses import CONTRASTS
 from hyperlib.figures.words import say
@@ -459,7 +459,7 @@ say("; ".join(f"`{name}` ends at a cosine of {end:.2f}" for name, end in ends.it
 # :class: dropdown
 # ```
 
-# %% tags=["solution"]
+# %% tags=["solution"] asks={"scores": "R² on accuracy of the rows \"untrained\" and \"W\", by name"} hints=["An untrained encoder should read far more than raw weights do: is it asked for statistics (statistics=True, steps=0), on the same split by model?"]
 import hyperlib
 from hyperlib.figures.words import say
 

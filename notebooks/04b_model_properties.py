@@ -449,7 +449,7 @@ show_table(wide, 2, rows=["all statistics", "ours", "untrained", "four times as 
 # :class: dropdown
 # ```
 
-# %% tags=["solution"]
+# %% tags=["solution"] asks={"over_all": "R² of the clock over all checkpoints of the test models", "inside": "its R² inside epochs"} hints=["The clock knows the mean of each epoch of the *training* models; it should read more than half over all, and nothing inside epochs (strata=epochs)."]
 import hyperlib
 from hyperlib.figures.words import say
 from hyperlib.tasks.intervals import score
@@ -486,7 +486,7 @@ say(f"{clock_says}; s(W): {value:.2f} and {within:.2f}.")
 # :class: dropdown
 # ```
 
-# %% tags=["solution"]
+# %% tags=["solution"] asks={"noise": "a fitted `hyperlib.Probing` on noise", "test": "the test checkpoints", "other": "the same with each network's hidden units in another order"} hints=["Answers do not depend on the order of units, so the embeddings should be equal: were the orders applied by `permutation_index`?"]
 import hyperlib
 import numpy as np
 import torch

@@ -294,7 +294,7 @@ show_table(human, of=carried)
 # :class: dropdown
 # ```
 
-# %% tags=["solution"]
+# %% tags=["solution"] asks={"dimensions": "how many numbers \"s(W)\" and \"14 of them\" have, by name", "value": "R² on accuracy of \"14 of them\" and \"all\", by name"} hints=["Both should have 14 numbers, as many as the statistics of a Tetris network.", "The principal components should lose little against all of the embedding: were they fitted on the training part?"]
 import hyperlib
 from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
@@ -331,7 +331,7 @@ say("; ".join(f"{name} ({dimensions[name]}): R² = {value[name]:.2f}" for name i
 # :class: dropdown
 # ```
 
-# %% tags=["solution"]
+# %% tags=["solution"] asks={"found": "the difference of two sets of features on the same models, with its interval", "independent": "how wide the interval would be if the two scores were independent"} hints=["On the same test models the interval of the difference should be narrower: widths of independent scores add in squares."]
 import hyperlib
 from hyperlib.figures.words import say
 

@@ -519,7 +519,7 @@ show_table(human[["target", "features", "within", "interval"]].rename(columns={"
 # :class: dropdown
 # ```
 
-# %% tags=["solution"]
+# %% tags=["solution"] asks={"spread": "for \"released\" and \"independent\", the mean deviation over dimensions of the shift from the nearest latent"} hints=["As released every dimension should be shifted by the same number (a deviation of zero); independent dimensions differ."]
 import hyperlib
 import torch
 from hyperlib.figures.words import say
@@ -551,7 +551,7 @@ say(f"Spread of the shift over dimensions: {said}.")
 # :class: dropdown
 # ```
 
-# %% tags=["solution"]
+# %% tags=["solution"] asks={"row": "what `hyperlib.novelty` says of a hundred copies of one network"} hints=["All of them are one network, so each agrees with every other (own) and all are twins: were the best network's weights repeated?"]
 import hyperlib
 from hyperlib.figures.words import say
 from hyperlib.tasks.novelty import novelty_verdict
@@ -582,7 +582,7 @@ say(f"{row['accuracy']:.2f}, the zoo {row['zoo_accuracy']:.2f}: {verdict}.")
 # :class: dropdown
 # ```
 
-# %% tags=["solution"]
+# %% tags=["solution"] asks={"scores": "mean accuracy for \"as they are\", \"aligned\" and \"networks\""} hints=["The mean of two as they are should be worse than of two aligned ones, and that worse than a network: was alignment allowed signs (tanh), and is each mean of two networks?"]
 import hyperlib
 from hyperlib.figures.words import say
 

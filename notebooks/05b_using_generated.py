@@ -374,7 +374,7 @@ plt.show()
 # :class: dropdown
 # ```
 
-# %% tags=["solution"]
+# %% tags=["solution"] asks={"after": "mean accuracy after one epoch of the starts \"mean\" and \"new\", by name"} hints=["The mean of aligned networks should be ahead after an epoch: were they aligned before the mean was taken, and is it epoch 1 that you read?"]
 import hyperlib
 from hyperlib.figures.words import say
 from hyperlib.tasks.finetuning import fine_tuned
@@ -406,7 +406,7 @@ say(f"After one epoch: new {after['new']:.2f}, mean {after['mean']:.2f}.")
 # :class: dropdown
 # ```
 
-# %% tags=["solution"]
+# %% tags=["solution"] asks={"gains": "for \"copies\" and \"zoo\", a row with `gain` and `disagreement`"} hints=["Five copies answer as one does, so they should gain nothing.", "Copies should never disagree and networks of a zoo should: what an ensemble gains comes from there."]
 import hyperlib
 import torch
 from hyperlib.figures.words import say
@@ -443,7 +443,7 @@ say("; ".join(said))
 # :class: dropdown
 # ```
 
-# %% tags=["solution"]
+# %% tags=["solution"] asks={"named": "what `by_name` gives when the small CNN is poured into the deeper network", "share": "share of the deeper network's weights that found a layer"} hints=["Only the first convolution has the same name and shape in both: its weights and biases should be all that is copied, less than a tenth."]
 import hyperlib
 from hyperlib.figures.words import say
 from hyperlib.tasks.transplant import by_name

@@ -449,7 +449,7 @@ show_table(wide.astype(dict.fromkeys(whole, "Int64"))[["sizes", "millions", *who
 # :class: dropdown
 # ```
 
-# %% tags=["solution"]
+# %% tags=["solution"] asks={"sane": "a fitted `hyperlib.Sane` of other networks", "mine": "six networks of your module, as `Samples`", "others": "six of another architecture", "read": "the embedding of `mine`, with a scale that was measured on them"} hints=["Both embeddings should be [6, 16], whatever the architectures: was the scale of your own networks given?", "A unit of the first layer has 65 numbers, which needs two tokens: so there should be 2 * 12 + 10 of them."]
 import hyperlib
 import pandas as pd
 import torch
@@ -482,7 +482,7 @@ assert sane.embed_tokens(mine).shape[1] == 2 * 12 + 10  # 65 numbers need two to
 # :class: dropdown
 # ```
 
-# %% tags=["solution"]
+# %% tags=["solution"] asks={"starts": "where every window begins", "kept": "which of its tokens each keeps, [windows, window]"} hints=["Each window answers for its middle, and the first and last are shifted inwards: they begin at 0, 2, 6, 10 and 12.", "Every token is kept once, so five windows keep four each.", "The first window has its context on the right alone, so it keeps its first four."]
 from hyperlib.representations.windows import cuts
 
 starts, kept = cuts(20, window=8, halo=2)

@@ -444,7 +444,7 @@ show_table(radar, 0, of=radar)
 # :class: dropdown
 # ```
 
-# %% tags=["solution"]
+# %% tags=["solution"] asks={"scores": "mean score of what comes back, for the readings \"best\" and \"released\""} hints=["Keeping the best should score higher than keeping what was drawn first: do both begin with the same random numbers, and is a larger score a better one?"]
 import hyperlib
 import pandas as pd
 import torch

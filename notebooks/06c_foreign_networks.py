@@ -417,7 +417,7 @@ say(said)
 # :class: dropdown
 # ```
 
-# %% tags=["solution"]
+# %% tags=["solution"] asks={"its": "the traced actor and critic", "policy": "first output before the swap", "value": "second output before it", "swapped": "first output after two actions changed places", "same": "second output after it"} hints=["Only the two hidden layers may move, since outputs have fixed places.", "The critic does not read the actions, so its output should stay as it was.", "Two actions have changed places, so the policy should be another one: were rows of the weight and of the bias swapped?"]
 import torch
 
 import hyperlib
@@ -448,7 +448,7 @@ assert not torch.allclose(swapped, policy)
 # :class: dropdown
 # ```
 
-# %% tags=["solution"]
+# %% tags=["solution"] asks={"as_it_was": "outputs before", "with_keys": "outputs after random numbers came to the biases of the keys", "with_queries": "outputs after they came to those of the queries, too"} hints=["A bias of the keys adds the same number to all scores of a query, and a soft-max does not hear that: did you change the middle third alone?", "A bias of the queries should change the outputs: it is the first third."]
 import torch
 
 import hyperlib
@@ -456,12 +456,15 @@ from hyperlib.study.foreign import Transformer, made
 
 images = hyperlib.load_images("digits").test_x[:20]
 module = made(Transformer, 3).eval()
+biases = module.encoder.self_attn.in_proj_bias
 with torch.no_grad():
     as_it_was = module(images)
-    module.encoder.self_attn.in_proj_bias[32:64] += torch.randn(32)
-    assert torch.allclose(module(images), as_it_was, atol=1e-5)
-    module.encoder.self_attn.in_proj_bias[:32] += torch.randn(32)  # of the queries
-    assert not torch.allclose(module(images), as_it_was, atol=1e-2)
+    biases[32:64] += torch.randn(32)
+    with_keys = module(images)
+    biases[:32] += torch.randn(32)  # of the queries
+    with_queries = module(images)
+assert torch.allclose(with_keys, as_it_was, atol=1e-5)
+assert not torch.allclose(with_queries, as_it_was, atol=1e-2)
 
 # %% [markdown]
 # Nothing. The bias adds to all scores of one query the same number, and softmax does not see what is added to all. It is a direction in weight space along which the function is constant, no
@@ -479,7 +482,7 @@ with torch.no_grad():
 # :class: dropdown
 # ```
 
-# %% tags=["solution"]
+# %% tags=["solution"] asks={"b": "weight vector of the second transformer as it was trained", "found_back": "what `align` finds for the turned second one, laid on the first"} hints=["Alignment should give the twin's own order back exactly: were the heads alone turned, and the turned one aligned to the first?", "The first and the twin are different networks, so a distance should be left: did the second see its batches in another order?"]
 import torch
 
 import hyperlib
@@ -511,7 +514,7 @@ assert found_back.distance[0] > 1  # which is another network
 # :class: dropdown
 # ```
 
-# %% tags=["solution"]
+# %% tags=["solution"] asks={"sorting": "your module, traced by `from_module`"} hints=["Units that are sorted lose their names, so only the first layer's can move: is the sort behind the second layer?"]
 import torch
 from torch import nn
 

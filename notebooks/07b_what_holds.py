@@ -168,7 +168,7 @@ show_table(falls, 4, rows=5)
 # :class: dropdown
 # ```
 
-# %% tags=["solution"]
+# %% tags=["solution"] asks={"lucky": "how many p-values of nothing are below five per cent", "stand": "how many of them stand by Holm's method", "real": "which verdicts are of something real, yes or no for each", "kept": "which ones stand by Holm's method when a tenth are real, yes or no for each"} hints=["Five per cent of hundreds are dozens, and none of them should stand: were the p-values drawn evenly, from 0 to 1, and given to `holm` all together?", "None of nothing should stand and some of the seventy real ones be lost: are their p-values a thousand times as small, and judged together with all others?"]
 import numpy as np
 from hyperlib.figures.words import say
 from hyperlib.tasks.verdicts import LEVEL, holm

@@ -398,7 +398,7 @@ show_table(compared, precision=2)
 # :class: dropdown
 # ```
 
-# %% tags=["solution"]
+# %% tags=["solution"] asks={"factor": "how many times the work of `mnist_seed`", "known": "the recipe of `mnist_seed` at profile laptop", "large": "the large CNN"} hints=["It should be more than models times epochs alone say, because network and images are larger: does one model's work come from `multiply_adds`?", "Four bytes for each weight of each model at each epoch, the start included."]
 from hyperlib import large_cnn
 from hyperlib.thesis.estimate import image_counts
 from hyperlib.thesis.recipes import zoo_recipe

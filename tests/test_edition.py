@@ -15,12 +15,15 @@ from hyperlib.store.fingerprint import reached
 ROOT = Path(__file__).resolve().parents[1]
 CHAPTER_5 = ("05a_generating", "05b_using_generated")
 TWINS = "03c_sparse_twins"
+LAB = "lab_weight_space"
 CHAPTER_6 = ("06a_sane", "06b_sane_sampling", "06c_foreign_networks")
 MOVABLE = {"02a_weight_space", "02b_symmetries", "04a_hyper_representations"} | {
     *(CHAPTER_5[0], CHAPTER_6[0], CHAPTER_6[2], TWINS),
 }
 LEDGER = "07b_what_holds"  # reads what is committed, and trains nothing
-WITHOUT_PLOTS = {"03b_mnist_seed", "04c_other_properties", CHAPTER_5[1], CHAPTER_6[0], CHAPTER_6[1], LEDGER}
+WITHOUT_PLOTS = {"03b_mnist_seed", "04c_other_properties", CHAPTER_5[1], CHAPTER_6[0], CHAPTER_6[1]} | {
+    *(LEDGER, "misconceptions"),
+}
 CHAPTER_4 = {"04a_hyper_representations", "04b_model_properties", "04c_other_properties"}
 CHAPTERS = {chapter.name.rpartition("/")[2]: chapter for chapter in Edition(ROOT, "quick").chapters()}
 
@@ -37,7 +40,7 @@ def pages_on(file: str) -> set[str]:
 @pytest.mark.parametrize(
     ("file", "pages"),
     [
-        ("hyperlib/tasks/connectivity.py", {"02b_symmetries", *CHAPTER_5, *CHAPTER_6}),
+        ("hyperlib/tasks/connectivity.py", {"02b_symmetries", LAB, *CHAPTER_5, *CHAPTER_6}),
         ("hyperlib/zoos/engines/variational.py", {TWINS}),
         ("hyperlib/tasks/spectral_training.py", {"02a_weight_space", CHAPTER_6[2]}),
         ("hyperlib/tasks/ceiling.py", {"04b_model_properties"}),

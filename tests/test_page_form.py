@@ -13,6 +13,7 @@ from readings import BOX, plain
 from hyperlib.files.paths import root
 
 SOURCES = sorted((root() / "notebooks").glob("*.py"))
+TEACHING = {"prerequisites", "lab_weight_space", "misconceptions"}  # they ask nothing of the thesis
 WIDEST, LONGEST = 88, 10  # characters of a visible line, lines of a visible cell
 FOLDED = {"hide-input", "remove-input", "hide-cell", "remove-cell", "parameters"}
 NAMES = re.compile(  # digits in prose that are names and no measurements
@@ -142,5 +143,7 @@ def test_a_page_begins_with_a_question_and_what_one_will_see(cells):
     assert "**You will see**" in first and len(re.findall(r"^- ", first, re.MULTILINE)) == 3, first
 
 
-def test_a_page_ends_with_its_scorecard(cells):
+@pytest.mark.parametrize("name", [source.stem for source in SOURCES if source.stem not in TEACHING])
+def test_a_page_ends_with_its_scorecard(name):
+    cells = _cells(root() / "notebooks" / f"{name}.py")
     assert 'study.publish("disc-scorecard"' in "\n".join(cell.source for cell in cells)
