@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PAGES = [*sorted((ROOT / "book").glob("*.md")), *sorted((ROOT / "notebooks").glob("*.py"))]
+BOOK = [*(ROOT / "book").glob("*.md"), *(ROOT / "book" / "api").glob("*.md")]
+PAGES = [*sorted(BOOK), *sorted((ROOT / "notebooks").glob("*.py"))]
 MODULES = sorted(path for path in (ROOT / "hyperlib").rglob("*.py") if path.stem != "__init__")
 
 

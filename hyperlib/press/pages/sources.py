@@ -1,4 +1,4 @@
-"""Links from a page to the code that it speaks of: `` {source}`representations.sane.Sane.scale` ``.
+"""Links from a page to the code that it speaks of, by the role `source` with a name: `representations.sane.Sane.scale`.
 
 The name is looked up when the page is built, below `hyperlib`, so a link that leads nowhere fails the build and a line
 number is that of the code which made the page. Shown are the last two parts, `Sane.scale`.
@@ -37,14 +37,19 @@ class Source(SphinxRole):
 
 
 def address_of(name: str, root: Path) -> str:
-    """Where a class, function or method below `hyperlib` stands, with its first line. Raises ValueError if nowhere."""
+    """Address of the first line of a class, function or method below `hyperlib`. Raises ValueError if it has none."""
+    return f"{colab.address_of(root)}/blob/main/{place_of(name)}"
+
+
+def place_of(name: str) -> str:
+    """File and first line of the same, as in the repository. Raises ValueError if it has none."""
     found = inspect.unwrap(_found(name))
     try:
         file, line = inspect.getsourcefile(found), inspect.getsourcelines(found)[1]
     except (TypeError, OSError):
         raise ValueError(f"hyperlib.{name} is no class or function with a source to link to.") from None
     place = Path(file or "").resolve().relative_to(Path(__file__).resolve().parents[3])
-    return f"{colab.address_of(root)}/blob/main/{place.as_posix()}#L{line}"
+    return f"{place.as_posix()}#L{line}"
 
 
 def _found(name: str) -> Any:
