@@ -24,6 +24,7 @@ from hyperlib.press.pages import (
     api,
     assets,
     badges,
+    equations,
     figures,
     frame,
     ledger,
@@ -42,7 +43,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("env-get-outdated", chapters_to_read_again)
     app.connect("source-read", show_execution)
     app.connect("html-page-context", edit_the_source, priority=900)  # after the theme has made its buttons
-    for part in (addresses, api, assets, badges, figures, frame, ledger, overview, sources, tables, terms):
+    for part in (addresses, api, assets, badges, equations, figures, frame, ledger, overview, sources, tables, terms):
         part.connect(app)
     # not safe: `overview` notes in the environment where it is used, and parallel readers would not bring that back
     return {"version": "1", "parallel_read_safe": False, "parallel_write_safe": True}

@@ -108,7 +108,7 @@ def public() -> dict[str, list[str]]:
 
 def first_sentence(text: str | None) -> str:
     """The first sentence of a docstring, on one line."""
-    found = re.match(r".*?[.!?](?=\s|$)", " ".join((text or "").split()))
+    found = re.match(r".*?(?<! al)[.!?](?=\s|$)", " ".join((text or "").split()))
     return found[0] if found else ""
 
 
