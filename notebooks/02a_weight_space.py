@@ -329,7 +329,7 @@ show_table(changes[shown], rows=decide, of=changes)
 # > MiniAlexNets trained at several batch sizes pass through phases: random-like spectra, a bulk with spikes, heavy tails.
 # > — in our words, after {cite}`schuerholt2024sane` (Fig. 7, *seen*) and {cite}`martin2021`; that chapter 2 shows it is *inferred*
 #
-# The eigenvalues of $X = W^\top W / n$, with $n$ the larger side of $W$ and $m$ the smaller one, follow the {term}`Marchenko-Pastur law` if the
+# The eigenvalues of $X = W^\top W / n$, with $n$ the larger side of $W$ and $m$ the smaller one, follow the {term}`Marchenko-Pastur law` {cite}`marchenko1967` if the
 # weights are independent with variance $\sigma^2$: they fill the interval
 #
 # ```{math}

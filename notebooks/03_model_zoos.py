@@ -74,7 +74,7 @@ study = hyperlib.Study(profile)
 # ```
 #
 # The images are ordinary and small. {term}`Tetris` is the book's own set: noisy tetrominoes of four shapes, so small that its networks
-# have few weights and a zoo of them grows in seconds. `digits` comes with scikit-learn, `mnist5k` is a part of MNIST, and
+# have few weights and a zoo of them grows in seconds. `digits` comes with scikit-learn, `mnist5k` is a part of MNIST {cite}`lecun1998`, and
 # `photo_digits` has coloured digits on photographs, in place of CIFAR-10.
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Rows of small images with the names of their classes: tetrominoes on a grid of four by four pixels, handwritten digits at two sizes, and digits in colour."}, "figure": {"name": "fig-image-sets", "caption": "Four images of every set that comes with the environment."}}

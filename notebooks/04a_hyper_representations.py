@@ -139,7 +139,7 @@ show_table(grown.drop(columns="choices").set_index("zoo", drop=False), rows=few,
 #
 # In code: {py:obj}`~hyperlib.representations.losses.nt_xent`.
 #
-# In the last one $k$ runs over all views of a batch. A view is the network with its hidden units in another order, with noise, or with a block of
+# In the last one, which is that of {cite}`chen2020`, $k$ runs over all views of a batch. A view is the network with its hidden units in another order, with noise, or with a block of
 # weights erased.
 #
 # - **Read-out.** The thesis's encoder puts a learned {term}`summary token` before the others; a linear map and a tanh of its output are latents

@@ -18,8 +18,9 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 BACK = re.compile(r"Equation: `(?P<label>eq-[\w-]+)` on page (?P<page>\w+)\.")
-_LABELLED = re.compile(
-    r"^# ```\{math\}\n# :label: (?P<label>\S+)\n(?:# .*\n)+?# ```\n(?:#\n# In code: \{py:obj\}`~(?P<function>[\w.]+)`)?",
+_LABELLED = re.compile(  # on a page, as its source has it
+    r"^# ```\{math\}\n# :label: (?P<label>\S+)\n(?:# .*\n)+?# ```\n"
+    r"(?:#\n# In code: \{py:obj\}`~(?P<function>[\w.]+)`)?",
     re.MULTILINE,
 )
 
