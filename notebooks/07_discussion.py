@@ -210,8 +210,8 @@ of_claim("2 properties")
 # - Training helps little: of ten properties 4 are told better than by the same encoder, untrained.
 # :::
 #
-# **Beside and since.** Statistics were the stronger baseline from the start {cite}`unterthiner2020`. Running a network on a few learned inputs can tell more than reading it {cite}`kahana2025`: it does in some of our zoos,
-# and not in the one that was kept aside ({doc}`/notebooks/04b_model_properties`). Graph networks over units report better scores than either {cite}`kofinas2024` *(recalled)*; nothing here tests that.
+# **Beside and since.** That statistics of weights tell accuracy was found before anything was learned from weights {cite}`unterthiner2020`. Running a network on a few learned inputs can tell more than reading it {cite}`kahana2025`: it does in some of our zoos,
+# and not in the one that was kept aside ({doc}`/notebooks/04b_model_properties`). Graph networks over units are reported to be better than statistics {cite}`kofinas2024` *(recalled)*; nothing here tests that.
 #
 # ## Can networks with given properties be drawn?
 #
