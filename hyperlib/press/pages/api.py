@@ -66,7 +66,7 @@ def configure(app: Sphinx, config: Config) -> None:
     config.autodoc_typehints_format = "short"
     config.autodoc_default_options = {"member-order": "bysource"}
     config.python_maximum_signature_line_length = 88
-    config.toc_object_entries = False
+    config.add_module_names = config.toc_object_entries = False  # the heading above names the module
     config.nitpick_ignore_regex = [*config.nitpick_ignore_regex, ("py:class|py:exc", ".*")]  # types of other packages
     config.autodoc_inherit_docstrings = False
     config.linkcode_resolve = partial(address, f"{colab.address_of(Path(app.srcdir))}/blob/main")
@@ -146,7 +146,7 @@ class Public(_Generated):
 
 
 class Room(_Generated):
-    """All of a room: what it is, its modules, and the documented functions and classes of each.
+    """All modules of a room, with the documented functions and classes of each.
 
     Folders inside of a room are its machinery: of their modules stands here what they are, and their members only where
     some of them are public.
@@ -158,7 +158,6 @@ class Room(_Generated):
         room = self.arguments[0]
         if room not in ROOMS:
             raise self.error(f"There is no room {room!r}; there are {', '.join(ROOMS)}.")
-        yield from (inspect.getdoc(importlib.import_module(f"hyperlib.{room}")) or "", "")
         for name in modules(room):
             told = name.count(".") == 2 or name.removeprefix("hyperlib.") in hyperlib._EXPORTS
             yield from (f"## {name.removeprefix('hyperlib.')}", "", "```{eval-rst}", f".. automodule:: {name}")
