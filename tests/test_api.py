@@ -92,5 +92,6 @@ def test_objects_lead_to_their_lines_and_what_has_none_to_nothing():
     home = {"module": "hyperlib.weightspace.layout"}
     where = api.address("https://a.org/main", "py", {**home, "fullname": "Layout"})
     assert re.fullmatch(r"https://a.org/main/hyperlib/weightspace/layout\.py#L\d+", where)
-    assert api.address("x", "py", {**home, "fullname": "Layout.size"}) is None
+    assert re.fullmatch(r"x/.*#L\d+", api.address("x", "py", {**home, "fullname": "Layout.size"}))
+    assert api.address("x", "py", {**home, "fullname": "Layout.slots"}) is None
     assert api.address("x", "py", {**home, "fullname": ""}) is None

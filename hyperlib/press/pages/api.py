@@ -20,12 +20,12 @@ from docutils.statemachine import StringList
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.config import Config
+from sphinx.pycode import ModuleAnalyzer
 from sphinx.transforms import SphinxTransform
 from sphinx.util.docutils import SphinxDirective
 
 import hyperlib
 from hyperlib.press import colab
-from hyperlib.press.pages import sources
 
 STABLE = {  # modules, by room, whose public names change only with a warning one version before; others are provisional
     "weightspace": "layout architecture architectures symmetry symmetry_check alignment statistics similarity spectra "
@@ -73,12 +73,11 @@ def configure(app: Sphinx, config: Config) -> None:
 
 
 def address(code: str, domain: str, info: dict[str, str]) -> str | None:
-    """Where an object of an API page stands in the repository; None for what has no lines, such as a property."""
-    name = f"{info['module']}.{info['fullname']}"
-    try:
-        return f"{code}/{sources.place_of(name.removeprefix('hyperlib.'))}"
-    except ValueError:
-        return None
+    """Where an object of an API page stands in the repository; None for what has no lines of its own."""
+    module = ModuleAnalyzer.for_module(info["module"])  # which autodoc has read already
+    module.analyze()
+    _, line, _ = module.tags.get(info["fullname"], ("", 0, 0))
+    return f"{code}/{Path(module.srcname).relative_to(PACKAGE.parent).as_posix()}#L{line}" if line else None
 
 
 def escape(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:

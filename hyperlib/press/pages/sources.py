@@ -37,19 +37,14 @@ class Source(SphinxRole):
 
 
 def address_of(name: str, root: Path) -> str:
-    """Address of the first line of a class, function or method below `hyperlib`. Raises ValueError if it has none."""
-    return f"{colab.address_of(root)}/blob/main/{place_of(name)}"
-
-
-def place_of(name: str) -> str:
-    """File and first line of the same, as in the repository. Raises ValueError if it has none."""
+    """Where a class, function or method below `hyperlib` stands, with its first line. Raises ValueError if nowhere."""
     found = inspect.unwrap(_found(name))
     try:
         file, line = inspect.getsourcefile(found), inspect.getsourcelines(found)[1]
     except (TypeError, OSError):
         raise ValueError(f"hyperlib.{name} is no class or function with a source to link to.") from None
     place = Path(file or "").resolve().relative_to(Path(__file__).resolve().parents[3])
-    return f"{place.as_posix()}#L{line}"
+    return f"{colab.address_of(root)}/blob/main/{place.as_posix()}#L{line}"
 
 
 def _found(name: str) -> Any:
