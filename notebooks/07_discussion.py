@@ -293,7 +293,7 @@ of_claim("5 extension")
 #
 # ## What are the limits of this companion?
 #
-# - **Small.** All networks are trained on a laptop's processor, on small images. A control that wins here may lose on zoos of ResNets, where statistics say less and means are harder to align.
+# - **Small.** Nearly all networks are trained on a laptop's processor, on small images. A control that wins here may lose on zoos of ResNets, where statistics may say less and means be harder to align.
 # - **Not the text.** The thesis itself was not at hand. Its claims are those of the abstract, its experiments those of the papers; what stands in it beyond these we can't judge.
 # - **Our controls.** Margins, cases and controls were chosen by the authors of this companion, some after results were seen. One zoo was kept aside until all was settled ({doc}`/notebooks/04b_model_properties`).
 # - **Our code.** Everything was written anew. Where the released code has faults, both versions were run; other differences nobody has counted.
@@ -339,7 +339,7 @@ print(f"{decided.mean():.0f} decided; one stands in {shares}")
 #
 # ## What held, what did not
 #
-# A claim of the thesis is counted as held where more than half of its cases hold *(our choice)*.
+# A claim of the thesis is counted as held where more than half of its cases hold; undecided ones do not *(our choice)*.
 
 # %% tags=["hide-input"]
 def most(claim, side):
