@@ -82,6 +82,17 @@ def test_every_public_name_is_told_in_a_sentence_once():
         assert len(told) > 10 and kept in ("stable", "provisional"), line
 
 
+def test_defaults_without_words_are_dots_and_members_of_others_are_left_out():
+    said = "(a: int = 1, b: dict = <factory>, c: object = <object object at 0x7f>)"
+    told, gives = api.readable(None, "class", "x", None, None, said, "int")
+    assert (told, gives) == ("(a: int = 1, b: dict = ..., c: object = ...)", "int")
+    assert api.readable(None, "class", "x", None, None, "(a)", "") is None
+    theirs, ours = hyperlib.LayerStatistics.set_fit_request, hyperlib.LayerStatistics.embed
+    assert api.foreign(None, "class", "set_fit_request", theirs, False, None) is True
+    assert api.foreign(None, "class", "embed", ours, False, None) is None
+    assert api.foreign(None, "class", "size", hyperlib.Layout.size, False, None) is None
+
+
 def test_what_is_called_stable_is_public():
     stable = {f"{room}.{name}" for room, names in api.STABLE.items() for name in names.split()}
     assert stable <= set(hyperlib._EXPORTS)

@@ -58,6 +58,8 @@ def connect(app: Sphinx) -> None:
     app.add_transform(WordsAlone)
     app.connect("config-inited", configure)
     app.connect("autodoc-process-docstring", escape)
+    app.connect("autodoc-process-signature", readable)
+    app.connect("autodoc-skip-member", foreign)
 
 
 def configure(app: Sphinx, config: Config) -> None:
@@ -83,6 +85,17 @@ def address(code: str, domain: str, info: dict[str, str]) -> str | None:
 def escape(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
     """Make reStructuredText of a docstring, in place."""
     lines[:] = as_rst("\n".join(lines)).split("\n")
+
+
+def readable(app: Any, what: str, name: str, obj: Any, options: Any, said: str, gives: str) -> tuple[str, str] | None:
+    """A signature with dots for defaults that can't be written down, such as a factory's; None to leave it alone."""
+    return (re.sub(r"<[^<>]+>", "...", said), gives) if said and "<" in said else None
+
+
+def foreign(app: Any, what: str, name: str, obj: Any, skip: bool, options: Any) -> bool | None:
+    """Skip what another package puts into a class of ours; None to decide as autodoc does."""
+    home = getattr(obj, "__module__", None)
+    return True if isinstance(home, str) and not home.startswith("hyperlib") else None
 
 
 def as_rst(text: str) -> str:
