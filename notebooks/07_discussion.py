@@ -297,7 +297,7 @@ of_claim("5 extension")
 # - **Not the text.** The thesis itself was not at hand. Its claims are those of the abstract, its experiments those of the papers; what stands in it beyond these we can't judge.
 # - **Our controls.** Margins, cases and controls were chosen by the authors of this companion, some after results were seen. One zoo was kept aside until all was settled ({doc}`/notebooks/04b_model_properties`).
 # - **Our code.** Everything was written anew. Where the released code has faults, both versions were run; other differences nobody has counted.
-# - **Many verdicts.** Holm's method is applied page by page. Cases share zoos, so neither it nor a count of cases is a test of the thesis as a whole.
+# - **Many verdicts.** Holm's method is applied page by page here, and to the whole book at once in {doc}`/notebooks/07b_what_holds`, which has a row for every figure and table. Cases share zoos, so neither it nor a count of cases is a test of the thesis as a whole.
 #
 # ## What is open?
 #
