@@ -243,7 +243,7 @@ better = verdicts.tested(
 words = f"scores {apart['copy']:.0e} apart, weights {float((one - copy).norm()):.1f}"
 moved = verdicts.counted(
     "a reordered network is another point and the same function", {"Tetris": (apart["copy"] < 1e-4 < float((one - copy).norm()), words)},
-    source="ch. 2 (inferred)", shown="fig-intro-landscape", headline=False,
+    source="ch. 2 (inferred)", shown="tab-intro-scorecard",
 )  # fmt: skip
 card = study.publish("disc-scorecard", verdicts.scorecard([told, better, moved]), "01")
 

@@ -6,7 +6,7 @@ from functools import partial
 
 from readings import says as _says
 
-says = partial(_says, "07")
+says = partial(_says, "07_discussion")
 
 
 def cases(t, page, claim):
