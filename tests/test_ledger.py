@@ -94,7 +94,8 @@ def test_every_claim_speaks_of_an_artefact_or_of_the_companion():
     table, subjects = claims.claims(), ledger.claims_by_artefact(claims.claims())
     heard = {place for cases in subjects.values() for place in cases.index}
     silent = table.drop(index=list(heard))
-    assert set(silent["page"]) == {"01", "03d", "cost"}, silent[["page", "claim", "shown"]].drop_duplicates().to_string()
+    told = silent[["page", "claim", "shown"]].drop_duplicates().to_string()
+    assert set(silent["page"]) == {"01", "03d", "cost"}, told
 
 
 def test_claims_that_an_entry_names_are_claims():
