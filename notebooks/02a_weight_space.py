@@ -213,9 +213,14 @@ show_table(tree_heights[["height", "ours", "published"]], 2, of=tree_heights)
 # {cite}`martin2021` (that the thesis means it is *inferred*): with singular values $s_i$ of a layer's matrix and
 # $p_i = s_i^2 / \sum_j s_j^2$,
 #
-# $$H = -\sum_i p_i \ln p_i \;/\; \ln \mathrm{rank},$$
+# ```{math}
+# :label: eq-entropy
+# H = -\sum_i p_i \ln p_i \;/\; \ln \mathrm{rank}
+# ```
 #
-# which is one where all directions are equally strong and zero where there is a single one. A kernel counts as a matrix with one row per
+# In code: {py:obj}`~hyperlib.weightspace.spectra.weight_entropy`.
+#
+# It is one where all directions are equally strong and zero where there is a single one. A kernel counts as a matrix with one row per
 # output channel, and each layer counts the same in the mean (*our choice*). Absolute numbers belong to shapes: of two random matrices the
 # squarer one has the lower entropy.
 #
@@ -324,8 +329,17 @@ show_table(changes[shown], rows=decide, of=changes)
 # > MiniAlexNets trained at several batch sizes pass through phases: random-like spectra, a bulk with spikes, heavy tails.
 # > — in our words, after {cite}`schuerholt2024sane` (Fig. 7, *seen*) and {cite}`martin2021`; that chapter 2 shows it is *inferred*
 #
-# The eigenvalues of $X = W^\top W / n$, with $n$ the larger side of $W$ and $m$ the smaller one, follow the {term}`Marchenko-Pastur law` if the
-# weights are independent with variance $\sigma^2$: they fill the interval $\sigma^2 (1 \pm \sqrt{m/n})^2$. What stands outside was put there
+# The eigenvalues of $X = W^\top W / n$, with $n$ the larger side of $W$ and $m$ the smaller one, follow the {term}`Marchenko-Pastur law` {cite}`marchenko1967` if the
+# weights are independent with variance $\sigma^2$: they fill the interval
+#
+# ```{math}
+# :label: eq-marchenko-pastur
+# \sigma^2 \Bigl(1 - \sqrt{m/n}\Bigr)^2 \le \lambda \le \sigma^2 \Bigl(1 + \sqrt{m/n}\Bigr)^2
+# ```
+#
+# In code: {py:obj}`~hyperlib.weightspace.spectral_laws.MarchenkoPastur`.
+#
+# What stands outside was put there
 # by training. A small CNN has too few eigenvalues per layer for a density, so we train a wide MLP at three batch sizes and the same
 # learning rate (*our choice*).
 

@@ -77,6 +77,15 @@ images = {name: study.recipe(name).images.load() for name in called}
 # The weight vector is another one, and the network answers as before.
 # ```
 #
+# With $P_l$ the matrix that exchanges units of layer $l$:
+#
+# ```{math}
+# :label: eq-permutation
+# W_l \leftarrow P_l W_l, \qquad b_l \leftarrow P_l b_l, \qquad W_{l+1} \leftarrow W_{l+1} P_l^\top
+# ```
+#
+# In code: {py:obj}`~hyperlib.weightspace.symmetry.permutation_index`.
+#
 # Such a reordering is a {term}`permutation of units`. In code it is one integer index into the whole weight vector, for a whole
 # population at once. Here every model of a {term}`zoo` of small CNNs gets an order of its own:
 
@@ -245,6 +254,22 @@ say(
 # The barrier is the largest excess of the loss over the chord: the loss on the way minus what the two ends would give in proportion.
 # ```
 #
+# The way is a straight line in weight space, from $A$ to $B$ as $\alpha$ goes from 0 to 1, and the barrier with the loss $L$ is the second of these:
+#
+# ```{math}
+# :label: eq-line
+# \theta_\alpha = (1 - \alpha)\, \theta_A + \alpha\, \theta_B
+# ```
+#
+# In code: {py:obj}`~hyperlib.tasks.connectivity.along_line`.
+#
+# ```{math}
+# :label: eq-barrier
+# \max_\alpha \; L(\theta_\alpha) - \bigl[(1 - \alpha)\, L(\theta_A) + \alpha\, L(\theta_B)\bigr]
+# ```
+#
+# In code: {py:obj}`~hyperlib.tasks.connectivity.Path.barrier`.
+#
 # > Barriers are shown within a run, between seeds, from a network to its permuted copy, and between seeds after alignment.
 # > — in our words *(that the thesis shows these four is inferred)*; barriers after {cite}`frankle2020`, the idea that they are mostly
 # > permutation after {cite}`entezari2022`
@@ -253,6 +278,15 @@ say(
 # {term}`weight matching` {cite}`ainsworth2023`, with signs where the activation allows them, or by {term}`activation matching`
 # {cite}`li2016`, which compares what units answer on training images. The same pairs of models are asked in every setting, on test images;
 # *one run* goes from a network's last epoch back to its own first one.
+#
+# With $A$ and $B$ two weight vectors and $\Pi$ any order of hidden units:
+#
+# ```{math}
+# :label: eq-alignment
+# \pi(A, B) = \arg\min_\Pi \, \lVert A - \Pi(B) \rVert
+# ```
+#
+# In code: {py:obj}`~hyperlib.weightspace.alignment.align`.
 
 # %% tags=["hide-input"]
 lines, heights, pairs_of = {}, {}, {}  # tables and pairs of models by label
@@ -437,6 +471,15 @@ show_table(planted.rename(columns={"restarts": "starts"}), precision=2, of=plant
 # their copies in random order: once with and once without the pairs of a model and its own copy, whose
 # CKA is one by construction. The same is done with the checkpoints of *one* run, which lie close together; the claim is judged on more runs, each by
 # itself *(our choice)*.
+#
+# With $X$ and $Y$ the class scores of two networks, one row per image and each column centred, in Frobenius norms:
+#
+# ```{math}
+# :label: eq-cka
+# \mathrm{CKA}(X, Y) = \frac{\lVert Y^\top X \rVert^2}{\lVert X^\top X \rVert \, \lVert Y^\top Y \rVert}
+# ```
+#
+# In code: {py:obj}`~hyperlib.weightspace.similarity.cka`.
 
 # %% tags=["hide-input"]
 scored, counts = images["mnist_seed"].test_x[:500], [1, 2, 4, 8, 16] if quick else [1, 2, 4, 8, 16, 32, 64]

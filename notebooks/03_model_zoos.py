@@ -74,7 +74,7 @@ study = hyperlib.Study(profile)
 # ```
 #
 # The images are ordinary and small. {term}`Tetris` is the book's own set: noisy tetrominoes of four shapes, so small that its networks
-# have few weights and a zoo of them grows in seconds. `digits` comes with scikit-learn, `mnist5k` is a part of MNIST, and
+# have few weights and a zoo of them grows in seconds. `digits` comes with scikit-learn, `mnist5k` is a part of MNIST {cite}`lecun1998`, and
 # `photo_digits` has coloured digits on photographs, in place of CIFAR-10.
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "Rows of small images with the names of their classes: tetrominoes on a grid of four by four pixels, handwritten digits at two sizes, and digits in colour."}, "figure": {"name": "fig-image-sets", "caption": "Four images of every set that comes with the environment."}}
@@ -242,6 +242,15 @@ plt.show()
 # compares what two models put out (layer by layer, then the mean), on a few images (one means the same up to rotation and scale). *Distance* is the euclidean
 # distance of two weight vectors over their mean length, *cosine distance* is one minus the cosine. All are means over pairs of models at
 # the last epoch.
+#
+# Agreement of networks $A$ and $B$ with class scores $f$ on $n$ images, where the bracket is one if so and else zero:
+#
+# ```{math}
+# :label: eq-agreement
+# \frac{1}{n} \sum_x \bigl[ \arg\max f_A(x) = \arg\max f_B(x) \bigr]
+# ```
+#
+# In code: {py:obj}`~hyperlib.weightspace.similarity.agreement`.
 
 # %% tags=["hide-input"] table={"name": "tab-zoo-diversity", "caption": "Diversity of the zoos of this page at the last epoch. Expected is the distance that follows from the cosine alone; tetris_positive is tetris_seed with another start and fewer models."}
 positive = study.zoo("tetris_positive")  # weights begin in U(0, 1)
@@ -294,7 +303,16 @@ say(
 #
 # A {term}`probe` is a simple regression from what we know of a network to one of its properties, here accuracy, epoch or gap. It is fitted on
 # some models of a zoo and judged by $R^2$ on models that it has never seen: one is perfect, zero is no better than always naming the mean of the
-# tested models, and below zero is worse than that. What a probe can see of a network:
+# tested models, and below zero is worse than that.
+#
+# ```{math}
+# :label: eq-r2
+# R^2 = 1 - \sum_i (y_i - \hat y_i)^2 \Big/ \sum_i (y_i - \bar y)^2
+# ```
+#
+# In code: {py:obj}`~hyperlib.tasks.intervals.score`.
+#
+# What a probe can see of a network:
 #
 # - **W**, the {term}`raw weights` as one vector;
 # - **s(W)**, {term}`layer statistics`: mean, variance and five percentiles of each layer's weights and of its biases;

@@ -95,7 +95,12 @@ movable(thinning(answered, of_layers), thinning_still(answered, of_layers))
 # %% [markdown]
 # **By {term}`variational dropout`.** While it trains, every weight $w$ is shaken by random normal noise of a variance $v$ of its own, and the network learns both. The loss has two parts, the usual cross-entropy and a reward for noise,
 #
-# $$ \mathcal{L} = \text{cross-entropy} + \kappa \sum_{\text{weights}} D(\alpha), \qquad \alpha = v / w^2. $$
+# ```{math}
+# :label: eq-dropout
+# \mathcal{L} = \text{cross-entropy} + \kappa \sum_{\text{weights}} D(\alpha), \qquad \alpha = v / w^2
+# ```
+#
+# In code: {py:obj}`~hyperlib.zoos.twins.variational_twins`.
 #
 # $D$ falls when the noise grows beside the weight; it is the Kullback-Leibler divergence from a distribution on which weights of all sizes are equally likely {cite}`molchanov2017`. A weight that the network needs keeps its noise small. One that it does not need drowns: where
 # $\log \alpha > 3$, so that noise is more than four times the weight, the weight is set to zero. Constants, this threshold, $\log v = -10$ at the start and $\kappa$, which grows evenly over the epochs, are those of the zoos' released script *(seen)*.

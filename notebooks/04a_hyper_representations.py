@@ -118,11 +118,28 @@ show_table(grown.drop(columns="choices").set_index("zoo", drop=False), rows=few,
 # The encoder $g$ makes latents $z = g(w)$ of weights $w$, the decoder $h$ writes weights again, and a head $p$, which is thrown away after
 # training, gives $\bar z$ for the {term}`contrast`. With two views $i, j$ of each network, $N$ weights and {term}`temperature` $T$,
 #
-# $$\mathcal{L} = \gamma\, \mathcal{L}_c + (1 - \gamma)\, \mathcal{L}_{rec}, \qquad \mathcal{L}_{rec} = \frac{1}{N} \lVert h(g(w)) - w \rVert^2,$$
+# ```{math}
+# :label: eq-loss
+# \mathcal{L} = \gamma\, \mathcal{L}_c + (1 - \gamma)\, \mathcal{L}_{rec}
+# ```
 #
-# $$\mathcal{L}_c = -\log \frac{\exp(\cos(\bar z_i, \bar z_j)/T)}{\sum_{k \ne i} \exp(\cos(\bar z_i, \bar z_k)/T)} ,$$
+# In code: {py:obj}`~hyperlib.representations.losses.mixed`.
 #
-# where $k$ runs over all views of a batch. A view is the network with its hidden units in another order, with noise, or with a block of
+# ```{math}
+# :label: eq-reconstruction
+# \mathcal{L}_{rec} = \frac{1}{N} \lVert h(g(w)) - w \rVert^2
+# ```
+#
+# In code: {py:obj}`~hyperlib.representations.losses.reconstruction`.
+#
+# ```{math}
+# :label: eq-ntxent
+# \mathcal{L}_c = -\log \frac{\exp(\cos(\bar z_i, \bar z_j)/T)}{\sum_{k \ne i} \exp(\cos(\bar z_i, \bar z_k)/T)}
+# ```
+#
+# In code: {py:obj}`~hyperlib.representations.losses.nt_xent`.
+#
+# In the last one, which is that of {cite}`chen2020`, $k$ runs over all views of a batch. A view is the network with its hidden units in another order, with noise, or with a block of
 # weights erased.
 #
 # - **Read-out.** The thesis's encoder puts a learned {term}`summary token` before the others; a linear map and a tanh of its output are latents

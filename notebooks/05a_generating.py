@@ -115,10 +115,28 @@ Representations learn from the checkpoints of {late[0].table["epoch"].nunique()}
 # > With the plain error of weights, layers whose weights are small are lost; counted in units of each layer's spread they are kept, and rebuilt networks work better.
 # > — in our words, after {cite}`schuerholt2022hyper` *(seen)*
 #
+# With $\sigma_l$ the standard deviation of all training networks' weights in layer $l$, $\hat w_l$ what is rebuilt of $w_l$ and $N$ weights in all:
+#
+# ```{math}
+# :label: eq-by-layers
+# \mathcal{L}_{rec} = \frac{1}{N} \sum_l \frac{\lVert \hat w_l - w_l \rVert^2}{\sigma_l^2}
+# ```
+#
+# In code: {py:obj}`~hyperlib.representations.losses.layerwise_cells`.
+#
 # The error of weights says little about answers. So we add a {term}`loss of answers` {cite}`meynent2025`: rebuilt network and original answer the same training images, called *queries*, and the divergence of their class
 # probabilities counts as much as the error of weights. Labels are not looked at. In the *released* reading it is the squared distance of probabilities, in units of its first value and with nine
 # times the weight of the weights *(seen)*; ours is the Kullback-Leibler divergence *(our choice)*. We call the losses *plain* (at a lower learning rate), *by layers* (and *slowly*, at the rate of plain), *with answers* (added to by
 # layers), and *with answers, as released*, which has nothing to do with the *released* sampler below.
+#
+# With $p$ the class probabilities of a network and $\hat p$ those of the rebuilt one, on $n$ images:
+#
+# ```{math}
+# :label: eq-answers
+# \frac{1}{n} \sum_x \sum_c p_c(x) \, \ln \frac{p_c(x)}{\hat p_c(x)}
+# ```
+#
+# In code: {py:obj}`~hyperlib.representations.divergence.Divergence`.
 
 # %% mystnb={"image": {"alt": "Rows of histograms, one row per loss and one column per layer: weights of test networks as an outline, and over it those of their reconstructions."}, "figure": {"name": "fig-ghr-layers", "caption": "Weights of test networks (grey) and of their reconstructions (coloured), by layer (columns), for three of the losses (rows)."}} tags=["hide-input"]
 originals = generation.weights_by_layer(test).assign(loss="original")

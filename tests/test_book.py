@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PAGES = [*sorted((ROOT / "book").glob("*.md")), *sorted((ROOT / "notebooks").glob("*.py"))]
+BOOK = [*(ROOT / "book").glob("*.md"), *(ROOT / "book" / "api").glob("*.md")]
+PAGES = [*sorted(BOOK), *sorted((ROOT / "notebooks").glob("*.py"))]
 MODULES = sorted(path for path in (ROOT / "hyperlib").rglob("*.py") if path.stem != "__init__")
 
 
@@ -38,3 +39,12 @@ def test_no_page_prints_a_thesis_figure_number_that_is_not_known(page):
     printed = re.findall(r"(?:Fig(?:ure|\.)?|Tab(?:le|\.)?) ?(\d+\.\d+(?:\.\d+)?)", page.read_text(encoding="utf-8"))
 
     assert set(printed) <= known
+
+
+def test_every_entry_of_the_bibliography_is_cited_once_at_least_and_stands_there_once():
+    keys = re.findall(r"^@\w+\{([^,\s]+),", (ROOT / "book" / "references.bib").read_text(encoding="utf-8"), re.M)
+    texts = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+    cited = ",".join(re.findall(r"\{cite(?::\w+)?\}`([^`]+)`", texts))
+
+    assert len(keys) == len(set(keys))
+    assert set(keys) == {key.strip() for key in cited.split(",")}

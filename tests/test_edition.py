@@ -21,8 +21,8 @@ MOVABLE = {"02a_weight_space", "02b_symmetries", "04a_hyper_representations"} | 
     *(CHAPTER_5[0], CHAPTER_6[0], CHAPTER_6[2], TWINS),
 }
 LEDGER = "07b_what_holds"  # reads what is committed, and trains nothing
-WITHOUT_PLOTS = {"03b_mnist_seed", "04c_other_properties", CHAPTER_5[1], CHAPTER_6[0], CHAPTER_6[1]} | {
-    *(LEDGER, "misconceptions"),
+WITHOUT_PLOTS = {"01_introduction", "07_discussion", LEDGER, "misconceptions"} | {
+    *("03b_mnist_seed", "04c_other_properties", CHAPTER_5[1], CHAPTER_6[0], CHAPTER_6[1]),
 }
 CHAPTER_4 = {"04a_hyper_representations", "04b_model_properties", "04c_other_properties"}
 CHAPTERS = {chapter.name.rpartition("/")[2]: chapter for chapter in Edition(ROOT, "quick").chapters()}

@@ -134,6 +134,15 @@ def test_a_reading_tells_at_other_profiles_that_the_tables_are_not_its_own(book)
         assert ("the tables of this page are of profile quick" in reading) is told
 
 
+def test_a_page_that_shows_the_published_run_at_any_profile_tells_no_difference(book):
+    one, file = chapter(book), book / "book" / "pages.yml"
+    file.write_text(PAGES.replace("figure: fig-line", "figure: fig-line, published: true"))
+    notebook = one.shown()
+    frame.add(notebook, one, None)
+    file.write_text(PAGES)
+    assert not [cell for cell in notebook.cells if "tables of this page are of profile" in cell.source]
+
+
 @pytest.mark.parametrize("text", ["[]", "a: 1", "a: {thesis: 2, needs: [], figure: x}", "a: {thesis: x}"])
 def test_damaged_facts_of_pages_are_refused(tmp_path, text):
     (tmp_path / "book").mkdir()

@@ -26,6 +26,7 @@ from hyperlib.files.inventory import LARGEST_TEXT
 from hyperlib.files.plain import content
 from hyperlib.files.writing import appearing
 
+ON_SCREEN = ("genindex", "book/api/")  # pages to look things up in, which nobody reads on paper
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 EXTRA = 'pip install -c constraints.txt -e ".[browser]"'
 _READY = "() => [...document.querySelectorAll('.math')].every((one) => one.querySelector('mjx-container'))"
@@ -139,7 +140,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     target = chosen.to or root / "_build" / "book.pdf"
     try:
         names = pages_in_order(content(root / "_toc.yml", LARGEST_TEXT).decode("utf-8"))
-        names = [name for name in names if name not in ("genindex",)]
+        names = [name for name in names if not name.startswith(ON_SCREEN)]
         count = print_book(chosen.site or root / "_build" / "html", names, target)
     except (OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)

@@ -21,9 +21,11 @@ from hyperlib.files.inventory import text_checksum
 from hyperlib.press.edition import Chapter, Edition
 from hyperlib.press.pages import (
     addresses,
+    api,
     assets,
     badges,
     browser_zoo,
+    equations,
     figures,
     frame,
     ledger,
@@ -42,7 +44,8 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("env-get-outdated", chapters_to_read_again)
     app.connect("source-read", show_execution)
     app.connect("html-page-context", edit_the_source, priority=900)  # after the theme has made its buttons
-    for part in (addresses, assets, badges, browser_zoo, figures, frame, ledger, overview, sources, tables, terms):
+    of_text = (badges, equations, terms, sources, api)
+    for part in (*of_text, addresses, assets, browser_zoo, figures, frame, ledger, overview, tables):
         part.connect(app)
     # not safe: `overview` notes in the environment where it is used, and parallel readers would not bring that back
     return {"version": "1", "parallel_read_safe": False, "parallel_write_safe": True}

@@ -42,6 +42,8 @@ class Divergence:
 
     Raises ValueError for a reading that does not exist, for networks with running statistics (PyTorch's norms have no
     gradient by these), and when called with shapes that do not fit.
+
+    Equation: `eq-answers` on page 05a.
     """
 
     def __init__(self, architecture: Architecture, reading: str = "kl", device: torch.device | str = "cpu") -> None:

@@ -40,6 +40,8 @@ def nt_xent(
     autocast. A batch of one has no negatives and loss 0. `models` (which model each row is of) is not looked at.
 
     Raises ValueError when the views differ in shape, the batch is empty or the temperature is not above 0.
+
+    Equation: `eq-ntxent` on page 04a.
     """
     del models
     likeness = _likeness(first, second, temperature)
@@ -132,6 +134,8 @@ def reconstruction(
     None: the mean over all entries, for weight vectors.
 
     Raises ValueError when shapes do not fit or nothing is there.
+
+    Equation: `eq-reconstruction` on page 04a.
     """
     if output.shape != target.shape or not output.numel():
         raise ValueError(f"Output {list(output.shape)} and target {list(target.shape)} must be alike and not empty.")
@@ -170,6 +174,8 @@ def layerwise_cells(
     weight are left out.
 
     Raises ValueError for a mask that leaves nothing, an unknown reduction, and layers that do not fit.
+
+    Equation: `eq-by-layers` on page 05a.
     """
     _check_mask(mask)
     if reduction not in ("global_mean", "layer_mean"):
@@ -218,6 +224,8 @@ def mixed(contrast: Loss | None, reconstruction: Loss | None, gamma: float) -> L
     At gamma 0 or 1 the part without weight is not looked at and may be None: it need not be computed.
 
     Raises ValueError for gamma outside 0 to 1 and for a missing part that counts.
+
+    Equation: `eq-loss` on page 04a.
     """
     if not 0 <= gamma <= 1:
         raise ValueError(f"gamma is the contrast's share of the loss, between 0 and 1, not {gamma}.")

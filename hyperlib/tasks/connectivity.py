@@ -37,7 +37,10 @@ class Path:
 
     @property
     def barrier(self) -> Float[Tensor, " pairs"]:
-        """The largest loss above the straight line between the losses of the two ends; 0 at least, at the ends."""
+        """The largest loss above the straight line between the losses of the two ends; 0 at least, at the ends.
+
+        Equation: `eq-barrier` on page 02b.
+        """
         return (self.loss - self._between(self.loss)).amax(1)
 
     @property
@@ -64,6 +67,8 @@ def along_line(
     recalibrate: images on which the running statistics of norms are measured anew at every point, the ends included
     (see `recalibrated`); without, they are interpolated like weights. Raises ValueError for ends of different shapes or
     not finite, and for fewer than two points.
+
+    Equation: `eq-line` on page 02b.
     """
     start, end = _checked(architecture, start, end, points)
     return _walk(architecture, lambda a: torch.lerp(start, end, a), len(start), images, labels, points, recalibrate)

@@ -89,6 +89,8 @@ def score(
     """R² = 1 − SSE / SST about the mean of these samples, or the mean of those inside strata; or the share of hits.
 
     NaN if the truth is constant (in every stratum). ValueError for a share of hits inside strata.
+
+    Equation: `eq-r2` on page 03.
     """
     if check_metric(metric) == "accuracy":
         if strata is not None:

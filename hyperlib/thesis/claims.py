@@ -19,7 +19,7 @@ from hyperlib.tasks.verdicts import COLUMNS, FAILS, HOLDS, SYMBOLS, UNDECIDED, h
 
 PUBLISHED = "laptop"  # the profile whose tables are the published run
 SCORECARD = "disc-scorecard"
-OWN = "07b"  # the page that collects the others' claims has some of its own, which are no findings
+OWN = "07"  # begins the names of pages that collect the others' claims: their own are no findings
 OURS = "ours"  # what the source of a claim of the companion begins with
 _WORDS = ("claim", "source", "case", "measured", "verdict", "holm", "shown", "headline", "less")
 

@@ -84,6 +84,8 @@ def align(
 
     Raises ValueError for other architectures' or non-finite weights, for `images` or `restarts` that the method does
     not take, and where activations cannot be matched; TypeError for anything but an architecture.
+
+    Equation: `eq-alignment` on page 02b.
     """
     require_architecture(architecture, "align")
     say_tied(architecture)

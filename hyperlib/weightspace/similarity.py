@@ -35,6 +35,8 @@ def cka(
 
     Raises ValueError for other shapes, different images or values that are not finite (so do the three
     below).
+
+    Equation: `eq-cka` on page 02b.
     """
     _check(outputs, others, axes=2)
     samples, features = outputs.shape[-2], max(side.shape[-1] for side in (outputs, others) if side is not None)
@@ -54,6 +56,8 @@ def agreement(
     """Share of images that two networks put into the same class, right or wrong, in [0, 1].
 
     `[models, others]`, or one number for two single networks. Of equal outputs the first class counts.
+
+    Equation: `eq-agreement` on page 03.
     """
     _check(outputs, others, axes=2)
     classes = outputs.shape[-1]

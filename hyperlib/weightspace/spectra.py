@@ -122,6 +122,8 @@ def weight_entropy(
     eigenvalues are equal. The mean over layers without weights, which the book plots, is our choice too.
 
     Raises ValueError as `spectra` does, and for another definition.
+
+    Equation: `eq-entropy` on page 02a.
     """
     found = [spectrum.entropy(definition) for spectrum in spectra(weights, layout, budget=budget)]
     return torch.stack(found, -1)

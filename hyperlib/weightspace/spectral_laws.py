@@ -29,6 +29,8 @@ class MarchenkoPastur:
     around its edges. Raises ValueError for other values.
 
     Source: Marchenko and Pastur (1967).
+
+    Equation: `eq-marchenko-pastur` on page 02a.
     """
 
     variance: float

@@ -65,6 +65,8 @@ def permutation_index(
     block, by the place that the block has in the end.
 
     Raises ValueError for a group that may not be permuted, with the reason, and for rows that are no permutation.
+
+    Equation: `eq-permutation` on page 02b.
     """
     require_architecture(architecture, "permutation_index")
     structure = architecture.structure

@@ -119,6 +119,8 @@ def variational_twins(
     released weight of the divergence, which grows evenly to 0.01 in the last epoch. training: as in `held_twins`.
     Dropout of the originals is left out, because the noise takes its place, and training measures are those of the
     noisy networks. Errors as in `magnitude_twins`.
+
+    Equation: `eq-dropout` on page 03c.
     """
     for name, value in (("rate", rate), ("strength", strength)):
         if not (value is None and name == "rate" or isinstance(value, Real) and isfinite(value) and value >= 0):

@@ -37,11 +37,13 @@ FEW = 3  # cases that an answer names though all of them hold
 
 @dataclass(frozen=True)
 class About:
-    """What `book/pages.yml` says of a chapter: `thesis` in words, names of pages it `needs`, its best `figure`."""
+    """What `book/pages.yml` says of a chapter: `thesis` in words, names of pages it `needs`, its best `figure`, and
+    whether it shows the `published` run at any profile."""
 
     thesis: str
     needs: list[str]
     figure: str
+    published: bool = False
 
 
 def about(root: Path) -> dict[str, About]:
@@ -67,7 +69,8 @@ def add(notebook: nbformat.NotebookNode, chapter: Chapter, stale: str | None) ->
     title, _, rest = first.source.partition("\n")
     if page is not None:
         first.source = f"{title}\n\n{head(chapter, page, facts)}\n{rest}"
-    for cell in notebook.cells if profile != PUBLISHED else ():
+    own = profile != PUBLISHED and not (page and page.published)
+    for cell in notebook.cells if own else ():
         if cell.cell_type == "markdown" and READING in cell.source:
             named = f"Our run ({PUBLISHED})"
             cell.source = cell.source.replace(named, f"{named}; the tables of this page are of profile {profile}")

@@ -1,4 +1,4 @@
-"""Links from a page to the code that it speaks of: `` {source}`representations.sane.Sane.scale` ``.
+"""Links from a page to the code that it speaks of, by the role `source` with a name: `representations.sane.Sane.scale`.
 
 The name is looked up when the page is built, below `hyperlib`, so a link that leads nowhere fails the build and a line
 number is that of the code which made the page. Shown are the last two parts, `Sane.scale`.
