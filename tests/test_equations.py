@@ -34,7 +34,8 @@ def test_labels_are_unique_and_every_displayed_equation_has_one():
     assert labels and len(labels) == len(set(labels)) and all(label.startswith("eq-") for label in labels)
     texts = {page.name: page.read_text(encoding="utf-8") for page in (root() / "notebooks").glob("*.py")}
     texts |= {page.name: page.read_text(encoding="utf-8") for page in (root() / "book").glob("*.md")}
-    assert not [name for name, text in texts.items() if "$$" in text]
+    recap = "prerequisites.py"  # which recalls formulas of others, without code of ours
+    assert not [name for name, text in texts.items() if "$$" in text and name != recap]
     assert sum(text.count("```{math}") for text in texts.values()) == len(EQUATIONS)
 
 

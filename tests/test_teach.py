@@ -13,6 +13,7 @@ from hyperlib.press import teach
 from hyperlib.press.colab import TAGS, address_of, colab_cell
 from hyperlib.press.edition import Edition
 from hyperlib.press.markdown import RAW, book_of, plain
+from hyperlib.press.pdf import pages_in_order
 
 CHAPTERS = {chapter.name.rpartition("/")[2]: chapter for chapter in Edition(root(), "quick").chapters()}
 BOOK = book_of(root())
@@ -102,8 +103,7 @@ def test_students_get_nothing_of_a_solution_and_teachers_all(chapter):
 
 
 def test_links_lead_to_pages_that_the_book_has(chapter):
-    pages = [*(root() / "book").glob("*.md"), *(root() / "notebooks").glob("*.py")]
-    names = {page.relative_to(root()).with_suffix("").as_posix() for page in pages}
+    names = pages_in_order((root() / "_toc.yml").read_text(encoding="utf-8"))
     text = "\n".join(cell.source for cell in teach.notebook_for("instructor", chapter, BOOK).cells)
     for name in re.findall(rf"{re.escape(BOOK.address)}/([\w/]+)\.html", text):
         assert name in names

@@ -102,6 +102,8 @@ def _block(found: re.Match, book: Book, page: str) -> str:
         return f"> **{title or name.capitalize()}**\n>\n{quoted}"
     if name == "prf:algorithm":
         return f"**Algorithm: {title}**\n\n{plain(body, book, page)}"
+    if name == "math":
+        return f"$$\n{body}\n$$"
     if name == "ledger":  # made when the book is built
         return f"*[{called(title)}]({book.page(page, title)}). {' '.join(body.split())}*"
     raise ValueError(f"{page} has a directive {name!r}, which has no plain form yet; give it one in press/markdown.py.")
@@ -116,6 +118,7 @@ def _role(found: re.Match, book: Book, page: str) -> str:
         "doc": lambda: book.page(_absolute(target, page)),
         "numref": lambda: book.page(_home(target, book, page), target),
         "source": lambda: sources.address_of(text, book.root),
+        "py:obj": lambda: book.page(f"book/api/{text.split('.')[1]}", text.removeprefix("~")),
     }
     if name not in links:
         raise ValueError(f"{page} has a role {name!r}, which has no plain form yet; give it one in press/markdown.py.")
@@ -130,7 +133,8 @@ def _words(name: str, text: str, book: Book, page: str) -> str:
         if unknown := [key for key in text.split(",") if key.strip() not in book.cited]:
             raise ValueError(f"The bibliography has no {unknown[0].strip()!r}, which {page} cites; mend the citation.")
         return f"({'; '.join(book.cited[key.strip()] for key in text.split(','))})"
-    shown = {"term": text, "numref": called(text), "source": f"`{'.'.join(text.split('.')[-2:])}`"}
+    last = text.split(".")
+    shown = {"term": text, "numref": called(text), "source": f"`{'.'.join(last[-2:])}`", "py:obj": f"`{last[-1]}`"}
     return book.title(_absolute(text, page)) if name == "doc" else shown.get(name, "")
 
 
