@@ -38,6 +38,7 @@ class Recording:
         self._calls: dict[tuple[Any, ...], int] = {}
         self._played: dict[tuple[Any, ...], tuple[list[Tensor], Step, Any]] = {}
         self._failed = False
+        self._aside: Any = None
 
     @property
     def records(self) -> bool:
@@ -51,7 +52,10 @@ class Recording:
         form = tuple((tuple(value.shape), value.dtype) for value in inputs)
         if form not in self._played:
             self._calls[form] = self._calls.get(form, 0) + 1
-            if self._calls[form] <= WARM_UP or not self._record(form, step, inputs):
+            if self._calls[form] <= WARM_UP:
+                with self._beside():
+                    return step(*(value.to(self.device) for value in inputs))
+            if not self._record(form, step, inputs):
                 return step(*(value.to(self.device) for value in inputs))
         held, again, given = self._played[form]
         for place, value in zip(held, inputs, strict=True):
@@ -59,10 +63,24 @@ class Recording:
         again()
         return given
 
+    @contextmanager
+    def _beside(self) -> Iterator[None]:
+        """On a card, a stream of its own: what backward passes keep of theirs must not be of the one that plays."""
+        if self.device.type != "cuda":
+            yield
+            return
+        with torch.cuda.device(self.device):
+            self._aside = self._aside or torch.cuda.Stream()
+            own = torch.cuda.current_stream()
+            self._aside.wait_stream(own)
+            with torch.cuda.stream(self._aside):
+                yield
+            own.wait_stream(self._aside)
+
     def _record(self, form: tuple[Any, ...], step: Step, inputs: Sequence[Tensor]) -> bool:
         held = [value.to(self.device, copy=True) for value in inputs]
         try:
-            with _LOCK:
+            with _LOCK, self._beside():
                 self._played[form] = (held, *RECORDERS[self.device.type](step, held, self.generators))
         except torch.OutOfMemoryError:
             raise
@@ -91,7 +109,7 @@ def _cuda_graph(step: Step, held: Sequence[Tensor], generators: Sequence[torch.G
     graph = torch.cuda.CUDAGraph()
     for generator in generators:
         graph.register_generator_state(generator)
-    with torch.cuda.graph(graph, capture_error_mode="thread_local"):
+    with torch.cuda.graph(graph, stream=torch.cuda.current_stream(), capture_error_mode="thread_local"):
         given = step(*held)
     return graph.replay, given
 
