@@ -67,7 +67,7 @@ study = hyperlib.Study(profile)
 # - **Networks differ in shape.** Two architectures have different spaces, and no axis of one is an axis of the other.
 # - **Small changes can matter.** A step that is short in weight space may ruin a network, and a long one may leave it as it was.
 #
-# The first two can be seen at once. This is a zoo of the smallest kind: networks that differ in nothing but their {term}`seed <seed zoo>`, kept after every epoch.
+# The second can be seen at once, in a zoo of the smallest kind: networks that differ in nothing but their {term}`seed <seed zoo>`, kept after every epoch.
 
 # %%
 zoo = study.zoo("tetris_seed")  # weights: [models, epochs, weights of one network]
@@ -123,10 +123,11 @@ plt.show()
 # :::{admonition} Our run (laptop)
 # :class: published-run
 #
-# **Yes, and the control is better.**
+# **Yes, but a clock does as well.**
 #
 # - Seven numbers per layer tell unseen networks' accuracy (R² of .85); raw weights by a straight line tell nothing of it (-.02).
-# - Whoever knows the epoch alone, and no weight at all, tells it better (.90). In this zoo most of what there is to tell is how long a network was trained.
+# - Whoever knows the epoch alone, and no weight at all, tells it better (.90) than a *straight line* from statistics; trees on the same statistics have .93
+#   ({doc}`/notebooks/03_model_zoos`). In this zoo most of what there is to tell is how long a network was trained.
 # :::
 #
 # So a high score is not yet knowledge of a network. Every page of this book sets its findings beside such controls: the clock, the settings, an {term}`untrained encoder`,
@@ -175,10 +176,12 @@ plt.show()
 #
 # ## What to read for what?
 #
-# You need PyTorch, linear regression, and what cross-entropy and a transformer are. Words of this field are linked to the {doc}`/book/glossary`, symbols are in {doc}`/book/notation`.
+# You need PyTorch, linear regression, and what cross-entropy and a transformer are; five more ideas are recalled in {doc}`/notebooks/prerequisites`. Words of this field are linked to the {doc}`/book/glossary`, symbols are in {doc}`/book/notation`.
 #
 # | you want to | read |
 # |---|---|
+# | begin by doing, in ninety minutes | {doc}`/notebooks/lab_weight_space` |
+# | watch a zoo grow, without installing anything | {doc}`/book/zoo_in_the_browser` |
 # | see the idea in an hour | this page, the answers at the head of all others, {doc}`/notebooks/07_discussion` |
 # | understand why two equal networks look different, and how to align them | {doc}`/notebooks/02b_symmetries` |
 # | train a population of networks, and know what it is worth | {doc}`/notebooks/03_model_zoos`, then {doc}`/notebooks/cost_and_speed` |
@@ -223,7 +226,7 @@ far = (other - one).norm()
 print(f"{len(copies)} points, at most {moved.max():.1f} away; another: {far:.1f}")
 
 # %% [markdown]
-# The farthest copies are as far away as an unrelated network. So without alignment a distance says little about functions.
+# The farthest copies are nearly as far away as an unrelated network. So without alignment a distance says little about functions.
 #
 # ```{solution-end}
 # ```
@@ -238,7 +241,7 @@ told = verdicts.tested(
 )
 beyond = {name: result.compare(name, "the clock", "test_accuracy") for name in shown if name != "the clock"}
 better = verdicts.tested(
-    "they tell it better than the epoch alone does", beyond, source="ours", shown="fig-intro-reading", headline=True
+    "a linear probe of them tells it better than the epoch alone does", beyond, source="ours", shown="fig-intro-reading", margin=0.02, headline=True
 )
 words = f"scores {apart['copy']:.0e} apart, weights {float((one - copy).norm()):.1f}"
 moved = verdicts.counted(

@@ -11,7 +11,7 @@
 # %% [markdown]
 # # What holds?
 #
-# Every other page asks a few questions of one chapter. This one collects the answers: each figure, table and experiment of the thesis that the companion
+# {doc}`/notebooks/07_discussion` weighs the five claims of the thesis; here each figure and table has a row. Every other page asks a few questions of one chapter. This one collects the answers: each figure, table and experiment of the thesis that the companion
 # rebuilds has a row, with what was published, what we found, and a verdict. At whatever {term}`profile` the page is made, it reads the tables
 # of the published run (profile `laptop`), which are kept with the sources, and runs nothing.
 #

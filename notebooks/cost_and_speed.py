@@ -180,10 +180,9 @@ show_table(forms[["device", "models", "form", "step_ms", "speed_ratio"]], 2)
 #
 # ## And on a graphics card?
 #
-# For a GPU there is a compiled engine, too, **cuda**: a block of GPU threads trains one model for a whole epoch without returning to
-# the CPU. It is tested in a simulator, layer by layer against PyTorch. What it does not cover, and hyper-representations, PyTorch trains there, by steps
-# that are recorded once and then played, so that the card does not wait for launches. Before its first job on a card it trains a small network both ways; if the
-# results differ, PyTorch trains. `make gpu` measures it, with the rest of what a card does here, in eight minutes.
+# There is an engine for GPUs, **cuda**: a block of threads trains one model for a whole epoch without returning to the CPU. It is tested in a simulator, layer
+# by layer against PyTorch; on a card it first trains a small network both ways, and if the results differ, PyTorch trains. PyTorch also trains what the engine does not
+# cover, and all hyper-representations, there by steps that are recorded once and played. `make gpu` measures it, with the rest of what a card does here, in eight minutes.
 
 # %% tags=["remove-input"]
 on_card = card_table("rates")
@@ -194,7 +193,7 @@ else:
     say(f"Model-epochs per second on the card of the committed run: {'; '.join(told)}. The whole run lies in `book/results/gpu`.")
 
 # %% [markdown]
-# What every recipe of the book would take on one such card at `paper`, the zoos and what learns from them, is arithmetic from counted operations: a share of
+# What every recipe of the book would take on one such card at `paper`, the zoos and what learns from them, is arithmetic and no measurement: counted operations at a share of
 # the peak of an H100 in float32 for zoos, in bfloat16 for representations, and no step of these shorter than one that was measured on such a card. The share is
 # assumed *(our choice)*, or for zoos the measured one where a run is committed.
 

@@ -150,7 +150,7 @@ assert travelled.mean() < apart < 5 * travelled.mean()
 say(f"A model travels {travelled.mean():.1f} on the mean, and two models end {apart:.1f} apart.")
 
 # %% [markdown]
-# The map did not make it up. A reason that models lie so far apart comes next.
+# The map did not make it up. That far apart need not mean different: next come two vectors that are one function.
 # ```{solution-end}
 # ```
 #
@@ -195,8 +195,8 @@ assert torch.allclose(network.logits(flipped, seen), network.logits(one, seen), 
 assert not network.layout.unflatten(flipped - one)["fc1.weight"][[0, 1, 3, 4]].any()
 
 # %% [markdown]
-# With five hidden units there are $5! = 120$ orders and $2^5$ choices of signs: every network has that many times as many copies, all of them
-# the same function ({doc}`/notebooks/02b_symmetries`). Somebody who reads raw weights has to learn that they are one.
+# With five hidden units there are $5! = 120$ orders and $2^5 = 32$ choices of signs, so $120 \cdot 32 = 3840$ weight vectors are the same function
+# ({doc}`/notebooks/02b_symmetries`). Somebody who reads raw weights has to learn that they are one network.
 # ```{solution-end}
 # ```
 #

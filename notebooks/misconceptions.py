@@ -66,6 +66,7 @@ on_w = "zoo == 'tetris_hyp' and features == 'W' and probe == 'linear' and target
 by_model = published("zoo-property-benchmark").query(on_w)["value"].item()
 by_seed = published("zoo-property-benchmark", "by_seed").query(on_w)["value"].item()
 seed_scores = published("hr-seed-property-prediction").query("target == 'test_accuracy' and zoo == 'mnist_seed'")
+naive = seed_scores.query("features == 's(W)' and probe == 'linear'").iloc[0]
 statistics = seed_scores.query("features == 's(W)' and probe == 'beside the clock'").iloc[0]
 
 tetris = published("zoo-umap")
@@ -85,11 +86,11 @@ copy, wide, best = orbits.loc["mnist_seed"], "wide MLP", trade.loc["another netw
 digits = kept.loc["digits_seed"]
 pairs = {
     "a network and its permuted copy: one minus CKA,\ndistance of weights over that of strangers": (0.0, copy["to own copy"] / copy["to another seed"]),
-    "barrier left by matching, of that of two seeds:\nResNet as it stands, norms measured anew": (
-        hills["small ResNet", "matched activations"] / hills["small ResNet", "two seeds"],
-        hills["small ResNet, remeasured", "matched activations"] / hills["small ResNet, remeasured", "two seeds"],
+    "barrier left by weight matching, of that of two seeds:\nResNet as it stands, norms measured anew": (
+        hills["small ResNet", "aligned"] / hills["small ResNet", "two seeds"],
+        hills["small ResNet, remeasured", "aligned"] / hills["small ResNet, remeasured", "two seeds"],
     ),
-    "R² of accuracy, MNIST seed zoo:\nover all epochs, inside epochs": (statistics["value"], statistics["within"]),
+    "R² of accuracy, MNIST seed zoo:\nover all epochs, inside epochs": (naive["value"], statistics["within"]),
     "rebuilt digits networks:\nvariance of weights, answers kept": (digits["r2"], digits["agreement"]),
     "drawn networks:\naccuracy, share that is not one network": (best["kde_accuracy"], 1 - best["kde_twins"]),
     "R² of raw weights, Tetris hyp zoo:\ndivided by model, by seed": (by_model, by_seed),
@@ -155,7 +156,7 @@ stands, anew = hills["small ResNet"], hills["small ResNet, remeasured"]
 say(
     f"**Not before its norms are measured anew.** On the way between two networks the running statistics fit neither. As they stand, the ResNet's {{term}}`barrier` of {stands['two seeds']:.2f} becomes {stands['aligned']:.2f} by weight matching; "
     f"with {{term}}`remeasured norm statistics` it goes from {anew['two seeds']:.2f} to {anew['aligned']:.2f}, and to {anew['matched activations']:.2f} by matched activations ({{numref}}`tab-barriers`, {{doc}}`/notebooks/02b_symmetries`). "
-    f"So neither a high nor a zero barrier of such a network counts before that; the wide MLP, which has no norms, needs none of it ({hills[wide, 'two seeds']:.2f} to {hills[wide, 'aligned']:.3f})."
+    f"So a barrier of such a network counts only after that; the wide MLP, which has no norms, needs none of it ({hills[wide, 'two seeds']:.2f} to {hills[wide, 'aligned']:.3f})."
 )
 
 # %% [markdown]
@@ -166,7 +167,7 @@ say(
 # %% tags=["remove-input"]
 say(
     f"**Not in a seed zoo, where the epoch tells it, and epoch 0 helps.** Of the variance of accuracy over checkpoints {clocks.loc['mnist_seed', 'between epochs']:.1%} lies between epochs in the MNIST seed zoo, so a {{term}}`clock` that knows nothing but "
-    f"the epoch has an R² of {clocks.loc['mnist_seed', 'clock']:.3f} ({{numref}}`tab-zoo-clock`, {{doc}}`/notebooks/03_model_zoos`). Statistics of weights have {statistics['value']:.2f} beside the clock, and {{term}}`inside epochs <inside an epoch>` "
+    f"the epoch has an R² of {clocks.loc['mnist_seed', 'clock']:.3f} ({{numref}}`tab-zoo-clock`, {{doc}}`/notebooks/03_model_zoos`). Statistics of weights alone have {naive['value']:.2f}, less than the clock; told the epoch as well they have {statistics['value']:.3f}, and {{term}}`inside epochs <inside an epoch>` "
     f"{statistics['within']:.2f} ({{numref}}`tab-hr-inside`, {{doc}}`/notebooks/04b_model_properties`). Where nobody has learned anything yet, the clock is right for free: in the Tetris zoo of {{numref}}`fig-zoo-umap` it has "
     f"{between_epochs(tetris):.3f}, and without epoch 0 {between_epochs(tetris[tetris['epoch'] > 0]):.3f}."
 )
@@ -209,8 +210,9 @@ scores
 # %% tags=["remove-input"]
 rebuilt = published("ghr-lwln-accuracy", "rebuilt").set_index("loss").loc["with answers, as released"]
 say(
-    f"**No.** Digits networks that are rebuilt to {digits['r2']:.2f} of the variance keep {digits['agreement']:.0%} of their labels, fewer than the {digits['stranger']:.0%} on which strangers agree ({{numref}}`tab-hr-agreement`, "
-    f"{{doc}}`/notebooks/04a_hyper_representations`). And the other way round: a decoder that learned from answers rebuilds weights with an R² of {rebuilt['r2']:.2f}, and its networks have {rebuilt['accuracy']:.2f} of the images right ({{numref}}`tab-ghr-losses`, {{doc}}`/notebooks/05a_generating`)."
+    f"**Not by itself.** Digits networks that are rebuilt to {digits['r2']:.2f} of the variance keep {digits['agreement']:.0%} of their labels, fewer than the {digits['stranger']:.0%} on which strangers agree; in {(kept['agreement'] > kept['stranger']).sum()} of {len(kept)} zoos they keep more ({{numref}}`tab-hr-agreement`, "
+    f"{{doc}}`/notebooks/04a_hyper_representations`). And accuracy is no proof either: a decoder that learned from answers has an R² of weights of {rebuilt['r2']:.2f}, and its networks have {rebuilt['accuracy']:.2f} of the images right ({{numref}}`tab-ghr-losses`, {{doc}}`/notebooks/05a_generating`), "
+    f"but it writes one good network, whichever it is shown."
 )
 
 # %% [markdown]

@@ -11,8 +11,8 @@
 # %% [markdown]
 # # What should one know before? Five ideas in brief
 #
-# The book leans on five ideas from elsewhere. Each has a formula here, some lines of code that run, and a question that shows whether it is clear. Who answers the questions
-# needs nothing else but some PyTorch.
+# The book leans on five ideas from elsewhere. Each has a formula here, some lines of code that run, and a question that shows whether it is clear. Beside them you need
+# PyTorch, linear regression, and what cross-entropy and a transformer are.
 #
 # **You will see**
 #
@@ -57,16 +57,18 @@ study = hyperlib.Study(profile)
 # %% [markdown]
 # ## What is the spectrum of a layer?
 #
-# A layer is a matrix $W$ with $n$ rows and $m$ columns. Its {term}`spectrum <ESD>` is the set of eigenvalues of
+# A layer is a matrix $W$; let $n$ be its larger side and $m$ its smaller one. Its {term}`spectrum <ESD>` is the set of eigenvalues of
 #
-# $$ X = \frac{1}{m} W W^\top . $$
+# $$ X = \frac{1}{n} W W^\top $$
+#
+# (of $W^\top W$ if $W$ has more rows than columns).
 #
 # If the entries are independent random numbers of variance $\sigma^2$, the eigenvalues fill an interval whose ends are known, by the
-# {term}`Marchenko-Pastur law` {cite}`marchenko1967`, where $q = n / m$:
+# {term}`Marchenko-Pastur law` {cite}`marchenko1967`:
 #
-# $$ \lambda_\pm = \sigma^2 \left(1 \pm \sqrt{q}\right)^2 . $$
+# $$ \lambda_\pm = \sigma^2 \left(1 \pm \sqrt{m / n}\right)^2 . $$
 #
-# What training adds stands out of it.
+# `MarchenkoPastur` takes $\sigma^2$ and $n / m$. What training adds stands out of it.
 
 # %%
 random = torch.Generator().manual_seed(0)
@@ -82,7 +84,7 @@ plots.spectrum_against(spectrum.numpy(), law, ax, "one planted direction")
 plt.show()
 
 # %% [markdown]
-# ```{exercise} How strong must a direction be?
+# ```{exercise} Where does the bulk end?
 # :label: ex-recap-spectrum
 # For a matrix of 200 rows and 600 columns with independent entries of variance 4, where does the bulk of eigenvalues end? Answer by the formula, and check
 # by a random matrix: give its largest eigenvalue.
@@ -92,7 +94,7 @@ plt.show()
 # :class: dropdown
 # ```
 
-# %% tags=["solution"] asks={"edge": "where the bulk ends, by the formula", "largest": "largest eigenvalue of a random matrix of this kind"} hints=["The upper edge is the variance times (1 + √q)², with q = 200 / 600.", "The largest eigenvalue should lie near the edge: is it of W Wᵀ / 600, with entries of deviation 2?"]
+# %% tags=["solution"] asks={"edge": "where the bulk ends, by the formula", "largest": "largest eigenvalue of a random matrix of this kind"} hints=["The upper edge is the variance times (1 + √(m/n))², with m = 200 and n = 600.", "The largest eigenvalue should lie near the edge: is it of W Wᵀ / 600, with entries of deviation 2?"]
 import torch
 
 edge = 4 * (1 + (200 / 600) ** 0.5) ** 2
@@ -108,7 +110,7 @@ assert 0.9 < float(largest) / edge < 1.1
 #
 # ## What does a contrastive loss ask?
 #
-# Take two views $z_i$, $z_j$ of the same network, among views $z_k$ of others. The loss is that of a classifier that shall find the partner by its cosine,
+# Take two views $z_i$, $z_j$ of the same network, among all other views $z_k$, its partner $z_j$ and those of others. The loss is that of a classifier that shall find the partner by its cosine,
 # at {term}`temperature` $T$ {cite}`chen2020`:
 #
 # $$ \mathcal{L}_c = -\log \frac{\exp(\cos(z_i, z_j)/T)}{\sum_{k \ne i} \exp(\cos(z_i, z_k)/T)} . $$
@@ -293,8 +295,9 @@ assert np.shape(predictions) == (5,) and (np.diff(predictions) > 0).all()
 assert r2_score([0.1, 0.2, 0.3, 0.4, 0.5], predictions) < 0
 
 # %% [markdown]
-# Any shift or stretch keeps the order. In this book $R^2$ counts, since a reader of weights should know *how* good a network is; where $\tau$ is high and $R^2$ is not, the probe has the order and not the scale.
+# Any shift, and any stretch by a positive factor, keeps the order. In this book $R^2$ counts, since a reader of weights should know *how* good a network is; where $\tau$ is high and $R^2$ is not, the probe has the order and not the scale.
 # ```{solution-end}
 # ```
 #
-# **Where to go from here.** The lab ({doc}`/notebooks/lab_weight_space`) uses all five.
+# **Where to go from here.** The lab ({doc}`/notebooks/lab_weight_space`) uses two of the five, $R^2$ and the kernel density. Spectra
+# come back in {doc}`/notebooks/02a_weight_space`, pairing in {doc}`/notebooks/02b_symmetries`, the contrast in {doc}`/notebooks/04a_hyper_representations`.

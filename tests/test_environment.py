@@ -199,6 +199,7 @@ def test_what_measures_a_card_finds_the_library_where_nobody_installed_it(tmp_pa
     python.chmod(0o755)
     call = ["make", "-f", str(ROOT / "Makefile"), "gpu", f"PYTHON={python}"]
     for before in ("", "/other"):
-        environ = os.environ | {"PYTHONPATH": before}
+        environ = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+        environ |= {"PYTHONPATH": before}
         said = subprocess.run(call, cwd=tmp_path, env=environ, capture_output=True, text=True, check=True).stdout
         assert said.splitlines()[-1].split(":") == [str(tmp_path), *([before] if before else [])]

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from multiprocessing import active_children
 
 import on_workers
@@ -63,7 +64,8 @@ def test_ctrl_c_at_a_command_line_ends_it_and_its_processes_in_one_line():
     code = "import sys; sys.path[:0] = sys.argv[1:]; import on_workers; on_workers.sweep_for_minutes()"
     command = [sys.executable, "-c", code, *sys.path]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(command, **pipes, start_new_session=True) as process:
+    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a shell's background job would not hear it
+    with subprocess.Popen(command, **pipes, start_new_session=True, preexec_fn=heard) as process:
         assert process.stdout.readline() == b"begun\n"
         os.killpg(process.pid, signal.SIGINT)
         said = process.communicate(timeout=60)[1].decode()
