@@ -197,7 +197,8 @@ plt.show()
 # ```{exercise} One function, how many points?
 # :label: ex-one-function
 # A Tetris network has a single hidden layer. Show on random weights that *every* order of its hidden units leaves the answers as they are, count how many different points of
-# weight space are the same function, and compare their distances to the original with that to an independent network.
+# weight space are the same function, and compare their distances to the original with that to an independent network. (`permutation_index` takes a
+# dictionary from the name of a group of units, here the only key of `network.structure.groups`, to orders, `[orders, units]`.)
 # ```
 #
 # ```{solution-start} ex-one-function

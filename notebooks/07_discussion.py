@@ -361,4 +361,4 @@ show_table(verdicts.summary(card), of=card)
 
 # %% [markdown]
 # **The thesis in one sentence, as we find it.** Weights are worth reading and networks can be written, and what the learned representation adds to simple statistics, a clock and a mean is, at our size, less than its
-# first papers say.
+# first papers say. {doc}`/notebooks/07b_what_holds` looks a figure or table up, and {doc}`/notebooks/03d_bring_your_own_zoo` is where an open question can be begun.

@@ -63,7 +63,7 @@ counts = rows["verdict"].value_counts().reindex(list(ledger.VERDICTS), fill_valu
 # them. Where the thesis, its papers or others claim something, only their claims count for its verdict; else ours do. A published number that was measured as ours was is
 # one case more: it holds if it lies in our {term}`interval`, or equals what was counted. Then the verdict is, by one rule *(our choice)*,
 #
-# - **✓ holds**: every case holds, and if numbers were published, one of them is such a case;
+# - **✓ holds**: every case holds, and where a number was published and measured alike, ours agrees with it;
 # - **≈ trend only**: all cases hold, or more than half, and that is all: a direction is there, a number or a case is not;
 # - **✗ does not hold**: more than half of the cases fail;
 # - **~ undecided at this size**: anything else;
@@ -203,7 +203,7 @@ spread = ", ".join(f"{number} {word}" for word, number in spoken.items())
 cards = [
     verdicts.counted(claim, {"the book": (held, found)}, source="ours", shown=shown, headline=True)
     for claim, held, found, shown in (
-        ("every artefact has a row, with a run or the reason why there is none", bool(run.all()), f"{run.sum()} of {len(rows)}", "tab-ledger"),
+        ("every artefact has a run, or the reason why there is none, with a run or the reason why there is none", bool(run.all()), f"{run.sum()} of {len(rows)}", "tab-ledger"),
         ("what is claimed of an artefact holds, or its trend does, more often than not", 2 * some > most, f"{some} of {most} ({spread})", "fig-ledger-verdicts"),
         ("what is claimed of an artefact holds in every case, with its number, more often than not", 2 * spoken[ledger.HOLDS] > most, f"{spoken[ledger.HOLDS]} of {most}", "fig-ledger-verdicts"),
         ("most verdicts that an interval decides stand when the whole book is judged at once", 2 * stands > asked, f"{stands} of {asked}", "tab-ledger-pages"),

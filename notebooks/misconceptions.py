@@ -243,3 +243,6 @@ say(
 
 # %% tags=["hide-input"] table={"name": "tab-misconceptions", "caption": "The numbers of the figure."}
 show_table(shown.assign(what=shown["what"].str.replace("\n", " ")).pivot(index="what", columns="reading", values="value")[["naive", "beside its control"]].reset_index(), 2)
+
+# %% [markdown]
+# **Where to go from here.** {doc}`/notebooks/03_model_zoos` has the splits and the clock, {doc}`/notebooks/07_discussion` what is left of the thesis's claims.
