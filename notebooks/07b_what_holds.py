@@ -203,7 +203,7 @@ spread = ", ".join(f"{number} {word}" for word, number in spoken.items())
 cards = [
     verdicts.counted(claim, {"the book": (held, found)}, source="ours", shown=shown, headline=True)
     for claim, held, found, shown in (
-        ("every artefact has a run, or the reason why there is none, with a run or the reason why there is none", bool(run.all()), f"{run.sum()} of {len(rows)}", "tab-ledger"),
+        ("every artefact has a run, or the reason why there is none", bool(run.all()), f"{run.sum()} of {len(rows)}", "tab-ledger"),
         ("what is claimed of an artefact holds, or its trend does, more often than not", 2 * some > most, f"{some} of {most} ({spread})", "fig-ledger-verdicts"),
         ("what is claimed of an artefact holds in every case, with its number, more often than not", 2 * spoken[ledger.HOLDS] > most, f"{spoken[ledger.HOLDS]} of {most}", "fig-ledger-verdicts"),
         ("most verdicts that an interval decides stand when the whole book is judged at once", 2 * stands > asked, f"{stands} of {asked}", "tab-ledger-pages"),
