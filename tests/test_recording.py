@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import logging
+import weakref
+from contextlib import contextmanager
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,7 +20,10 @@ from hyperlib.files import state as checkpoint_files
 from hyperlib.representations.augment import Augment
 from hyperlib.representations.plan import Plan
 from hyperlib.weightspace import recording
-from hyperlib.weightspace.recording import WARM_UP, Recording, launch_by_launch
+from hyperlib.weightspace.recording import FORMS, WARM_UP, Recording, launch_by_launch
+from hyperlib.zoos.engines.batched import TorchTrainer
+from hyperlib.zoos.engines.trainer import Block
+from hyperlib.zoos.engines.variational import KAPPA, RATE, VariationalTorchTrainer
 
 CPU = torch.device("cpu")
 
@@ -81,18 +88,70 @@ def test_what_cannot_be_recorded_runs_as_it_is_and_says_so_once(taped, asks, cap
     assert caplog.text.count("cannot be recorded") == 1 and len(taped) == 1
 
 
-def test_no_room_is_not_taken_for_something_else(monkeypatch):
+def test_a_recording_without_room_leaves_the_step_as_it_is(monkeypatch, caplog):
+    """The step had room before, also where its recording comes after the first epoch of a training."""
+
     def without_room(step, held, generators):
-        try:
-            raise torch.OutOfMemoryError("no room")
-        finally:
-            raise RuntimeError("the recording ended")  # as a card says at its end
+        raise torch.OutOfMemoryError("no room")
 
     monkeypatch.setitem(recording.RECORDERS, "cpu", without_room)
     steps = Recording(CPU)
-    with pytest.raises(torch.OutOfMemoryError):
-        for _ in range(WARM_UP + 1):
-            steps.play(torch.sum, torch.ones(2))
+    with caplog.at_level(logging.WARNING):
+        given = [float(steps.play(torch.sum, torch.ones(2))) for _ in range(WARM_UP + 3)]
+    assert given == [2.0] * (WARM_UP + 3) and caplog.text.count("no room") == 1
+
+
+def test_no_more_forms_are_recorded_than_memory_is_kept_for(taped):
+    """Batches of models that have lost checkpoints differ in size from step to step."""
+    steps = Recording(CPU)
+    for _ in range(WARM_UP + 3):
+        for length in range(1, 3 * FORMS):
+            assert steps.play(torch.sum, torch.ones(length)) == length
+    assert len(taped) == FORMS
+
+
+def test_what_was_recorded_is_played_on_where_another_form_cannot_be(taped):
+    steps = Recording(CPU)
+
+    def step(values):
+        return values.sum() if len(values) == 2 else torch.tensor(float(values.sum()))
+
+    for _ in range(WARM_UP + 3):
+        for length in (2, 3):
+            assert steps.play(step, torch.ones(length)) == length
+    assert len(taped) == 2 and len(steps._played) == 1
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_step_is_recorded_on_a_stream_of_its_card_which_is_left_again(fails, monkeypatch):
+    """PyTorch's own side stream is of the first card alone, and a recording that fails does not leave it."""
+    cards, streams = ["cuda:0"], [SimpleNamespace(card="cuda:0", wait_stream=lambda other: None)]
+
+    @contextmanager
+    def inside(stack, value):
+        before = list(stack)
+        stack.append(value)
+        try:
+            yield
+        finally:
+            stack[:] = before
+
+    def recorded(step, held, generators):
+        streams[-1:] = [streams[-1]] * 2  # entered, and never left
+        if fails:
+            raise RuntimeError("the recording ended")
+        return step, streams[-1].card
+
+    monkeypatch.setattr(torch.cuda, "device", lambda device: inside(cards, str(device)))
+    monkeypatch.setattr(torch.cuda, "Stream", lambda: SimpleNamespace(card=cards[-1], wait_stream=lambda other: None))
+    monkeypatch.setattr(torch.cuda, "stream", lambda stream: inside(streams, stream))
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda: streams[-1])
+    monkeypatch.setitem(recording.RECORDERS, "cuda", recorded)
+    steps = Recording(torch.device("cuda:1"))
+    value = SimpleNamespace(to=lambda device, copy=False: None)
+    steps._record((), lambda held: None, [value])
+    assert fails or steps._played[()][2] == "cuda:1"
+    assert cards == ["cuda:0"] and [stream.card for stream in streams] == ["cuda:0"]
 
 
 def test_nothing_is_recorded_launch_by_launch(taped):
@@ -126,6 +185,25 @@ def test_a_played_training_gives_the_same_bits(name, optimizer, taped):
     with launch_by_launch():
         _, alone = _grow(name, **factors)
     assert torch.equal(played.weights, alone.weights) and played.table.equals(alone.table)
+
+
+@pytest.mark.parametrize("kind", [TorchTrainer, VariationalTorchTrainer])
+def test_a_trainer_gives_its_memory_back_without_the_garbage_collector(kind):
+    """Else the recording of a block takes room from the next one."""
+    net = network("digits_cnn")
+    images = some_images(net.image, net.num_classes, train=42, test=20)
+    design = grid(seeds=2).assign(**{RATE: 0.3, KAPPA: 0.1})
+    block = Block(net, images, design, 8, 0, CPU)
+    trainer = kind(block, block.initial_weights())
+    trainer.train_epoch(1)
+    gc.collect()  # what steps left behind
+    gc.disable()
+    try:
+        alive = weakref.ref(trainer)
+        del trainer
+        assert alive() is None
+    finally:
+        gc.enable()
 
 
 class Stopped(Exception):

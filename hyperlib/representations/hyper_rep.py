@@ -275,8 +275,8 @@ class HyperRep(Representation):
         with one_core(device), half_precision(device, self.half):
             for rows in values.split(ROWS):
                 full = torch.cat([rows, rows[:1].expand(ROWS - len(rows), -1)])
-                found.append(recording.play(network, full)[: len(rows)].float().clone())
-        return torch.cat(found).cpu()
+                found.append(recording.play(network, full)[: len(rows)].to("cpu", torch.float32, copy=True))
+        return torch.cat(found)
 
     def _scaled(self, weights: Tensor) -> Float[Tensor, "samples params"]:
         weights = plain(weights)

@@ -20,17 +20,18 @@ from torch import Tensor
 _LOG = logging.getLogger(__name__)
 _LOCK = threading.Lock()  # one recording at a time in a process
 WARM_UP = 2  # calls of each form that run as they are: libraries choose their kernels in them
+FORMS = 4  # at most, of one step: each recording keeps memory of its own for all that the step makes
 _refused = 0
 
 Step = Callable[..., Any]
 
 
 class Recording:
-    """Steps of a device, each form of their inputs (shapes and types) recorded once: `play(step, *inputs)`.
+    """Steps of a device, the first forms of their inputs (shapes and types) recorded once: `play(step, *inputs)`.
 
     generators: of the device, whose random numbers the step draws; they are seeded before a call, never inside. On
-    other devices than CUDA, and inside `launch_by_launch`, a step runs as it is, as it does where recording fails,
-    which is said once. One object is for one step.
+    other devices than CUDA, inside `launch_by_launch`, and for more than `FORMS` forms a step runs as it is, as it does
+    where recording fails or has no room, which is said once. One object is for one step.
     """
 
     def __init__(self, device: torch.device, generators: Sequence[torch.Generator] = ()) -> None:
@@ -43,20 +44,19 @@ class Recording:
     @property
     def records(self) -> bool:
         """Whether steps are recorded here at all."""
-        return self.device.type in RECORDERS and not self._failed and not _refused
+        return self.device.type in RECORDERS and not _refused
 
     def play(self, step: Step, *inputs: Tensor) -> Any:
         """What the step gives for these inputs; the next call may write over it."""
-        if not self.records:
-            return step(*(value.to(self.device) for value in inputs))
         form = tuple((tuple(value.shape), value.dtype) for value in inputs)
-        if form not in self._played:
+        if self.records and form not in self._played:
             self._calls[form] = self._calls.get(form, 0) + 1
             if self._calls[form] <= WARM_UP:
                 with self._beside():
                     return step(*(value.to(self.device) for value in inputs))
-            if not self._record(form, step, inputs):
-                return step(*(value.to(self.device) for value in inputs))
+            self._record(form, step, inputs)
+        if not self.records or form not in self._played:
+            return step(*(value.to(self.device) for value in inputs))
         held, again, given = self._played[form]
         for place, value in zip(held, inputs, strict=True):
             place.copy_(value, non_blocking=True)
@@ -77,19 +77,16 @@ class Recording:
                 yield
             own.wait_stream(self._aside)
 
-    def _record(self, form: tuple[Any, ...], step: Step, inputs: Sequence[Tensor]) -> bool:
-        held = [value.to(self.device, copy=True) for value in inputs]
+    def _record(self, form: tuple[Any, ...], step: Step, inputs: Sequence[Tensor]) -> None:
+        if self._failed or len(self._played) == FORMS:
+            return
         try:
+            held = [value.to(self.device, copy=True) for value in inputs]
             with _LOCK, self._beside():
                 self._played[form] = (held, *RECORDERS[self.device.type](step, held, self.generators))
-        except torch.OutOfMemoryError:
-            raise
-        except RuntimeError as error:  # also what the card says at the end of a recording that had no room
-            if isinstance(error.__context__, torch.OutOfMemoryError):
-                raise error.__context__ from error
+        except RuntimeError as error:  # one that there is no room, too: the step itself has had room
             _LOG.warning("A step cannot be recorded, so its kernels are launched one by one: %s", error)
             self._failed = True
-        return not self._failed
 
 
 @contextmanager

@@ -40,7 +40,6 @@ class TorchTrainer:
         self.frozen = None if bool(layout.learned.all()) else ~layout.learned.to(block.device)
         self.train_x = block.images.train_x.to(block.device)
         self.train_y = block.images.train_y.to(block.device)
-        self.gradient = torch.func.grad(self._loss, has_aux=True)
         self.totals = torch.zeros(2, len(self.buffer), dtype=torch.float64, device=block.device)
         self.recording = Recording(block.device)
 
@@ -54,9 +53,10 @@ class TorchTrainer:
         batches = order.split(self.block.batch_size)
         clocks = torch.tensor([[epoch, step] for step in range(len(batches))]).to(device)
         biases = adam_biases(range(self.steps + 1, self.steps + 1 + len(batches))).to(device)
+        beside = self._of_epoch(epoch)
         self.totals.zero_()
         for places, clock, bias in zip(batches, clocks, biases, strict=True):
-            self.recording.play(self._step, places, clock, bias, *self._of_epoch(epoch))
+            self.recording.play(self._step, places, clock, bias, *beside)
         self.steps += len(batches)
         loss, accuracy = (self.totals / self.block.num_images).cpu()
         return loss, accuracy
@@ -72,7 +72,9 @@ class TorchTrainer:
         now = Pass(self.block.architecture.activation, training=True)
         if self.block.drops:
             now.dropout = lambda place, shape: self.block.dropout_factors(*clock, place, shape)
-        gradient, sums = self.gradient(self.buffer, self.train_x[places], self.train_y[places], now)
+        gradient, sums = torch.func.grad(self._loss, has_aux=True)(
+            self.buffer, self.train_x[places], self.train_y[places], now
+        )
         self._update(gradient, bias)
         self._keep_statistics(now)
         self.totals += sums

@@ -83,7 +83,6 @@ class VariationalTorchTrainer(TorchTrainer):
         self.log_variances = torch.full_like(self.buffer, FIRST_LOG_VARIANCE)
         self.moments = torch.zeros(2, *self.buffer.shape, device=block.device)
         self.rate = block.column(RATE)
-        self.gradients = torch.func.grad(self._noisy_loss, argnums=(0, 1), has_aux=True)
 
     @property
     def weights(self) -> Float[Tensor, "models params"]:
@@ -97,7 +96,8 @@ class VariationalTorchTrainer(TorchTrainer):
     ) -> None:
         now = Pass(self.block.architecture.activation, training=True)
         batch = (self.train_x[places], self.train_y[places], now, (NOISE_STREAM, *clock))
-        (gradient, d_log), sums = self.gradients(self.buffer, self.log_variances, *batch, share)
+        gradients = torch.func.grad(self._noisy_loss, argnums=(0, 1), has_aux=True)
+        (gradient, d_log), sums = gradients(self.buffer, self.log_variances, *batch, share)
         self._update(gradient, bias)
         adam_step(self.log_variances, d_log.masked_fill_(~self.noisy, 0.0), *self.moments, self.rate, bias)
         self._keep_statistics(now)
