@@ -37,6 +37,8 @@ def tables(folder, old: str, new: str, name: str = "ws-entropy.csv"):
     [
         ("0.5", "0.505", False), ("0.5", "0.52", True), ("0.5", "-0.5", True), ("1", "0.995", False),  # numbers
         ("12", "12", False), ("12", "13", True), ("1,000", "1,000", False),  # counts, exactly
+        ("1,000", "1,001", True), ("1,000", "1000", False), ("all of 120.", "all of 121.", True),
+        ("120, all", "121, all", True),
         ("", "", False), ("", "0.5", True), ("0.5", "", True), ("nan", "nan", False), ("inf", "inf", False),
         ("inf", "0.5", True), ("holds", "holds", False), ("holds", "fails", True), ("True", "False", True),
         ("0.911 [0.888, 0.935]", "0.912 [0.889, 0.935]", False),  # a number in words is a number
@@ -219,6 +221,12 @@ def test_a_check_goes_on_where_it_was_and_a_whole_one_begins_anew(book, capsys, 
     monkeypatch.undo()
     assert main([], book) == 0 and main([], book) == 0
     assert capsys.readouterr().out.count("0 up to date, 1 to run") == 1
+
+
+def test_what_a_stopped_check_made_of_the_store_is_not_fresh(book, capsys, monkeypatch):
+    monkeypatch.setattr(recheck, "_told", lambda *given: 0)  # as if it was stopped before its report
+    assert main([], book) == 0 and main(["--fresh"], book) == 0
+    assert "up to date, 0 to run" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, dataclass, fields, replace
 from io import StringIO
 from pathlib import Path
 
@@ -56,13 +56,14 @@ class Moved:
 
 @dataclass(frozen=True)
 class Again(Edition):
-    """The book's chapters, executed and published in a folder of the check's own."""
+    """The book's chapters, executed and published in a folder of the check's own; `fresh`: with a store of its own."""
 
     name: str = "again"
+    fresh: bool = False
 
     @property
     def place(self) -> Path:
-        return self.root / "_build" / "recheck" / self.profile
+        return self.root / "_build" / "recheck" / (f"{self.profile}-fresh" if self.fresh else self.profile)
 
     @property
     def executed(self) -> Path:
@@ -79,10 +80,10 @@ def main(arguments: Sequence[str] | None = None, root: Path | None = None) -> in
     paths.settle_variables()
     options = _options(arguments)
     try:
-        edition = Again(root or paths.root(), options.profile)
+        edition = Again(root or paths.root(), options.profile, fresh=options.fresh)
         jobs, names = jobs_of(options.jobs), names_of(edition, options.only)
         with only_build(edition.root):
-            return _checked(edition, jobs, names, options.fresh)
+            return _checked(edition, jobs, names)
     except (OSError, ValueError) as error:
         print(f"error: {in_words(error)}", file=sys.stderr)
         return 2
@@ -152,24 +153,26 @@ def differences(reference: Path, edition: Again, names: Sequence[str]) -> Iterat
         print(f"Not made by a chapter, so not compared: {', '.join(kept)}.")
 
 
-def _checked(edition: Again, jobs: int, names: Sequence[str], fresh: bool) -> int:
+def _checked(edition: Again, jobs: int, names: Sequence[str]) -> int:
     reference = edition.root / "book" / "results" / edition.profile
     if (edition.place / REPORT).is_file():  # the last check was whole: this one begins anew
         shutil.rmtree(edition.place)
     if not any(reference.glob("*.csv")):
         print(f"Profile {edition.profile} has no committed tables: it is run twice, and the runs are compared.")
-        first = Again(edition.root, edition.profile, "first")
-        if failed := _executed(first, jobs, names, fresh):
+        first = replace(edition, name="first")
+        if failed := _executed(first, jobs, names):
             return failed
         reference = first.results
-    if failed := _executed(edition, jobs, names, fresh):
+    if failed := _executed(edition, jobs, names):
         return failed
     return _told(edition, list(differences(reference, edition, names)))
 
 
-def _executed(edition: Again, jobs: int, names: Sequence[str], fresh: bool) -> int:
+def _executed(edition: Again, jobs: int, names: Sequence[str]) -> int:
     """Execute what a stopped check has not; 1 if a chapter failed, else 0."""
-    places = {RESULTS: edition.results.parent} | ({STORE: edition.place / edition.name / "store"} if fresh else {})
+    places = {RESULTS: edition.results.parent}
+    if edition.fresh:
+        places[STORE] = edition.place / edition.name / "store"
     before = {name: os.environ.get(name) for name in places}
     os.environ.update({name: str(place) for name, place in places.items()})
     try:

@@ -68,9 +68,10 @@ def moved(old: str, new: str, allowed: Tolerance) -> bool:
 
 
 def _apart(old: str, new: str, allowed: Tolerance) -> bool:
-    first, second = (float(text.replace(",", "")) for text in (old, new))
+    old, new = (text.replace(",", "").removesuffix(".") for text in (old, new))  # "1,024", "of 12."
+    first, second = float(old), float(new)
     if old.lstrip("+-").isdigit() and new.lstrip("+-").isdigit():
-        return first != second
+        return int(old) != int(new)
     if not math.isfinite(first) or not math.isfinite(second):
         return first != second
     return abs(first - second) > allowed.absolute + allowed.relative * max(abs(first), abs(second))
