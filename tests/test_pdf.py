@@ -65,6 +65,20 @@ def test_a_missing_browser_is_said(site, monkeypatch):
         pdf.print_book(site, ["book/index"], site / "book.pdf")
 
 
+def test_a_browser_that_is_none_is_said(site, monkeypatch):
+    pytest.importorskip("playwright")
+    pytest.importorskip("pypdf")
+    monkeypatch.setenv("CHROMIUM", str(site / "no-browser"))
+    with pytest.raises(ValueError, match="no-browser does not print .*CHROMIUM"):
+        pdf.print_book(site, ["book/index"], site / "book.pdf")
+    assert not (site / "book.pdf").exists()
+
+
+def test_contents_that_are_no_yaml_are_said():
+    with pytest.raises(ValueError, match="_toc.yml is no YAML; mend it"):
+        pdf.pages_in_order("root: [")
+
+
 def test_links_between_pages_stay_in_the_file(site):
     pytest.importorskip("playwright")
     pypdf = pytest.importorskip("pypdf")

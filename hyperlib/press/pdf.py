@@ -39,25 +39,30 @@ def chromium() -> str | None:
 
 @contextmanager
 def browser() -> Iterator[Any]:
-    """A Chromium without a window. Raises ValueError, with the remedy, where it or the package that drives it lacks."""
+    """A Chromium without a window. Raises ValueError, with the remedy, where it or the package that drives it lacks, and
+    where it fails."""
     try:
-        from playwright.sync_api import sync_playwright
+        from playwright.sync_api import Error, sync_playwright
     except ImportError as missing:
         raise ValueError(f"The pages are printed with the package playwright; {EXTRA} brings it.") from missing
     program = chromium()
     if program is None:
         raise ValueError(f"There is no {', '.join(NAMES)} on the path; install one, or name it by CHROMIUM=….")
     as_root = hasattr(os, "geteuid") and os.geteuid() == 0  # where Chromium refuses to run with its sandbox
-    with sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=program, args=["--no-sandbox"] if as_root else [])
-        try:
-            yield opened
-        finally:
-            opened.close()
+    try:
+        with sync_playwright() as driver:
+            opened = driver.chromium.launch(executable_path=program, args=["--no-sandbox"] if as_root else [])
+            try:
+                yield opened
+            finally:
+                opened.close()
+    except Error as fault:
+        said = str(fault).split("\n", 1)[0]
+        raise ValueError(f"{program} does not print ({said}); name another browser by CHROMIUM=….") from fault
 
 
 def pages_in_order(contents: str) -> list[str]:
-    """Pages of a table of contents (the text of `_toc.yml`), as names without an ending."""
+    """Pages of a table of contents (the text of `_toc.yml`), as names without an ending; ValueError where it is none."""
 
     def below(entries: list[dict[str, Any]]) -> Iterator[str]:
         for entry in entries:
@@ -65,7 +70,10 @@ def pages_in_order(contents: str) -> list[str]:
                 yield entry["file"]
             yield from below(entry.get("chapters", []) + entry.get("sections", []) + entry.get("parts", []))
 
-    toc = yaml.safe_load(contents)
+    try:
+        toc = yaml.safe_load(contents)
+    except yaml.YAMLError as error:
+        raise ValueError(f"_toc.yml is no YAML; mend it: {' '.join(str(error).split())}") from error
     return [toc["root"], *below(toc.get("parts", []) + toc.get("chapters", []))]
 
 
