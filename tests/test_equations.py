@@ -66,6 +66,8 @@ def test_the_book_s_own_form_is_read(tmp_path):
     assert found == [
         equations.Equation("eq-a", "notebooks/02_x", "hyperlib.align"), equations.Equation("eq-b", "notebooks/02_x", "")
     ]  # fmt: skip
+    rows = list(equations.Table.lines(None, tmp_path))
+    assert rows[-2].endswith("| {py:obj}`~hyperlib.align` |") and rows[-1].endswith("| – |")
 
 
 def test_docstrings_lead_to_their_equation():

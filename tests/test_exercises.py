@@ -164,6 +164,8 @@ def test_a_solution_is_taken_apart():
     ("cell", "words"),
     [
         (solution("a = 1"), "asserts nothing"),
+        (solution("a = "), "is no Python"),
+        (solution("def a(): return zoo\nassert a()", asks={}, hints=["It should give all."]), r"\['a'\]"),
         (solution("for a in (1, 2):\n    assert a"), "an assert inside of another statement"),
         (solution(hints=["One."]), "2 assertions, 1 hints"),
         (solution(asks={}), r"reads \['a'\], and its cell's `asks` explains \[\]"),

@@ -55,6 +55,14 @@ def test_a_list_that_lacks_an_artefact_is_refused(monkeypatch):
         ledger.records()
 
 
+def test_two_entries_of_one_artefact_are_refused(monkeypatch):
+    whole = thesis_data("ledger.yml")
+    double = whole | {"artefacts": [*whole["artefacts"], whole["artefacts"][0]]}
+    monkeypatch.setattr(ledger, "thesis_data", lambda name: double)
+    with pytest.raises(ValueError, match="two entries of one artefact"):
+        ledger.records()
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_row_has_a_run_and_a_figure_or_its_scale_says_why(name):
     row, scales = the_ledger().loc[name], thesis_data("ledger.yml")["meta"]["scales"]

@@ -114,6 +114,12 @@ def test_terms_lead_to_their_place_in_the_glossary():
     assert "[zoo](" in plain("{term}`zoo`", BOOK, "a/b")
 
 
+def test_names_of_code_lead_to_the_page_of_their_room():
+    there = f"{BOOK.address}/book/api/zoos.html#hyperlib.zoos.zoo.Zoo)"
+    assert plain("{py:obj}`~hyperlib.zoos.zoo.Zoo`", BOOK, "a/b") == f"[`Zoo`]({there}"
+    assert plain("{py:obj}`a zoo <hyperlib.zoos.zoo.Zoo>`", BOOK, "a/b") == f"[a zoo]({there}"
+
+
 def test_myst_becomes_plain_markdown():
     text = ":::{admonition} Our run (laptop)\n:class: published-run\n\n**So.** {cite}`thesis`\n:::\n\nand $a^{b}$ `{x}`"
     found = plain(text, BOOK, "notebooks/03_model_zoos")
@@ -133,6 +139,7 @@ def test_myst_becomes_plain_markdown():
         ("{cite}`nobody1900`", "no 'nobody1900'"),
         ("{numref}`fig-nowhere`", "fig-nowhere, which no page has"),
         ("{doc}`/notebooks/none`", "no page notebooks/none"),
+        ("{py:obj}`align`", "the code 'align'; give its full name"),
     ],
 )
 def test_what_has_no_plain_form_is_refused(text, words):

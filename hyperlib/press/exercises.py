@@ -61,7 +61,10 @@ def exercise_of(cell: NotebookNode, label: str) -> Exercise:
     """The exercise whose solution a cell is. ValueError, with the remedy, for a cell that does not say enough."""
     said = cell.metadata
     asks, hints = dict(said.get("asks", {})), tuple(said.get("hints", ()))
-    body = ast.parse(cell.source).body
+    try:
+        body = ast.parse(cell.source).body
+    except SyntaxError as error:
+        raise ValueError(f"The solution of {label} is no Python ({error}); mend its cell.") from error
     asserts = [node for node in body if isinstance(node, ast.Assert)]
     nested = sum(isinstance(node, ast.Assert) for node in ast.walk(ast.Module(body, []))) - len(asserts)
     if not asserts or nested:
@@ -101,9 +104,10 @@ def _read(asserts: list[ast.Assert], body: list[ast.stmt]) -> set[str]:
 
 
 def _assigned(body: list[ast.stmt]) -> set[str]:
-    """Names that statements give a value to."""
-    nodes = ast.walk(ast.Module(body, []))
-    return {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    """Names that statements give a value to, or define."""
+    nodes = list(ast.walk(ast.Module(body, [])))
+    defined = {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    return defined | {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
 
 
 def _without(source: str, nodes: list[ast.Assert]) -> list[str]:

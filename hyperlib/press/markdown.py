@@ -118,7 +118,7 @@ def _role(found: re.Match, book: Book, page: str) -> str:
         "doc": lambda: book.page(_absolute(target, page)),
         "numref": lambda: book.page(_home(target, book, page), target),
         "source": lambda: sources.address_of(text, book.root),
-        "py:obj": lambda: book.page(f"book/api/{text.split('.')[1]}", text.removeprefix("~")),
+        "py:obj": lambda: _code_page(target.removeprefix("~"), book, page),
     }
     if name not in links:
         raise ValueError(f"{page} has a role {name!r}, which has no plain form yet; give it one in press/markdown.py.")
@@ -136,6 +136,13 @@ def _words(name: str, text: str, book: Book, page: str) -> str:
     last = text.split(".")
     shown = {"term": text, "numref": called(text), "source": f"`{'.'.join(last[-2:])}`", "py:obj": f"`{last[-1]}`"}
     return book.title(_absolute(text, page)) if name == "doc" else shown.get(name, "")
+
+
+def _code_page(name: str, book: Book, page: str) -> str:
+    """The place of a full name among the pages of code. Raises ValueError for a name that is not of the library."""
+    if not re.fullmatch(r"hyperlib(\.\w+){2,}", name):
+        raise ValueError(f"{page} refers to the code {name!r}; give its full name, such as hyperlib.zoos.zoo.Zoo.")
+    return book.page(f"book/api/{name.split('.')[1]}", name)
 
 
 def _absolute(target: str, page: str) -> str:

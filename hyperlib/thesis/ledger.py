@@ -93,8 +93,11 @@ def items_of_the_thesis() -> pd.DataFrame:
 
 
 def records() -> dict[str, dict[str, Any]]:
-    """The entries of `ledger.yml` by id; ValueError where an artefact has none, or an entry no artefact."""
-    entries = {entry["id"]: entry for entry in thesis_data(FILE)["artefacts"]}
+    """The entries of `ledger.yml` by id; ValueError where an artefact has none or two, or an entry no artefact."""
+    listed = thesis_data(FILE)["artefacts"]
+    entries = {entry["id"]: entry for entry in listed}
+    if len(entries) < len(listed):
+        raise ValueError(f"{FILE} has two entries of one artefact; remove one.")
     if odd := set(entries) ^ set(artefacts(companions=True).index):
         raise ValueError(f"{FILE} and artefacts.yml do not list the same artefacts: {', '.join(sorted(odd))}.")
     return entries

@@ -42,11 +42,11 @@ def of_repository(url: str) -> str:
 
 
 def write_sitemap(app: Sphinx, error: Exception | None) -> None:
-    """All pages of the table of contents, in its order, whichever of them were written anew."""
+    """All pages but the one for missing pages, by name, whichever of them were written anew."""
     base = app.config.html_baseurl
     if error is not None or app.builder.format != "html" or not base:
         return
-    pages = sorted(name for name in app.env.found_docs if name not in app.config.notfound_pagename)
+    pages = sorted(name for name in app.env.found_docs if name != app.config.notfound_pagename)
     links = (escape(base + app.builder.get_target_uri(name)) for name in pages)
     text = _HEAD + "".join(f"<url><loc>{link}</loc></url>\n" for link in links) + "</urlset>\n"
     Path(app.outdir, SITEMAP).write_text(text, encoding="utf-8")

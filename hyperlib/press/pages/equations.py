@@ -69,4 +69,5 @@ class Table(SphinxDirective):
     def lines(self, root: Path) -> Iterator[str]:
         yield from ("| equation | page | in code |", "|---|---|---|")
         for one in equations(root):
-            yield f"| {{eq}}`{one.label}` | {{doc}}`/{one.page}` | {{py:obj}}`~{one.function}` |"
+            code = f"{{py:obj}}`~{one.function}`" if one.function else "–"
+            yield f"| {{eq}}`{one.label}` | {{doc}}`/{one.page}` | {code} |"
