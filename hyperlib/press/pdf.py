@@ -39,8 +39,10 @@ def chromium() -> str | None:
 
 @contextmanager
 def browser() -> Iterator[Any]:
-    """A Chromium without a window. Raises ValueError, with the remedy, where it or the package that drives it lacks, and
-    where it fails."""
+    """A Chromium without a window.
+
+    Raises ValueError, with the remedy, where it or the package that drives it lacks, and where it fails.
+    """
     try:
         from playwright.sync_api import Error, sync_playwright
     except ImportError as missing:
@@ -62,7 +64,7 @@ def browser() -> Iterator[Any]:
 
 
 def pages_in_order(contents: str) -> list[str]:
-    """Pages of a table of contents (the text of `_toc.yml`), as names without an ending; ValueError where it is none."""
+    """Pages of a table of contents (the text of `_toc.yml`), without an ending. ValueError where it is no YAML."""
 
     def below(entries: list[dict[str, Any]]) -> Iterator[str]:
         for entry in entries:
