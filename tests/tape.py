@@ -1,4 +1,4 @@
-"""A recorder for the CPU, as strict as a card's: operations are noted and undone, then played on the same memory.
+"""A recorder for the CPU, nearly as strict as a card's: operations are noted, undone and played on the same memory.
 
 What Python does in a recorded step happens once; its numbers stay as they were. What a card refuses inside a recording
 is refused here: questions to it, and tensors made of Python's numbers.
