@@ -44,7 +44,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("env-get-outdated", chapters_to_read_again)
     app.connect("source-read", show_execution)
     app.connect("html-page-context", edit_the_source, priority=900)  # after the theme has made its buttons
-    of_text = (badges, equations, terms, sources, api)
+    of_text = (api, badges, equations, sources, terms)  # the first brings events that others listen to
     for part in (*of_text, addresses, assets, browser_zoo, figures, frame, ledger, overview, tables):
         part.connect(app)
     # not safe: `overview` notes in the environment where it is used, and parallel readers would not bring that back
