@@ -47,30 +47,33 @@ def main(arguments: list[str] | None = None) -> int:
             parser.error(str(error))
     if not chosen.minutes > 0:
         parser.error("--minutes is a time above 0.")
+    _begin(chosen.save, identity(chosen.device, chosen.quick))
     if chosen.stage:
         seconds = 60 * chosen.minutes * SHARES[chosen.stage]
         needs = (chosen.save,) if chosen.stage == "claims" else ()
         table = STAGES[chosen.stage](Card(chosen.device, chosen.quick, seconds), *needs)
-        chosen.save.mkdir(parents=True, exist_ok=True)
         write_whole(chosen.save / f"{chosen.stage}.csv", table.to_csv(index=False, float_format="%.6g"))
         print(table.to_string(index=False))
         return 0
     return _all(chosen)
 
 
-def _all(chosen: argparse.Namespace) -> int:
-    begun, failed = time.monotonic(), []
-    own, known = identity(chosen.device, chosen.quick), chosen.save / "identity.csv"
-    if known.is_file():
+def _begin(folder: Path, own: dict[str, str]) -> None:
+    """Say in the folder whose tables it has; SystemExit where it has others."""
+    if (known := folder / "identity.csv").is_file():
         facts = pd.read_csv(known).set_index("fact")["value"]
         for what, value in own.items():
             if facts.get(what) != value:
-                raise SystemExit(f"error: {chosen.save} has tables of other {what}; remove them, or --save elsewhere.")
-    else:
-        chosen.save.mkdir(parents=True, exist_ok=True)
-        if strangers := sorted(file.name for file in chosen.save.glob("*.csv")):
-            raise SystemExit(f"error: {chosen.save} has {strangers[0]}, of unknown code; remove it first.")
-        write_whole(known, pd.DataFrame(own.items(), columns=["fact", "value"]).to_csv(index=False))
+                raise SystemExit(f"error: {folder} has tables of other {what}; remove them, or --save elsewhere.")
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    if strangers := sorted(file.name for file in folder.glob("*.csv")):
+        raise SystemExit(f"error: {folder} has {strangers[0]}, of unknown code; remove it first.")
+    write_whole(known, pd.DataFrame(own.items(), columns=["fact", "value"]).to_csv(index=False))
+
+
+def _all(chosen: argparse.Namespace) -> int:
+    begun, failed = time.monotonic(), []
     for stage in STAGES:
         file = chosen.save / f"{stage}.csv"
         if file.is_file():

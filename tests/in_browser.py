@@ -6,7 +6,6 @@ that import this module skip themselves where one of the two is missing.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from hyperlib.press.pdf import NAMES, chromium
+from hyperlib.press.pdf import NAMES, READY, chromium, launch_options
 
 HOW = "`pip install -c constraints.txt -e .[browser]` brings it"
 playwright = pytest.importorskip("playwright.sync_api", reason=f"playwright drives the browser; {HOW}")
@@ -34,17 +33,14 @@ KNOWN = {  # faults that are not ours to mend: rule of axe, part of the element,
 _LONG_TASKS = """window.tasks = [];
 new PerformanceObserver((list) => tasks.push(...list.getEntries().map((one) => one.duration)))
   .observe({ type: "longtask", buffered: true });"""
-_FORMULAS_SET = """() => [...document.querySelectorAll(".math")].every((one) => one.querySelector("mjx-container"))"""
 
 
 @contextmanager
 def browser() -> Iterator[Any]:
     """A browser without a window, that draws in three dimensions also where there is no graphics card."""
-    options = ["--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
-    if hasattr(os, "geteuid") and os.geteuid() == 0:
-        options.append("--no-sandbox")  # Chromium refuses to run as root with one
+    drawn = ("--use-angle=swiftshader", "--enable-unsafe-swiftshader")
     with playwright.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=options)
+        chromium = driver.chromium.launch(**launch_options(*drawn))
         yield chromium
         chromium.close()
 
@@ -65,7 +61,7 @@ def opened(chromium: Any, file: Path, *, dark: bool = False, **options: Any) -> 
 
 def wait_for_formulas(page: Any) -> None:
     """Wait until every formula of a page is set, which begins only when the page is loaded."""
-    page.wait_for_function(_FORMULAS_SET)
+    page.wait_for_function(READY)
 
 
 def violations(page: Any) -> list[str]:

@@ -394,3 +394,10 @@ def test_tests_of_a_card_that_did_not_pass_leave_no_table(ended, said, monkeypat
     monkeypatch.setattr(card_stages.subprocess, "run", run)
     with pytest.raises(SystemExit, match=said):
         card_stages.tests(card_stages.Card("cuda", False, 5.0))
+
+
+def test_one_stage_alone_does_not_mix_its_table_with_those_of_other_code(tmp_path):
+    (tmp_path / "rates.csv").write_text("network,per_s\n")
+    with pytest.raises(SystemExit, match="rates.csv, of unknown code"):
+        gpu.main(["--device", "cpu", "--quick", "--save", str(tmp_path), "--stage", "forms"])
+    assert not (tmp_path / "forms.csv").exists()

@@ -29,12 +29,18 @@ from hyperlib.files.writing import appearing
 ON_SCREEN = ("genindex", "book/api/")  # pages to look things up in, which nobody reads on paper
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 EXTRA = 'pip install -c constraints.txt -e ".[browser]"'
-_READY = "() => [...document.querySelectorAll('.math')].every((one) => one.querySelector('mjx-container'))"
+READY = "() => [...document.querySelectorAll('.math')].every((one) => one.querySelector('mjx-container'))"
 
 
 def chromium() -> str | None:
     """The browser that `CHROMIUM` names, or the first that the system has."""
     return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+
+
+def launch_options(*flags: str) -> dict[str, Any]:
+    """How Playwright starts that browser; Chromium refuses to run as root with its sandbox."""
+    as_root = hasattr(os, "geteuid") and os.geteuid() == 0
+    return {"executable_path": chromium(), "args": [*flags, *(["--no-sandbox"] if as_root else [])]}
 
 
 @contextmanager
@@ -50,10 +56,9 @@ def browser() -> Iterator[Any]:
     program = chromium()
     if program is None:
         raise ValueError(f"There is no {', '.join(NAMES)} on the path; install one, or name it by CHROMIUM=….")
-    as_root = hasattr(os, "geteuid") and os.geteuid() == 0  # where Chromium refuses to run with its sandbox
     try:
         with sync_playwright() as driver:
-            opened = driver.chromium.launch(executable_path=program, args=["--no-sandbox"] if as_root else [])
+            opened = driver.chromium.launch(**launch_options())
             try:
                 yield opened
             finally:
@@ -111,7 +116,7 @@ def _printed(files: dict[str, Path], folder: Path) -> Iterator[tuple[str, str, P
         for number, (name, file) in enumerate(files.items()):
             print(f"{number + 1} of {len(files)}: {name}", flush=True)
             page.goto(file.resolve().as_uri())
-            page.wait_for_function(_READY)
+            page.wait_for_function(READY)
             part = folder / f"{number}.pdf"
             page.pdf(path=part, format="A4", print_background=True, tagged=True)
             yield name, page.title().split(" — ")[0], part

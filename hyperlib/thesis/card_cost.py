@@ -89,6 +89,5 @@ def _zoo(recipe: ZooRecipe, shares: dict[float, float]) -> dict[str, object]:
 
 
 def _learned(name: str, steps: int, each: int, shortest: float) -> dict[str, object]:
-    seconds = max(each / (sane_cost.SHARE * sane_cost.PEAK), shortest / 1000) if steps else 0.0
     about = {"kind": "representation", "name": name, "operations": steps * each, "share": sane_cost.SHARE}
-    return about | {"measured": False, "minutes": steps * seconds / 60}
+    return about | {"measured": False, "minutes": steps * sane_cost.step_milliseconds(each, shortest) / 6e4}

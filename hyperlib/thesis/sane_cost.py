@@ -41,6 +41,11 @@ def step_cost(sane: Sane) -> dict[str, int]:
     }
 
 
+def step_milliseconds(operations: float, shortest: float) -> float:
+    """Milliseconds of a step of so many operations at `SHARE` of the peak, not below `shortest`."""
+    return max(1000 * operations / (SHARE * PEAK), shortest)
+
+
 def cost_table(shortest: float, profile: str = "paper") -> pd.DataFrame:
     """The cost of every size in `RECIPES`, one row each: as `step_cost`, with `milliseconds` of a step on one H100 at
     `SHARE` of its peak, not below `shortest`, the recipe's `steps`, `minutes` of all, and `gigabytes` of parameters,
@@ -49,7 +54,7 @@ def cost_table(shortest: float, profile: str = "paper") -> pd.DataFrame:
     for name, words in RECIPES.items():
         sane = sane_recipe(name, profile).estimator(0)
         cost = step_cost(sane)
-        step = max(1000 * cost["operations"] / (SHARE * PEAK), shortest)
+        step = step_milliseconds(cost["operations"], shortest)
         memory = {"gigabytes": 16e-9 * cost["parameters"]}
         taken = {"milliseconds": step, "steps": sane.steps, "minutes": sane.steps * step / 6e4}
         rows.append({"sizes": words} | cost | taken | memory)

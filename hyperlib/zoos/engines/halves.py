@@ -61,7 +61,7 @@ class Halves:
         too_many, fewer = ceil(models / pieces), ceil(models / more)
         _LOG.warning("%d models side by side have no room; %d at a time go on.", too_many, fewer)
         self._parts = []
-        gc.collect()  # trainers that hold their own methods go only so
+        gc.collect()  # what holds itself, such as closures of a step, goes only so
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
         return more

@@ -68,7 +68,7 @@ def noise(keys: Int[Tensor, " models"], images: int, outputs: tuple[int, ...]) -
     return values.reshape(len(keys), images, *outputs).transpose(0, 1)
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=4)  # a recorded step can't copy it to a card
 def _table(device: torch.device) -> Float[Tensor, " values"]:
     return torch.from_numpy(noise_table()).to(device)
 
