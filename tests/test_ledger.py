@@ -255,11 +255,13 @@ def test_words_of_a_table_are_no_markup():
     ("content", "told"),
     [
         ("claim,case\na,b\n", "is no scorecard"),
-        ("", "is no scorecard"),
+        ("", "is no table"),
         ("=cmd|' /C calc'!A0\n", "is no scorecard"),
         ("\x00\x00", "is no scorecard"),
         (",".join(verdicts.COLUMNS) + "\n" + ",".join(["x"] * len(verdicts.COLUMNS)) + "\n", "is no scorecard"),
-        (",".join(verdicts.COLUMNS) + "\na,ours,c,1,,,,,,,,perhaps,,,fig,True\n", "has a verdict 'perhaps'"),
+        (",".join(verdicts.COLUMNS) + "\na,ours,c,1,,,,,,,,perhaps,,,fig,True\n", "'perhaps' is no verdict"),
+        (",".join(verdicts.COLUMNS) + "\na,ours,c,1,,,,,,,,holds,,,fig,true\n", "'true' is no headline"),
+        (",".join(verdicts.COLUMNS) + "\na,ours,c,1,,,,,yes,,,holds,,,fig,True\n", "'yes' is no less"),
     ],
 )
 def test_a_damaged_scorecard_is_refused_with_a_remedy(tmp_path, content, told):

@@ -172,6 +172,14 @@ def test_a_page_with_a_fault_leaves_what_was_there(clone, capsys):
     assert {file: file.read_bytes() for file in (clone / "_build").rglob("*.ipynb")} == files
 
 
+def test_two_pages_that_would_be_one_file_are_refused(clone, capsys):
+    (clone / "more").mkdir()
+    (clone / "more" / "page.py").write_text(PAGE)
+    (clone / "_toc.yml").write_text("root: notebooks/page\nchapters: [{file: more/page}]\n")
+    assert teach.main([], clone) == 2
+    assert "Two pages are called page" in capsys.readouterr().err and not (clone / "_build" / "teach").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

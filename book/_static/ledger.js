@@ -46,7 +46,7 @@ function ledger(table) {
   form.addEventListener("reset", () => setTimeout(choose)); // once the menus are reset
   form.addEventListener("submit", (event) => event.preventDefault());
   addEventListener("hashchange", () => { // whoever comes from a figure meets its row
-    const row = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    const row = document.getElementById(location.hash.slice(1)); // ids of rows need no decoding
     if (row && rows.includes(row) && row.hidden) {
       form.reset();
       setTimeout(() => row.scrollIntoView());

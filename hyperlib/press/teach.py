@@ -99,12 +99,16 @@ def notebook_for(role: str, chapter: Chapter, book: Book) -> NotebookNode:
 def write(chapters: Sequence[Chapter], book: Book, folder: Path) -> list[Path]:
     """Write both notebooks of every page with exercises below `folder`, each file whole; where they are.
 
-    All are made before the first is written, so a page with a fault leaves the folder as it was.
+    All are made before the first is written, so a page with a fault leaves the folder as it was. Raises ValueError for
+    two pages that would be written to one file.
     """
+    chapters = [chapter for chapter in chapters if exercises_of(chapter)]
+    stems = [chapter.name.rpartition("/")[2] for chapter in chapters]
+    if twice := [stem for stem in stems if stems.count(stem) > 1]:
+        raise ValueError(f"Two pages are called {twice[0]}; rename one of them.")
     made = {
-        folder / role / f"{chapter.name.rpartition('/')[2]}.ipynb": nbformat.writes(notebook_for(role, chapter, book))
-        for chapter in chapters
-        if exercises_of(chapter)
+        folder / role / f"{stem}.ipynb": nbformat.writes(notebook_for(role, chapter, book))
+        for stem, chapter in zip(stems, chapters, strict=True)
         for role in ROLES
     }
     for file, text in made.items():

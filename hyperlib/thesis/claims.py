@@ -14,13 +14,14 @@ import numpy as np
 import pandas as pd
 
 from hyperlib.files.paths import committed_folder
-from hyperlib.store.record import record_source
 from hyperlib.tasks.verdicts import COLUMNS, FAILS, HOLDS, SYMBOLS, UNDECIDED, holm, symbol
+from hyperlib.thesis.committed import committed_table, not_a
 
 PUBLISHED = "laptop"  # the profile whose tables are the published run
 SCORECARD = "disc-scorecard"
 OWN = "07"  # begins the names of pages that collect the others' claims: their own are no findings
 OURS = "ours"  # what the source of a claim of the companion begins with
+_FLAGS = ("True", "False")
 _WORDS = ("claim", "source", "case", "measured", "verdict", "holm", "shown", "headline", "less")
 
 
@@ -52,16 +53,15 @@ def scorecards() -> list[Path]:
 
 def scorecard_in(file: Path) -> pd.DataFrame:
     """A page's committed scorecard, typed; ValueError, with the remedy, where the file is no scorecard."""
-    record_source(file)
-    remedy = "restore it with `git checkout -- book/results`."
     numbers = {name: [""] for name in COLUMNS if name not in _WORDS}
+    table = committed_table(file, dtype=dict.fromkeys(_WORDS, str), keep_default_na=False, na_values=numbers)
     try:
-        table = pd.read_csv(file, dtype=dict.fromkeys(_WORDS, str), keep_default_na=False, na_values=numbers)
         table = table[list(COLUMNS)].astype(dict.fromkeys(numbers, float))
-    except (KeyError, ValueError, UnicodeDecodeError) as error:  # pandas' own errors are ValueErrors
-        raise ValueError(f"{file} is no scorecard ({' '.join(str(error).split())}); {remedy}") from error
-    if strange := set(table["verdict"]) - set(SYMBOLS):
-        raise ValueError(f"{file} has a verdict {sorted(strange)[0]!r}, which is none; {remedy}")
+    except (KeyError, ValueError) as error:
+        raise not_a(file, "scorecard", str(error)) from error
+    for name, known in {"verdict": SYMBOLS, "headline": _FLAGS, "less": [*_FLAGS, ""]}.items():
+        if strange := set(table[name]) - set(known):
+            raise not_a(file, "scorecard", f"{sorted(strange)[0]!r} is no {name}")
     return table.assign(headline=table["headline"] == "True", less=table["less"] == "True")
 
 

@@ -28,10 +28,10 @@ import numpy as np
 import pandas as pd
 
 from hyperlib.files.paths import committed_folder
-from hyperlib.store.record import record_source
 from hyperlib.tasks import verdicts
 from hyperlib.tasks.estimates import Estimate, student
 from hyperlib.thesis.claims import PUBLISHED, SCORECARD, claims, scorecards
+from hyperlib.thesis.committed import committed_table
 from hyperlib.thesis.published import artefacts, as_fractions, published, thesis_data
 
 FILE = "ledger.yml"
@@ -188,15 +188,7 @@ def _ours(picks: Mapping[str, Any]) -> Estimate:
 def _table(name: str) -> pd.DataFrame:
     """A committed table of the published run; "paper/..." is one of the run at the thesis's sizes."""
     profile, _, rest = name.rpartition("/")
-    file = committed_folder(profile or PUBLISHED) / f"{rest}.csv"
-    record_source(file)
-    remedy = "restore it with `git checkout -- book/results`."
-    if not file.is_file():
-        raise FileNotFoundError(f"{file} is missing; {remedy}")
-    try:
-        return pd.read_csv(file)
-    except ValueError as error:  # also pandas' own, and letters that are none
-        raise ValueError(f"{file} is no table ({' '.join(str(error).split())}); {remedy}") from error
+    return committed_table(committed_folder(profile or PUBLISHED) / f"{rest}.csv")
 
 
 def _one(table: pd.DataFrame, where: Mapping[str, Any], what: str) -> pd.Series:
