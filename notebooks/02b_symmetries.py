@@ -131,7 +131,7 @@ show_table(checked.replace({"network": networks}), rows=some, of=checked)
 # %% [markdown]
 # And the refused ones. They were made all the same:
 
-# %% tags=["hide-input"] table={"name": "tab-refused", "caption": "Refused moves of all networks that were checked (more than those above), by reason, and by how much the answers changed at least, relative to the largest answer."}
+# %% tags=["hide-cell"] table={"name": "tab-refused", "caption": "Refused moves of all networks that were checked (more than those above), by reason, and by how much the answers changed at least, relative to the largest answer."}
 refused = moves[~moves["offered"]].groupby(["symmetry", "reason"])["difference"].agg(["size", "min"]).reset_index()
 study.publish("ws-permutation-symmetry-check", refused, "refused")
 labels = {"size": "moves", "min": "smallest change"}
@@ -184,7 +184,7 @@ for name, zoo in zoos.items():
     rows.append(row | {"to own copy": float((copies - weights).norm(dim=1).mean()), "to another seed": float(others.mean())})
 orbits = study.publish("ws-permutation-symmetry-check", pd.DataFrame(rows), "orbits")
 
-# %% tags=["hide-input"] table={"name": "tab-orbits", "caption": "Size of the orbit, and euclidean distances to a copy in random order and to a network from another seed (means over eight models, or all there are, at the last epoch)."}
+# %% tags=["hide-cell"] table={"name": "tab-orbits", "caption": "Size of the orbit, and euclidean distances to a copy in random order and to a network from another seed (means over eight models, or all there are, at the last epoch)."}
 show_table(orbits.replace({"zoo": called}).rename(columns={"zoo": "network"}), precision=1, of=orbits)
 
 # %% [markdown]
@@ -403,7 +403,7 @@ study.publish("ws-rebasin-alignment", aligned);
 # %% tags=["remove-input"]
 say(f"The first {len(trained)} small CNNs, laid on the first of them in several ways (a *start* is one more try of the search):")
 
-# %% tags=["hide-input"] table={"name": "tab-aligned", "caption": "A population after alignment: mean distance to the reference and between all pairs, mean cosine, and the soup of all."}
+# %% tags=["hide-cell"] table={"name": "tab-aligned", "caption": "A population after alignment: mean distance to the reference and between all pairs, mean cosine, and the soup of all."}
 show_table(aligned.round({"cosine": 2}), precision=2, of=aligned)
 
 # %% [markdown]
@@ -509,7 +509,7 @@ axes[0].set_ylabel("|correlation| of CKA and l2")
 axes[1].legend(fontsize=9)
 plt.show()
 
-# %% tags=["hide-input"] table={"name": "tab-cka-l2", "caption": "Mean correlation of CKA and l2 distance, with its sign, by how many permuted copies stand beside every model."}
+# %% tags=["hide-cell"] table={"name": "tab-cka-l2", "caption": "Mean correlation of CKA and l2 distance, with its sign, by how many permuted copies stand beside every model."}
 signed = by_copies.groupby(["models", "reading", "permutations"], sort=False)["pearson"].mean().unstack()
 columns = {1: "models alone", 2: "one copy each", counts[-1]: f"{counts[-1] - 1} copies each"}
 show_table(signed[list(columns)].rename(columns=columns).round(2).reset_index(), precision=2, of=by_copies)
@@ -544,7 +544,7 @@ alike = hyperlib.cka(hyperlib.class_scores(network, latest, scored)).numpy()
 interval = similarity_curves.bootstrapped_correlation(hyperlib.cosine(latest).numpy(), alike, draws=200)
 study.publish("ws-cka-cos", interval, "bootstrap");
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Correlation of CKA and cosine over the number of models on a logarithmic axis, Pearson and Spearman, as median lines with bands."}, "figure": {"name": "fig-ws-cka-cos", "caption": "Correlation of pairwise CKA and pairwise cosine over the number of models, Pearson and Spearman: median over random subsets, bands from the 25th to the 75th and from the 5th to the 95th percentile (all models are one subset). After Fig. 2.6.2 of the thesis."}}
+# %% tags=["hide-cell"] mystnb={"image": {"alt": "Correlation of CKA and cosine over the number of models on a logarithmic axis, Pearson and Spearman, as median lines with bands."}, "figure": {"name": "fig-ws-cka-cos", "caption": "Correlation of pairwise CKA and pairwise cosine over the number of models, Pearson and Spearman: median over random subsets, bands from the 25th to the 75th and from the 5th to the 95th percentile (all models are one subset). After Fig. 2.6.2 of the thesis."}}
 fig, ax = plt.subplots(figsize=(8, 2.3))
 for column, colour in zip(("pearson", "spearman"), style.PAIR, strict=True):
     plots.bands(by_models, "models", column, ax, column.capitalize(), colour)

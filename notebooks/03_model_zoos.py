@@ -262,7 +262,7 @@ labels = {"test_accuracy_mean": "accuracy", "cka": "CKA", "weight_std": "std of 
 shown = ["zoo", "accuracy", "agreement", "chance", "CKA", "std of all weights", "distance", "expected"]
 show_table(diverse.rename(columns=labels)[[*shown, "cosine_distance"]], of=diverse)
 
-# %% tags=["hide-input"] table={"name": "tab-zoo-diversity-published", "caption": "MNIST-seed: ours beside Table 2 of the Model Zoos paper, as fractions, with standard deviations over models, over pairs or (weights) over all weights."}
+# %% tags=["hide-cell"] table={"name": "tab-zoo-diversity-published", "caption": "MNIST-seed: ours beside Table 2 of the Model Zoos paper, as fractions, with standard deviations over models, over pairs or (weights) over all weights."}
 ids = {name: recipe.thesis for name, recipe in recipes.items()}
 beside_table_2 = zoo_tables.diversity_beside(diverse[diverse["zoo"].isin(names)], ids)
 study.publish("zoo-stats-diversity", beside_table_2, "published")
@@ -435,7 +435,7 @@ show_table(common[["method", "measure", "ours", "published", "difference"]], of=
 # The published raw weights are far better. One reason that we can test: ours begin around zero, the thesis's grey-image seed zoos in
 # U(0, 1). A Tetris zoo grown both ways, all else equal:
 
-# %% tags=["hide-input"] table={"name": "tab-zoo-starts", "caption": "$R^2$ of linear probes in Tetris zoos that differ in where their weights begin."}
+# %% tags=["hide-cell"] table={"name": "tab-zoo-starts", "caption": "$R^2$ of linear probes in Tetris zoos that differ in where their weights begin."}
 two_starts = []
 some = {name: embedders[name] for name in ("W", "s(W)", "clock")}
 both_starts = {"around zero": populations["tetris_seed"].take(range(len(positive))), "in U(0, 1)": positive}

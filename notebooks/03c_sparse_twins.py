@@ -345,7 +345,7 @@ related = {key: correlation(one["original_accuracy"].to_numpy(), one["accuracy"]
 averages["correlation"] = [related[key].value for key in averages.index]
 means_alike = study.publish("zoo-sparse-agreement", averages.reset_index(), "means")
 shorter = {"original_accuracy": "original", "accuracy": "twin", "wrong_alike": "alike wrong"}
-show_table(means_alike.rename(columns=shorter), 3, of=means_alike)
+show_table(means_alike.drop(columns="epochs").rename(columns=shorter), 3, of=means_alike)
 
 # %% [markdown]
 # :::{admonition} Our run (laptop)

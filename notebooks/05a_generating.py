@@ -254,7 +254,7 @@ for ax in fig.axes:
     ax.set_xlim(0, 1)
 plt.show()
 
-# %% table={"name": "tab-ghr-published", "caption": "Median accuracy of networks as drawn: published (of another zoo, digitised) and ours, in latents, by loss. S_KDE is set beside the released sampler (inferred); uniform latents are those of the range that was seen, where published ones go from minus to plus one."} tags=["hide-input"]
+# %% table={"name": "tab-ghr-published", "caption": "Median accuracy of networks as drawn: published (of another zoo, digitised) and ours, in latents, by loss. S_KDE is set beside the released sampler (inferred); uniform latents are those of the range that was seen, where published ones go from minus to plus one."} tags=["hide-cell"]
 theirs = published.published("ghr-sampling-methods").set_index("method")["value"]
 wide = quartiles.pivot(index=["sampler", "of"], columns="where", values="median")
 rows = []
@@ -270,7 +270,7 @@ show_table(beside, of=beside)
 # Published, a {term}`kernel density estimate <kernel density estimate>` of raw weights *(inferred)* gives MNIST networks that work, without any training *(seen)*; on SVHN it gives none, and latents do. On
 # MNIST the start could be the reason: the published zoos begin in U(0, 1), where all networks start near one another. Asked of the two Tetris zoos, which differ in nothing but the start:
 
-# %% table={"name": "tab-ghr-starts", "caption": "Mean accuracy of networks drawn in raw, aligned weights, by the start of the zoo."} tags=["hide-input"]
+# %% table={"name": "tab-ghr-starts", "caption": "Mean accuracy of networks drawn in raw, aligned weights, by the start of the zoo."} tags=["hide-cell"]
 rows = []
 for zoo, start in (("tetris_positive", "U(0, 1), as published"), ("tetris_seed", "ours")):
     pictures, last = study.recipe(zoo).images.load(), study.recipe(zoo).epochs

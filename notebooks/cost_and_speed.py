@@ -93,7 +93,7 @@ def by_network(column):
 # %% tags=["hide-input"] table={"name": "tab-cost-training", "caption": "Training as multiples of the plain loop, per second of *processor* time, which hardly moves when the machine has other things to do."}
 show_table(by_network("per_cpu_s_ratio"), digits=3, of=training)
 
-# %% tags=["hide-input"] table={"name": "tab-cost-wall", "caption": "The same per second of wall time, where more cores count."}
+# %% tags=["hide-cell"] table={"name": "tab-cost-wall", "caption": "The same per second of wall time, where more cores count."}
 show_table(by_network("per_s_ratio"), digits=3, of=training)
 
 # %% [markdown]

@@ -60,6 +60,7 @@ def connect(app: Sphinx) -> None:
     app.connect("autodoc-process-docstring", escape)
     app.connect("autodoc-process-signature", readable)
     app.connect("autodoc-skip-member", foreign)
+    app.connect("html-page-context", name_toggles, priority=900)  # after the theme has brought its contents
 
 
 def configure(app: Sphinx, config: Config) -> None:
@@ -72,6 +73,21 @@ def configure(app: Sphinx, config: Config) -> None:
     config.nitpick_ignore_regex = [*config.nitpick_ignore_regex, ("py:class|py:exc", ".*")]  # types of other packages
     config.autodoc_inherit_docstrings = False
     config.linkcode_resolve = partial(address, f"{colab.address_of(Path(app.srcdir))}/blob/main")
+
+
+def name_toggles(app: Sphinx, pagename: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+    """Give what unfolds pages below a page in the theme's list of contents, an icon alone, a name to be read aloud."""
+    made = context.get("generate_toctree_html")
+
+    def named(*args: Any, **kwargs: Any) -> Any:
+        found = made(*args, **kwargs)
+        for summary in found.select("summary") if found else ():
+            if not summary.get_text(strip=True):
+                summary["aria-label"] = "Pages below this one"
+        return found
+
+    if made is not None:
+        context["generate_toctree_html"] = named
 
 
 def address(code: str, domain: str, info: dict[str, str]) -> str | None:
