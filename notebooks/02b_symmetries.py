@@ -341,7 +341,7 @@ show_table(means, precision=2, of=summary)
 # - Weight matching lowers the barrier in the Tetris MLP (.87 to .53) and the small CNN (2.05 to 1.62; this verdict falls after {term}`Holm <Holm's method>`) and removes it in neither.
 #   Signs take more off in the Tetris MLP (.34), matched activations in the small CNN (1.14). In the wide MLP weight matching leaves a thirtieth (.45 to .02), as
 #   {cite}`entezari2022` expect (its interval reaches past a twentieth).
-# - In the ResNet as it stands both ways are undecided (3.62 to 4.45 and to 2.55). Running statistics fit no network on the way. Measured anew, matched activations lower the barrier (2.15 to 1.10); so do matched weights (1.43), which falls after Holm.
+# - In the ResNet as it stands both ways are undecided (3.63 to 3.43 and to 2.59). Running statistics fit no network on the way. Measured anew, matched activations lower the barrier (2.15 to 1.14); so do matched weights (1.39), which falls after Holm.
 # :::
 #
 # **Another way round.** A quadratic Bézier curve between the same ends {cite}`garipov2018`, bent towards a third vector that is learned on training
