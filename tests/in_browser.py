@@ -30,9 +30,12 @@ KNOWN = {  # faults that are not ours to mend: rule of axe, part of the element,
     ("aria-required-children", "citation-list"): "the list that Sphinx makes of them",
     ("region", "sidebar-primary-item"): "the theme's logo stands outside of its landmarks",
 }
-_LONG_TASKS = """window.tasks = [];
+_WATCH = """window.tasks = [];
+window.painted = 0;
 new PerformanceObserver((list) => tasks.push(...list.getEntries().map((one) => one.duration)))
-  .observe({ type: "longtask", buffered: true });"""
+  .observe({ type: "longtask", buffered: true });
+new PerformanceObserver((list) => { painted = list.getEntries().at(-1).startTime; })
+  .observe({ type: "largest-contentful-paint", buffered: true });"""
 
 
 @contextmanager
@@ -53,7 +56,7 @@ def opened(chromium: Any, file: Path, *, dark: bool = False, **options: Any) -> 
     page.on("request", lambda request: page.asked.append(request.url))
     page.on("pageerror", lambda fault: page.faults.append(str(fault)))
     theme = "dark" if dark else "light"
-    page.add_init_script(_LONG_TASKS + f"for (const key of ['mode', 'theme']) localStorage.setItem(key, '{theme}');")
+    page.add_init_script(_WATCH + f"for (const key of ['mode', 'theme']) localStorage.setItem(key, '{theme}');")
     page.goto(file.resolve().as_uri())
     yield page
     page.close()
@@ -76,10 +79,11 @@ def violations(page: Any) -> list[str]:
     ]
 
 
-def cost(page: Any) -> tuple[float, float]:
-    """Seconds until the page was loaded, and seconds in which it could not answer: long tasks above 50 ms each."""
+def cost(page: Any) -> tuple[float, float, float]:
+    """Seconds until the page was loaded, until the largest thing in view was drawn (its largest contentful paint), and
+    in which it could not answer (long tasks above 50 ms each)."""
     page.wait_for_load_state("load")
     wait_for_formulas(page)
     page.wait_for_timeout(1500)  # scripts that wait for a quiet moment have had theirs
     loaded = page.evaluate("performance.getEntriesByType('navigation')[0].loadEventEnd")
-    return loaded / 1000, sum(max(0, task - 50) for task in page.evaluate("tasks")) / 1000
+    return loaded / 1000, page.evaluate("painted") / 1000, sum(max(0, task - 50) for task in page.evaluate("tasks")) / 1000
