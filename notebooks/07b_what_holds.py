@@ -145,7 +145,7 @@ show_table(study.publish("disc-scorecard", claims.by_page(every), "07b_pages"), 
 # %% table={"name": "tab-ledger-claims", "caption": "All claims of all pages, those first that lose most verdicts when the book is judged at once; counts as in the table before."} tags=["hide-input"]
 of_claims = study.publish("disc-scorecard", claims.by_claim(every), "07b_claims")
 cases = of_claims[["holds", "fails", "undecided"]].astype(str).agg(" / ".join, axis=1)
-told = of_claims[["", "claim", "page"]].assign(**{"holds / fails / undecided": cases}).join(of_claims.loc[:, "stand on the page":"source"])
+told = of_claims[["", "claim", "page"]].assign(page=of_claims["page"].map(claims.page_names()), **{"holds / fails / undecided": cases}).join(of_claims.loc[:, "stand on the page":"source"])
 show_table(told, of=of_claims)
 
 # %% [markdown]
@@ -153,7 +153,7 @@ show_table(told, of=of_claims)
 
 # %% table={"name": "tab-ledger-fallen", "caption": "Verdicts on headlines that stand on their page and fall in the book, with the p-value that was judged."} tags=["hide-input"]
 falls = study.publish("disc-scorecard", claims.fallen(every), "07b_fallen")
-show_table(falls, 4, rows=5)
+show_table(falls.assign(page=falls["page"].map(claims.page_names())), 4, rows=5, of=falls)
 
 # %% [markdown]
 # ## Exercises

@@ -86,4 +86,5 @@ def cost(page: Any) -> tuple[float, float, float]:
     wait_for_formulas(page)
     page.wait_for_timeout(1500)  # scripts that wait for a quiet moment have had theirs
     loaded = page.evaluate("performance.getEntriesByType('navigation')[0].loadEventEnd")
-    return loaded / 1000, page.evaluate("painted") / 1000, sum(max(0, task - 50) for task in page.evaluate("tasks")) / 1000
+    blocked = sum(max(0, task - 50) for task in page.evaluate("tasks"))
+    return loaded / 1000, page.evaluate("painted") / 1000, blocked / 1000

@@ -295,3 +295,8 @@ def test_the_page_takes_every_number_from_the_ledger():
     cells = jupytext.read(root() / "notebooks" / "07b_what_holds.py", fmt="py:percent").cells
     code = "\n".join(cell.source for cell in cells if cell.cell_type == "code")
     assert "ledger.ledger()" in code and ".zoo(" not in code and "train_population" not in code  # it trains nothing
+
+
+def test_every_page_with_claims_has_a_name():
+    names = claims.page_names()
+    assert set(claims.claims()["page"]) <= set(names) and names["02b"] == "02b symmetries"

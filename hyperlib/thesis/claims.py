@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from hyperlib.files.paths import committed_folder
+from hyperlib.files.paths import committed_folder, root
 from hyperlib.tasks.verdicts import COLUMNS, FAILS, HOLDS, SYMBOLS, UNDECIDED, holm, symbol
 from hyperlib.thesis.committed import committed_table, not_a
 
@@ -49,6 +49,12 @@ def scorecards() -> list[Path]:
     """The committed scorecards of all pages but `OWN`."""
     files = sorted(committed_folder(PUBLISHED).glob(f"{SCORECARD}.?*.csv"))
     return [file for file in files if not file.name.startswith(f"{SCORECARD}.{OWN}")]
+
+
+def page_names() -> dict[str, str]:
+    """What pages are about, by what their scorecards are called: "02b" is "02b symmetries"."""
+    stems = sorted(file.stem for file in (root() / "notebooks").glob("*.py"))
+    return {stem.partition("_")[0]: stem.replace("_", " ") for stem in stems}
 
 
 def scorecard_in(file: Path) -> pd.DataFrame:
