@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import pytest
@@ -28,6 +29,7 @@ from hyperlib.press.edition import Edition
 from hyperlib.press.execute import execute
 from hyperlib.press.kernel import foreign_library
 from hyperlib.press.site import _copied, promote_results
+from hyperlib.press.staleness import File
 from hyperlib.study.parameters import assigned_names
 
 SLEEPS = "# %%\nimport time\ntime.sleep(60)\n"
@@ -279,8 +281,28 @@ def test_a_run_without_results_is_promoted_by_nobody(tmp_path, monkeypatch):
     assert committed.is_file()
 
 
+def test_a_table_that_a_chapter_reads_is_kept_though_none_publishes_it(tmp_path, monkeypatch):
+    """Such as the trials of a command. Scorecards are read by pattern, so that says nothing of them."""
+    root = make_book(tmp_path / "clone", reader="# %%\n1 + 1\n")
+    committed = root / "book/results/quick"
+    facts = SimpleNamespace(results=[File("sum.csv", "0")], sources=[])
+    for folder in (committed, Edition(root, "quick").results):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "sum.csv").write_text("a\n")
+    for name in ("trials.csv", "disc-scorecard.gone.csv", "old.csv"):
+        (committed / name).write_text("b\n")
+        facts.sources.append(File(f"book/results/{'laptop' if name == 'old.csv' else 'quick'}/{name}", "0"))
+    monkeypatch.setattr(edition.Chapter, "staleness", lambda _: None)
+    monkeypatch.setattr(edition.Chapter, "last_execution", lambda _: facts)
+    with pytest.raises(ValueError, match=r"promoted: disc-scorecard\.gone\.csv, old\.csv in .* would be removed"):
+        promote_results(Edition(root, "quick"))
+    assert len(promote_results(Edition(root, "quick"), prune=True)) == 2
+    assert {file.name for file in committed.iterdir()} == {"sum.csv", "trials.csv"}
+
+
 WRITES_ELSEWHERE = """# %%
 from pathlib import Path
+from types import SimpleNamespace
 from hyperlib.store.record import record_result
 record_result(Path("elsewhere.csv"))
 """

@@ -11,7 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from hyperlib.files.inventory import LARGEST_TEXT
 from hyperlib.files.plain import Damaged, content
 from hyperlib.files.writing import appearing, sweep
 from hyperlib.press.edition import Edition
+from hyperlib.thesis.claims import SCORECARD
 
 BENCHMARKS = "benchmarks"  # a folder of results beside those of the profiles
 VARIABLE = "HYPERLIB_PROFILE"  # tells the Sphinx extension which executions to show
@@ -42,9 +43,10 @@ def promote_results(edition: Edition, names: Sequence[str] = (), prune: bool = F
     """Copy the results of a complete, fresh run to `book/results/<profile>`; a line for each change.
 
     `names` takes those of some chapters and leaves all other files alone, for a profile that one machine cannot run as
-    a whole. Without them, files that no chapter publishes any more are removed if `prune` allows it. Raises ValueError
-    while one of the chapters is stale (what is committed must belong together), where they published nothing, and for
-    files that would have to go.
+    a whole. Without them, files that no chapter publishes any more are removed if `prune` allows it; not those that a
+    chapter reads there, scorecards aside, which are made by commands (trials, ablations). Raises ValueError while one
+    of the chapters is stale (what is committed must belong together), where they published nothing, and for files that
+    would have to go.
     """
     chapters = edition.chosen(names)
     stale = [f"{chapter.name} ({reason})" for chapter in chapters if (reason := chapter.staleness())]
@@ -55,9 +57,12 @@ def promote_results(edition: Edition, names: Sequence[str] = (), prune: bool = F
         )
     facts = [facts for chapter in chapters if (facts := chapter.last_execution())]
     fresh = {result.path for one in facts for result in one.results}
+    target = edition.root / "book" / "results" / edition.profile
+    read = {edition.root / source.path for one in facts for source in one.sources}
+    kept = {file.name for file in read if file.parent == target and not file.name.startswith(SCORECARD)}
     if not fresh:
         raise ValueError(f"Results of profile {edition.profile} were not promoted: its chapters published none.")
-    return _promoted(edition.results, fresh, edition.root / "book" / "results" / edition.profile, prune, bool(names))
+    return _promoted(edition.results, fresh, target, prune, bool(names), kept)
 
 
 def promote_benchmarks(edition: Edition, prune: bool = False) -> list[str]:
@@ -73,11 +78,14 @@ def promote_benchmarks(edition: Edition, prune: bool = False) -> list[str]:
     return _promoted(fresh, names, edition.root / "book" / "results" / BENCHMARKS, prune, some=False)
 
 
-def _promoted(source: Path, fresh: set[str], target: Path, prune: bool, some: bool) -> list[str]:
-    """Copy `fresh` files and remove all other CSVs, unless these are only `some` of the folder's; lines of changes."""
+def _promoted(
+    source: Path, fresh: set[str], target: Path, prune: bool, some: bool, kept: Collection[str] = ()
+) -> list[str]:
+    """Copy `fresh` files and remove all other CSVs but the `kept`, unless these are only `some` of the folder's; lines
+    of changes."""
     sweep(target)
     there = {file.relative_to(target).as_posix() for file in target.rglob("*.csv")}
-    gone = [] if some else sorted(there - fresh)
+    gone = [] if some else sorted(there - fresh - {*kept})
     if gone and not prune:
         raise ValueError(
             f"Nothing was promoted: {', '.join(gone)} in {target} would be removed, because the run did not make "
