@@ -18,7 +18,7 @@ import pytest
 from hyperlib.files.cluster import ADDRESS
 from hyperlib.press import build, pairs
 from hyperlib.store import store
-from hyperlib.study import generator_trials, raw_weights, sane_trials, trials
+from hyperlib.study import ablations, generator_trials, raw_weights, sane_trials, trials
 from hyperlib.study.sweeps import sweep
 from hyperlib.thesis import recipes
 
@@ -133,7 +133,7 @@ def test_what_a_command_hands_to_other_processes_has_a_name_that_they_find(modul
     assert called == [module.__name__]
 
 
-COMMANDS = [sane_trials, trials, generator_trials, raw_weights, build, pairs, store]
+COMMANDS = [sane_trials, trials, ablations, generator_trials, raw_weights, build, pairs, store]
 
 
 @pytest.mark.parametrize("module", COMMANDS, ids=lambda module: module.__name__)
