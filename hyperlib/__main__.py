@@ -9,7 +9,7 @@ the book, in the folder of the clone
 the library, in Python
   from hyperlib import grid, load_images, small_cnn, train_population
   zoo = train_population(small_cnn(), load_images("mnist5k"), grid(seeds=20), epochs=5)
-  print(zoo.table)                     README.md goes on from here
+  print(zoo.table)                     book/your_own_networks.md goes on from here
   open_zoo, export_zoo                 zoos that others published, in whatever form
   magnitude_twins, variational_twins   sparse twins of a zoo
 

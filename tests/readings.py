@@ -80,21 +80,22 @@ def committed(name: str) -> pd.DataFrame:
 
 
 def readings(page: str) -> str:
-    """All boxes of a page in one line, without roles; of the README, what it says that the book finds."""
+    """All boxes of a page in one line, without roles; of the README, what it says that the book finds, and is not."""
     if page == "README":
         text = (root() / "README.md").read_text(encoding="utf-8")
-        return plain(text.partition("## What it finds")[2].partition("\n## ")[0])
+        return plain(text.partition("## What it finds")[2].partition("\n## Profiles")[0])
     (source,) = (root() / "notebooks").glob(f"{page}*.py")
     cells = [cell.source for cell in jupytext.read(source).cells if cell.cell_type == "markdown"]
     return plain("\n".join(box for cell in cells for box in BOX.findall(cell)))
 
 
 def plain(text: str) -> str:
-    """Text without roles, options, emphasis, line breaks and the numbers of figures and chapters."""
+    """Text without roles, options, emphasis, targets of links, line breaks and the numbers of figures and chapters."""
     text = re.sub(r"^:\w+:.*$", "", text, flags=re.MULTILINE)
     text = re.sub(r"\{doc\}`/[^`<]*`", "", text)
     text = re.sub(r"\{(?:term|doc|ref)\}`([^`<]*?)\s*(?:<[^`]*>)?`", r"\1", text)
     text = re.sub(r"\{[\w:-]+\}`[^`]*`", "", text).replace("**", "").replace("$", "")
+    text = re.sub(r"\]\([^)\s]*\)", "]", text)
     text = re.sub(r"\b((?:[Ff]igs?|[Ee]q)\.|[Cc]hapters?|[Tt]ables?) [\d.]*\d", r"\1", text)
     return " ".join(text.split())
 

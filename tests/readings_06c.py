@@ -127,26 +127,6 @@ def _(t):
     return _spectra(t, "ks").loc["1.weight", ["epoch 0", "epoch 20"]].tolist()
 
 
-_OTHERS = (
-    "nearly all of it in a perceptron, most in a CNN, an LSTM and a wide transformer (1.39 to .20, 1.33 to .36, "
-    "1.23 to .28); in a narrow one it is undecided"
-)
-
-
-@says("README", _OTHERS)
-def _(t):
-    means = _barriers(t).loc[["CNN with norms", "LSTM", "wide transformer"], ["two seeds", "with signs"]]
-    assert _barriers(t).loc["MLP", "with signs"] < 0.1 * _barriers(t).loc["MLP", "two seeds"]
-    assert _verdicts(t, "the order of units lowers the barrier between two seeds")["transformer"] == "undecided"
-    return means.to_numpy().ravel().tolist()
-
-
-@says("README", "R² of .95 from statistics of their weights, .97 from their learning rate")
-def _(t):
-    told = t("sane-foreign.probes").set_index("features")["value"]
-    return told["statistics"], told["learning rate"]
-
-
 # ---- embeddings
 
 

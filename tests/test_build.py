@@ -151,7 +151,7 @@ def test_status_says_what_to_do_and_what_is_known_of_its_cost(executed, good, tm
     touched = sum("ba" in one.name for one in chapters)
     build.main(["status", "--profile", "quick"], root=executed[0])
     last = capsys.readouterr().out.splitlines()[-1]
-    assert last.startswith(f"{touched} to run: `make run PROFILE=quick` (") and not known and "README.md" in last
+    assert last.startswith(f"{touched} to run: `make run PROFILE=quick` (") and not known and "book/running.md" in last
     monkeypatch.setattr(edition.Chapter, "staleness", lambda chapter: "it was touched")
     build.main(["status", "--profile", "quick"], root=executed[0])
     known = [last.seconds for one in chapters if (last := one.last_execution())]

@@ -1,4 +1,4 @@
-"""The library alone: a wheel without the book's packages runs every example of the README."""
+"""The library alone: a wheel without the book's packages runs every example on a page of prose."""
 
 from __future__ import annotations
 
@@ -14,10 +14,14 @@ import pytest
 
 from hyperlib.files import paths
 
-SMALLER = {  # sizes of the examples, which take minutes; nothing else is changed
-    "grid(seeds=20,": "grid(seeds=3,",
-    "steps=200": "steps=20",
-    'grid(seeds=10), epochs=5)': 'grid(seeds=6), epochs=5)',
+EXAMPLES = {  # sizes of a page's examples, which take minutes; nothing else is changed
+    "README.md": {"grid(seeds=20,": "grid(seeds=3,"},
+    "book/your_own_networks.md": {
+        "grid(seeds=20,": "grid(seeds=3,",
+        "steps=200": "steps=20",
+        "grid(seeds=10), epochs=5)": "grid(seeds=6), epochs=5)",
+    },
+    "book/zoo_in_the_browser.md": {"seeds=50": "seeds=3", "epochs=75": "epochs=2"},
 }
 FORBIDDEN = """
 import sys
@@ -58,18 +62,27 @@ def run(code: str, installed: Path, where: Path) -> subprocess.CompletedProcess[
     )
 
 
+def examples(page: str) -> list[str]:
+    return re.findall(r"```python\n(.*?)```", (paths.root() / page).read_text(encoding="utf-8"), re.DOTALL)
+
+
+def test_no_page_of_prose_has_examples_that_are_not_run():
+    pages = [*paths.root().glob("*.md"), *(paths.root() / "book").rglob("*.md")]
+    names = [page.relative_to(paths.root()).as_posix() for page in pages]
+    assert {name for name in names if examples(name)} == EXAMPLES.keys()
+
+
 @pytest.mark.slow
-def test_every_example_of_the_readme_runs(installed, tmp_path):
-    blocks = re.findall(r"```python\n(.*?)```", (paths.root() / "README.md").read_text(encoding="utf-8"), re.DOTALL)
-    code = "\n".join(block for block in blocks if "Study(" not in block)
-    for size, smaller in SMALLER.items():
-        assert size in code, f"the README has no {size} any more"
+@pytest.mark.parametrize("page", EXAMPLES)
+def test_every_example_runs(installed, tmp_path, page):
+    code = "\n".join(examples(page))
+    for size, smaller in EXAMPLES[page].items():
+        assert size in code, f"{page} has no {size} any more"
         code = code.replace(size, smaller)
     done = run(code, installed, tmp_path)
     assert done.returncode == 0, done.stderr[-3000:]
-    assert {"my_zoo", "rep.safetensors", "sane.safetensors", "mine", "published", "theirs"} <= {
-        place.name for place in tmp_path.iterdir()
-    }
+    saved = set(re.findall(r"(?:save|export_zoo)\((?:zoo, )?\"([\w.]+)\"|cache=\"(\w+)\"", code))
+    assert {first or second for first, second in saved} <= {place.name for place in tmp_path.iterdir()}
 
 
 @pytest.mark.slow

@@ -200,7 +200,7 @@ def _status(edition: Edition) -> int:
         _say(f"{chapter.name}: {f'stale, {reason}{cost}' if reason else 'up to date'}")
         stale += bool(reason)
         costs += [last.seconds] if reason and last else []
-    known = f"{len(costs)} of them took {clock(sum(costs))} in all last time" if costs else "costs: see README.md"
+    known = f"{len(costs)} of them took {clock(sum(costs))} in all last time" if costs else "costs: see book/running.md"
     _say(f"{stale} to run: `make run PROFILE={edition.profile}` ({known})." if stale else "Nothing is to run.")
     return 0
 
