@@ -94,7 +94,11 @@ def compared(old: Path, new: Path) -> list[Moved]:
 
     Raises Damaged, in words, for a file that is no table in text.
     """
-    before, now, table = read(old), read(new), old.stem
+    return differing(old.stem, read(old), read(new))
+
+
+def differing(table: str, before: pd.DataFrame, now: pd.DataFrame) -> list[Moved]:
+    """What differs between two forms of one table, both as text."""
     found = [_of_table(table, f"column {name!r} is missing") for name in before if name not in now]
     found += [_of_table(table, f"column {name!r} is new") for name in now if name not in before]
     if len(before) != len(now):
@@ -112,15 +116,18 @@ def compared(old: Path, new: Path) -> list[Moved]:
 
 def read(file: Path) -> pd.DataFrame:
     """A table as text, cell by cell; Damaged for what is no such file, in words."""
+    return parsed(content(file, LARGEST_TEXT), str(file))
+
+
+def parsed(data: bytes, name: str) -> pd.DataFrame:
+    """The table in these bytes as text, cell by cell; Damaged for what is no table, in words."""
     try:
-        text = content(file, LARGEST_TEXT).decode("utf-8")
+        text = data.decode("utf-8")
         if "\0" in text:
             raise ValueError("it has bytes that are no text")
         return pd.read_csv(StringIO(text), dtype=str, keep_default_na=False)
-    except Damaged:
-        raise
     except ValueError as error:  # also pandas' own, and letters that are none
-        raise Damaged(f"{file} is no table ({' '.join(str(error).split())}); restore or make it again") from error
+        raise Damaged(f"{name} is no table ({' '.join(str(error).split())}); restore or make it again") from error
 
 
 def published_by(chapter: Chapter) -> set[str]:

@@ -25,6 +25,7 @@ from hyperlib.press.pages import (
     assets,
     badges,
     browser_zoo,
+    changes,
     equations,
     figures,
     frame,
@@ -45,7 +46,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("source-read", show_execution)
     app.connect("html-page-context", edit_the_source, priority=900)  # after the theme has made its buttons
     of_text = (api, badges, equations, sources, terms)  # the first brings events that others listen to
-    for part in (*of_text, addresses, assets, browser_zoo, figures, frame, ledger, overview, tables):
+    for part in (*of_text, addresses, assets, browser_zoo, changes, figures, frame, ledger, overview, tables):
         part.connect(app)
     # not safe: `overview` notes in the environment where it is used, and parallel readers would not bring that back
     return {"version": "1", "parallel_read_safe": False, "parallel_write_safe": True}
