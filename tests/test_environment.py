@@ -55,15 +55,26 @@ def test_pins_are_what_is_installed_here():
         assert Version(version(name)).public == str(PINS[name]), f"{name}: run `make env`"
 
 
-def test_conda_allows_the_same_pythons():
-    python = next(line for line in CONDA["dependencies"] if str(line).startswith("python"))
-    assert SpecifierSet(python.removeprefix("python")) == SpecifierSet(PROJECT["requires-python"])
+def test_conda_pins_a_python_that_is_allowed_in_the_form_that_binder_reads():
+    (python,) = (part for part in CONDA["dependencies"] if isinstance(part, str) and part.startswith("python"))
+    version = re.fullmatch(r"python=(3\.\d+)", python)[1]  # repo2docker takes no range
+    assert SpecifierSet(PROJECT["requires-python"]).contains(f"{version}.0")
 
 
-def test_conda_installs_by_the_same_pins():
+def test_conda_installs_the_book_by_the_same_pins():
     parts = CONDA["dependencies"]
     assert {"pip", "make"} <= {part for part in parts if isinstance(part, str)}
-    assert parts[-1]["pip"] == ["-c constraints.txt", "-e .[book,test]"]
+    constraints, package = (line.split() for line in parts[-1]["pip"])
+    assert (constraints[0], package[0]) == ("-c", "-e") and (ROOT / constraints[1]).samefile(ROOT / "constraints.txt")
+    folder, extra = re.fullmatch(r"(.+)\[(\w+)\]", package[1]).groups()
+    assert (ROOT / folder / "pyproject.toml").is_file() and extra == "book" and extra in PROJECT["optional-dependencies"]
+
+
+def test_nothing_else_at_the_root_is_what_binder_would_build_from():
+    places = [ROOT, ROOT / "binder", ROOT / ".binder"]
+    others = ("Dockerfile", "requirements.txt", "Pipfile", "runtime.txt", "postBuild", "apt.txt", "start", "default.nix")
+    assert not [place / name for place in places for name in others if (place / name).exists()]
+    assert not any(place.exists() for place in places[1:])
 
 
 def test_setup_asks_for_the_same_pythons():

@@ -98,7 +98,8 @@ def test_an_edition_is_appended_once_and_the_next_begins_where_it_ended(clone, c
     assert main(["--since", "HEAD~1"], clone) == 0
     rows = read(clone / CHANGES)
     assert rows["table"].tolist() == ["came", "gone", "sums"] and set(rows["title"]) == {"Second, run <b>again</b>"}
-    assert rows.loc[2, ["where", "before", "after", "moved", "values"]].tolist() == ["row 2, r2", "0.25", "0.75", "1", "4"]
+    found = rows.loc[2, ["where", "before", "after", "moved", "values"]].tolist()
+    assert found == ["row 2, r2", "0.25", "0.75", "1", "4"]
     assert main(["--since", "HEAD~1"], clone) == 2 and "recorded already" in capsys.readouterr().err
 
     commit(clone, "Third", sums="a,r2\nx,0.9\ny,0.75\n")
@@ -142,10 +143,12 @@ def test_the_page_has_a_section_for_every_edition_and_text_is_no_markup(tmp_path
     )
     (tmp_path / "index.md").write_text("# Changes\n\n```{book-changes}\n```\n")
     with docutils_namespace():
-        Sphinx(tmp_path, tmp_path, tmp_path / "html", tmp_path / "trees", "html", status=None, warningiserror=True).build()
+        places = (tmp_path, tmp_path, tmp_path / "html", tmp_path / "trees")
+        Sphinx(*places, "html", status=None, warningiserror=True).build()
     page = BeautifulSoup((tmp_path / "html/index.html").read_text(encoding="utf-8"), "html.parser")
     titles = [title.find(string=True) for title in page.select("h2")]
-    assert len(titles) == rows["edition"].nunique() + 1 and titles[0].endswith("v9") and page.find("b", string="a") is None
+    assert len(titles) == rows["edition"].nunique() + 1 and titles[0].endswith("v9")
+    assert page.find("b", string="a") is None
     assert [cell.get_text() for cell in page.select_one("tbody").select("td")] == [
         *("xx", "<b>a</b> | {ref}`x` *c*", "✓ 2 of 2", "~ 1 of 2 (A: holds → fails)"),
     ]

@@ -1,4 +1,4 @@
-"""What changed between editions, on its page: sections made of `book/results/changes.csv` (`press.moved`) when it is read.
+"""What changed between editions, on its page: a section for each, made of what `press.moved` wrote.
 
 They take the place of the block `book-changes` in the page's text, so that every edition has a heading of its own.
 """
@@ -45,18 +45,17 @@ def section(rows: pd.DataFrame, pages: list[str]) -> Iterator[str]:
     came, went = claims["before"] == "", claims["after"] == ""
     turned, moved = claims[~came & ~went], tables[tables["moved"] != ""]
     yield from (f"## {about['date']}, {plain(about['edition'])}", "", f"*{plain(about['title'])}*", "")
-    yield f"Since {plain(about['since'])}, of claims: {len(turned)} with other verdicts, {came.sum()} new, {went.sum()} no "
-    yield f"more. Of tables: {len(moved)} with values that moved, {len(tables) - len(moved)} new, gone or of another form."
+    yield f"Since {plain(about['since'])}. Claims: {len(turned)} with other verdicts, {came.sum()} new, {went.sum()} gone."
+    yield f"Tables: {len(moved)} with values that moved, {len(tables) - len(moved)} new, gone or of another form."
     yield ""
     if len(turned):
         yield from ("| page | claim | before | now |", "|---|---|---|---|")
         yield from (f"| {link(row.table, pages)} | {row.claim} | {row.before} | {now(row)} |" for row in words(turned))
         yield ""
-    yield from folded("New claims", (f"{link(row.table, pages)}: {row.claim} ({row.after})" for row in words(claims[came])))
-    yield from folded(
-        "Claims that are asked no more, or in other words",
-        (f"{link(row.table, pages)}: {row.claim} ({row.before})" for row in words(claims[went])),
-    )
+    new = (f"{link(row.table, pages)}: {row.claim} ({row.after})" for row in words(claims[came]))
+    gone = (f"{link(row.table, pages)}: {row.claim} ({row.before})" for row in words(claims[went]))
+    yield from folded("New claims", new)
+    yield from folded("Claims that are asked no more, or in other words", gone)
     yield from folded(
         "Tables: how many values moved, and the largest move",
         (f"{row.table}: {row.moved} of {row.values}; {row.where}: {row.before} → {row.after}" for row in words(moved)),
@@ -77,7 +76,8 @@ def words(rows: pd.DataFrame) -> Iterator:
 
 def now(row) -> str:
     """What a claim's verdicts are, and which cases turned."""
-    return row.after + (f" ({row.where.replace('-\\>', '→')})" if row.where else "")
+    turned = row.where.replace(r"-\>", "→")
+    return f"{row.after} ({turned})" if turned else row.after
 
 
 def link(table: str, pages: list[str]) -> str:
