@@ -44,13 +44,15 @@ def section(rows: pd.DataFrame, pages: list[str]) -> Iterator[str]:
     claims, tables = rows[rows["claim"] != ""], rows[rows["claim"] == ""]
     came, went = claims["before"] == "", claims["after"] == ""
     turned, moved = claims[~came & ~went], tables[tables["moved"] != ""]
-    yield from (f"## {about['date']}, {plain(about['edition'])}", "", f"*{plain(about['title'])}*", "")
-    yield f"Since {plain(about['since'])}. Claims: {len(turned)} with other verdicts, {came.sum()} new, {went.sum()} gone."
+    date, edition, since, title = map(plain, about[["date", "edition", "since", "title"]])
+    yield from (f"## {date}, {edition}", "", f"*{title}*", "")
+    yield f"Since {since}. Claims: {len(turned)} with other verdicts, {came.sum()} new, {went.sum()} gone."
     yield f"Tables: {len(moved)} with values that moved, {len(tables) - len(moved)} new, gone or of another form."
     yield ""
     if len(turned):
         yield from ("| page | claim | before | now |", "|---|---|---|---|")
-        yield from (f"| {link(row.table, pages)} | {row.claim} | {row.before} | {now(row)} |" for row in words(turned))
+        for row in words(turned):
+            yield f"| {link(row.table, pages)} | {row.claim} | {row.before} | {now(row)} |"
         yield ""
     new = (f"{link(row.table, pages)}: {row.claim} ({row.after})" for row in words(claims[came]))
     gone = (f"{link(row.table, pages)}: {row.claim} ({row.before})" for row in words(claims[went]))
