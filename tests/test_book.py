@@ -48,3 +48,23 @@ def test_every_entry_of_the_bibliography_is_cited_once_at_least_and_stands_there
 
     assert len(keys) == len(set(keys))
     assert set(keys) == {key.strip() for key in cited.split(",")}
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
+def test_links_of_the_front_pages_lead_to_files_and_headings(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    links = [link for link in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in link]
+
+    for place, _, heading in (link.partition("#") for link in links):
+        assert (ROOT / (place or page)).is_file(), place
+        titles = re.findall(r"^#+ (.+)$", (ROOT / (place or page)).read_text(encoding="utf-8"), re.MULTILINE)
+        assert not heading or heading in {re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in titles}
+    assert links or page != "README.md"
+
+
+def test_the_readme_names_every_chapter_and_counts_them():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    chapters = re.findall(r"file: (notebooks/\S+)", (ROOT / "_toc.yml").read_text(encoding="utf-8"))
+
+    assert [name for name in chapters if f"({name}.ipynb)" not in text] == []
+    assert f"`{len(chapters)} up to date, 0 to run`" in text

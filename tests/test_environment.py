@@ -72,7 +72,7 @@ def test_conda_installs_the_book_by_the_same_pins():
 
 def test_nothing_else_at_the_root_is_what_binder_would_build_from():
     places = [ROOT, ROOT / "binder", ROOT / ".binder"]
-    others = ["Dockerfile", "requirements.txt", "Pipfile", "runtime.txt", "postBuild", "apt.txt", "start", "default.nix"]
+    others = {"Dockerfile", "requirements.txt", "Pipfile", "runtime.txt", "postBuild", "apt.txt", "default.nix"}
     assert not [place / name for place in places for name in others if (place / name).exists()]
     assert not any(place.exists() for place in places[1:])
 
