@@ -53,10 +53,6 @@ def test_words_for_searches_are_the_same():
     assert ARCHIVED["upload_type"] == CITED["type"] == "software"
 
 
-def test_the_address_of_the_repository_is_that_of_the_site():
-    assert CITED["repository-code"] == CONFIG["repository"]["url"] == entry("companion", README)["url"]
-
-
 def test_the_thesis_is_cited_as_in_the_bibliography():
     thesis, told = CITED["preferred-citation"], entry("thesis", README)
     known = entry("thesis", (root() / "book" / "references.bib").read_text(encoding="utf-8"))
