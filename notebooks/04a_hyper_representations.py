@@ -11,8 +11,8 @@
 # %% [markdown]
 # # What does an auto-encoder of networks learn?
 #
-# A {term}`hyper-representation` is what an auto-encoder makes of weight vectors that has to tell two {term}`views <view>` of one network
-# from all other networks, and to write the weights out again; nobody tells it how good a network is. Which properties can be read off
+# A {term}`hyper-representation` is the code that an auto-encoder learns for weight vectors. It is trained to do two things: write the weights
+# out again, and recognise two changed copies ({term}`views <view>`) of one network as the same among many. How good a network is, nobody tells it. Which properties can be read off
 # it, and against which baselines, is asked by the next page, {doc}`/notebooks/04b_model_properties`.
 #
 # **You will see**
@@ -117,7 +117,8 @@ show_table(grown.drop(columns="choices").set_index("zoo", drop=False), rows=few,
 # ```
 #
 # The encoder $g$ makes latents $z = g(w)$ of weights $w$, the decoder $h$ writes weights again, and a head $p$, which is thrown away after
-# training, gives $\bar z$ for the {term}`contrast`. With two views $i, j$ of each network, $N$ weights and {term}`temperature` $T$,
+# training, gives $\bar z$ for the {term}`contrast`. The loss is a contrast $\mathcal{L}_c$ and an error of reconstruction $\mathcal{L}_{rec}$,
+# weighed by $\gamma$: at 1 the contrast alone is trained, at 0 the reconstruction alone. With two views $i, j$ of each network, $N$ weights and {term}`temperature` $T$,
 #
 # ```{math}
 # :label: eq-loss
@@ -140,7 +141,7 @@ show_table(grown.drop(columns="choices").set_index("zoo", drop=False), rows=few,
 #
 # In code: {py:obj}`~hyperlib.representations.losses.nt_xent`.
 #
-# In the last one, which is that of {cite}`chen2020`, $k$ runs over all views of a batch. A view is the network with its hidden units in another order, with noise, or with a block of
+# In $\mathcal{L}_c$, which is that of {cite}`chen2020`, $k$ runs over all views of a batch. A view is the network with its hidden units in another order, with noise, or with a block of
 # weights erased.
 #
 # - **Read-out.** The thesis's encoder puts a learned {term}`summary token` before the others; a linear map and a tanh of its output are latents
@@ -161,7 +162,7 @@ rep = representation(study, "tetris_seed")  # one of the book, trained longer
 # %% tags=["remove-input"]
 first, last = small.history_.iloc[0], small.history_.iloc[-1]
 say(f"""The {network.num_weights} weights of this network are {tokens.shape[0]} tokens of up to {tokens.shape[1]} numbers,
-{int(tokens.mask.sum())} of them real. `fit`, `embed` and `decode` are all there is; `groups` says which checkpoints are of one model. From
+{int(tokens.mask.sum())} of them real. `fit` learns, `embed` gives what probes read, `latents` what `decode` writes weights from; `groups` says which checkpoints are of one model. From
 {len(train):,} checkpoints, in {small.steps} steps, the contrast on {len(val):,} of other models falls from {first["val_contrast"]:.2f} to
 {last["val_contrast"]:.2f} nats, the error of the reconstruction from {first["val_reconstruction"]:.2f} to
 {last["val_reconstruction"]:.2f} of the weights' variance. The book's own has {rep.steps:,} steps of {rep.batch_size} checkpoints, {rep.per_model}
@@ -425,7 +426,7 @@ say(told)
 # ## Do reconstructed networks still work?
 #
 # The next chapter makes networks out of latents, so what comes out has to work. Error of the weights and agreement of the answers are two things.
-# Mostly reconstruction is trained here (a small $\gamma$), by one block on each side and with more and more latents per token. The dashed lines of
+# Here the loss is mostly reconstruction ($\gamma$ near 0). Encoder and decoder have one block each, and are given more and more latents per token. The dashed lines of
 # {numref}`fig-hr-agreement` are the agreement of a network with *strangers*, the other networks of the same epoch: two that learned the same task agree
 # anyway. {numref}`tab-hr-agreement`, folded, has the numbers.
 
@@ -503,7 +504,7 @@ say("; ".join(f"`{name}` ends at a cosine of {end:.2f}" for name, end in ends.it
 #
 # ```{exercise} What does an encoder tell before it has learned?
 # :label: ex-untrained
-# Take an *untrained* representation (`steps=0`) of a Tetris zoo and read the accuracy off its embedding with the linear probe. Compare with
+# Take an *untrained* representation that is given statistics of rows (`statistics=True, steps=0`) of a Tetris zoo of 120 seeds and ten epochs, and read the accuracy off its embedding with the linear probe. Compare with
 # raw weights. Where does the difference come from, when nothing was learned?
 # ```
 #

@@ -11,7 +11,7 @@
 # %% [markdown]
 # # What is left of the thesis's claims when every control has had its say?
 #
-# The abstract of the thesis {cite}`thesis` makes five claims. They are not the five contributions of {doc}`/notebooks/01_introduction`: zoos are no claim, and generating is two, sampling and use. All other pages of this book test parts of them. Here their {term}`verdicts <verdict>` are laid side by side:
+# The abstract of the thesis {cite}`thesis` makes five claims. (Not the five *contributions* of {doc}`/notebooks/01_introduction`: model zoos are a contribution and no claim, and generating is two claims, sampling and use.) All other pages of this book test parts of them. Here their {term}`verdicts <verdict>` are laid side by side:
 # first of what the thesis and its papers say, then of the same thing beside the strongest control that we know. At whatever {term}`profile` this page is made,
 # it reads the tables of the published run (profile `laptop`), and trains nothing.
 #
@@ -154,6 +154,16 @@ ax.grid(visible=False)
 fig.legend(loc="outside lower center", ncols=3)
 plt.show()
 
+# %% tags=["remove-input"]
+def most(claim, side):
+    """Whether more than half of the cases hold, and how many do."""
+    counts = totals.loc[(claim, side)]
+    return bool(2 * counts["holds"] > counts["cases"]), f"{counts['holds']} of {counts['cases']} cases"
+
+
+as_claimed, beside_controls = (sum(most(claim, side)[0] for claim in EVIDENCE) for side in (CLAIMED, CONTROL))
+say(f"""As the thesis and its papers put them, {as_claimed} of the {len(EVIDENCE)} claims hold in more than half of our cases; beside a {{term}}`control` {beside_controls} do.""")
+
 # %% [markdown]
 # How to read it: the claims of the pages are sorted under the five of the thesis, and into two kinds, by us *(our choice; the list is in the folded cell above)*. Cases are not independent, and their
 # number says how often a thing was asked and not how much it matters. *Not:* marks a claim that counts against the thesis if it holds, so its verdict is turned round.
@@ -182,7 +192,7 @@ of_claim("1 structure")
 # - *Don't believe* that falling entropy is a law of training: in other networks than those of the thesis it holds in one of 3 populations.
 # :::
 #
-# **Beside and since.** That two trainings can be one up to the order of their units was conjectured by Entezari et al. {cite}`entezari2022` and made practical by Ainsworth et al. {cite}`ainsworth2023`; our barriers shrink and
+# **What others found.** That two trainings can be one up to the order of their units was conjectured by Entezari et al. {cite}`entezari2022` and made practical by Ainsworth et al. {cite}`ainsworth2023`; our barriers shrink and
 # seldom vanish ({doc}`/notebooks/02b_symmetries`). Transformers have symmetries beyond order {cite}`theus2025` *(recalled)*. Learners that have the symmetry built in read weights without any alignment
 # {cite}`navon2023,zhou2023,kofinas2024,lim2024` *(recalled)*; we have none, so this book does not say how much of its missing structure they would find.
 #
@@ -210,7 +220,7 @@ of_claim("2 properties")
 # - Training helps little: of ten properties 4 are told better than by the same encoder, untrained.
 # :::
 #
-# **Beside and since.** That statistics of weights tell accuracy was found before anything was learned from weights {cite}`unterthiner2020`. Running a network on a few learned inputs can tell more than reading it {cite}`kahana2025`: it does in some of our zoos,
+# **What others found.** That statistics of weights tell accuracy was found before anything was learned from weights {cite}`unterthiner2020`. Running a network on a few learned inputs can tell more than reading it {cite}`kahana2025`: it does in some of our zoos,
 # and not in the one that was kept aside ({doc}`/notebooks/04b_model_properties`). Graph networks over units are reported to be better than statistics {cite}`kofinas2024` *(recalled)*; nothing here tests that.
 #
 # ## Can networks with given properties be drawn?
@@ -236,7 +246,7 @@ of_claim("3 sampling")
 # - *Don't believe* accuracy alone: drawn networks are closer together than the zoo (.67 to .71 of its distances, by how they are drawn), and a decoder that always writes one good network is accurate, too.
 # :::
 #
-# **Beside and since.** An audit found the released networks to be near copies {cite}`zeng2025memorization` *(seen: code and project page)*; that its sampler shares one random state among all dimensions stands in the code *(seen)*, and
+# **What others found.** An audit found the released networks to be near copies {cite}`zeng2025memorization` *(seen: code and project page)*; that its sampler shares one random state among all dimensions stands in the code *(seen)*, and
 # {doc}`/notebooks/05a_generating` draws with and without that. Learning from answers beside weights is the group's own later work {cite}`meynent2025`. Others draw weights by diffusion over checkpoints
 # {cite}`peebles2022,wang2024pdiff` *(recalled)*; of some of these, too, the audit says that they copy *(recalled)*.
 #
@@ -263,7 +273,7 @@ of_claim("4 use")
 # - What the zoo itself cost is in neither account. Whoever has to train it first is not faster.
 # :::
 #
-# **Beside and since.** That means of networks are strong is known from model soups {cite}`wortsman2022`, whose parts share a start; here they share none, and alignment takes its place. We know of no paper of this line that has
+# **What others found.** That means of networks are strong is known from model soups {cite}`wortsman2022`, whose parts share a start; here they share none, and alignment takes its place. We know of no paper of this line that has
 # the aligned mean as a baseline *(our reading is not complete)*.
 #
 # ## Does it reach beyond size, architecture and task?
@@ -289,7 +299,7 @@ of_claim("5 extension")
 # - Our networks are far smaller than the paper's ResNets, and the claim is about size.
 # :::
 #
-# **Beside and since.** Graph metanetworks take any architecture by its graph of computation {cite}`lim2024` *(recalled)*. The thesis ends with an outlook to foundation models of networks *(seen)*; what such a model has to beat is in
+# **What others found.** Graph metanetworks take any architecture by its graph of computation {cite}`lim2024` *(recalled)*. The thesis ends with an outlook to foundation models of networks *(seen)*; what such a model has to beat is in
 # the lower bars of {numref}`fig-disc-claims`.
 #
 # ## What are the limits of this companion?
@@ -343,12 +353,6 @@ print(f"{decided.mean():.0f} decided; one stands in {shares}")
 # A claim of the thesis is counted as held where more than half of its cases hold; undecided ones do not *(our choice)*.
 
 # %% tags=["hide-input"]
-def most(claim, side):
-    """Whether more than half of the cases hold, and how many do."""
-    counts = totals.loc[(claim, side)]
-    return bool(2 * counts["holds"] > counts["cases"]), f"{counts['holds']} of {counts['cases']} cases"
-
-
 card = verdicts.scorecard(
     verdicts.counted(f"the claims of the abstract, {side}, hold in most cases", {claim: most(claim, side) for claim in EVIDENCE},
                      source=source, shown="fig-disc-claims", headline=True)

@@ -11,8 +11,7 @@
 # %% [markdown]
 # # What holds?
 #
-# {doc}`/notebooks/07_discussion` weighs the five claims of the thesis; here each figure and table has a row. Every other page asks a few questions of one chapter. This one collects the answers: each figure, table and experiment of the thesis that the companion
-# rebuilds has a row, with what was published, what we found, and a verdict. At whatever {term}`profile` the page is made, it reads the tables
+# {doc}`/notebooks/07_discussion` weighs the five claims of the thesis. This page is for looking things up: every figure, table and experiment that the book rebuilds has a row, with what was published, what we found, and a verdict. At whatever {term}`profile` the page is made, it reads the tables
 # of the published run (profile `laptop`), which are kept with the sources, and runs nothing.
 #
 # **You will see**
@@ -60,12 +59,12 @@ counts = rows["verdict"].value_counts().reindex(list(ledger.VERDICTS), fill_valu
 # ## Which verdicts are there?
 #
 # A page's {term}`claim` holds, fails or is undecided in each of its cases ({doc}`/book/how_to_read`). Claims speak of an artefact through the figure or table that shows
-# them. Where the thesis, its papers or others claim something, only their claims count for its verdict; else ours do. A published number that was measured as ours was is
-# one case more: it holds if it lies in our {term}`interval`, or equals what was counted. Then the verdict is, by one rule *(our choice)*,
+# them. Where the thesis, its papers or others claim something, only their claims count for its verdict; else ours do. A published number counts as one more
+# case if it was measured as ours was: it holds if it lies in our {term}`interval`, or equals what was counted. Then the verdict is, by one rule *(our choice)*,
 #
-# - **✓ holds**: every case holds, and where a number was published and measured alike, ours agrees with it;
-# - **≈ trend only**: all cases hold, or more than half, and that is all: a direction is there, a number or a case is not;
-# - **✗ does not hold**: more than half of the cases fail;
+# - **✓ holds**: every case holds; and if the sources print numbers of it, one was measured as ours was, and ours agrees;
+# - **≈ trend only**: more than half of the cases hold, but not all; or all do, and no published number could be compared like for like;
+# - **✗ does not hold**: more than half of the cases fail (milder than at the top of a page, where it means every case);
 # - **~ undecided at this size**: anything else;
 # - **≠ not comparable**: there are published numbers and no case;
 # - **– shown, no claim**: there are neither.

@@ -112,7 +112,7 @@ plt.show()
 
 # %% tags=["remove-input"]
 say(
-    f"**No: CKA compares answers, and says nothing of where weights lie.** A permuted copy of a small CNN gives the same answers, so its CKA with the original is one; it lies {copy['to own copy']:.1f} away, and a "
+    f"**No: CKA compares answers, and says nothing of where weights lie.** A permuted copy of a small CNN gives the same answers, so its CKA with the original is one; in weight space it lies {copy['to own copy']:.1f} from the original (euclidean), a "
     f"network of another seed {copy['to another seed']:.1f} ({{numref}}`tab-orbits`, {{doc}}`/notebooks/02b_symmetries`). And one minus CKA is no distance of answers either, as you can show:"
 )
 
@@ -239,7 +239,7 @@ say(
 
 # %% [markdown]
 # How much a split by checkpoint adds you can measure by hand: in the lab ({doc}`/notebooks/lab_weight_space`, the leak) or in the exercises of {doc}`/notebooks/03_model_zoos` (the wrong split).
-# `hyperlib.probe_table` refuses such a split, since it has no use but this one.
+# `hyperlib.probe_table` refuses such a split: it is good for nothing but showing the mistake.
 
 # %% tags=["hide-input"] table={"name": "tab-misconceptions", "caption": "The numbers of the figure."}
 show_table(shown.assign(what=shown["what"].str.replace("\n", " ")).pivot(index="what", columns="reading", values="value")[["naive", "beside its control"]].reset_index(), 2)
