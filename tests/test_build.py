@@ -302,7 +302,6 @@ def test_a_table_that_a_chapter_reads_is_kept_though_none_publishes_it(tmp_path,
 
 WRITES_ELSEWHERE = """# %%
 from pathlib import Path
-from types import SimpleNamespace
 from hyperlib.store.record import record_result
 record_result(Path("elsewhere.csv"))
 """

@@ -88,6 +88,14 @@ def test_of_moved_values_the_one_farthest_beyond_its_tolerance_is_named():
     assert (one.where, one.before, one.after, one.moved, one.values) == ("row 3, r2", "0.1", "0.9", "2", "6")
 
 
+@pytest.mark.parametrize("strange", ["nan", "inf", "-inf", "1e999", "", "x"])
+def test_what_is_no_number_is_not_the_largest_move(strange):
+    for old, new in ((strange, "0.5"), ("0.5", strange)):
+        before, now = (table(f"zoo,r2\nA,{first}\nB,{second}\n") for first, second in ((old, 0.1), (new, 0.9)))
+        (one,) = compared("ws-entropy", before, now)
+        assert (one.where, one.moved) == ("row 2, r2", "2")
+
+
 def test_a_table_of_another_form_says_how_many_rows_and_columns():
     (one,) = compared("ws-entropy", table("a,b\n1,2\n"), table("a,c,d\n1,2,3\n4,5,6\n"))
     assert one.where == "columns: 2 new, 1 gone; rows: 2, before 1" and not one.moved
@@ -132,6 +140,7 @@ def test_the_page_has_a_section_for_every_edition_and_text_is_no_markup(tmp_path
     """Also the committed changes, as they are shown."""
     rows = read(root() / CHANGES)
     strange = {"edition": "v9", "table": "disc-scorecard.xx", "claim": "<b>a</b> | {ref}`x` *c*", "before": "✓ 2 of 2"}
+    strange["claim"] += "\n\n## d\n"
     strange |= {"after": "~ 1 of 2", "where": "A: holds -> fails", "title": "# {{ x }}\\", "moved": "", "values": ""}
     (tmp_path / CHANGES).parent.mkdir(parents=True)
     pd.concat([rows, pd.DataFrame([{**rows.iloc[0], **strange}])]).to_csv(tmp_path / CHANGES, index=False)

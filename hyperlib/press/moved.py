@@ -9,6 +9,7 @@ begins at the edition that was recorded last.
 from __future__ import annotations
 
 import argparse
+import math
 import re
 import subprocess
 import sys
@@ -157,6 +158,8 @@ def _size(one: Moved) -> float:
     try:
         old, new = float(one.old), float(one.new)
     except ValueError:
+        return 0.0
+    if not math.isfinite(old) or not math.isfinite(new):
         return 0.0
     allowed = tolerance_of(one.table, one.column)
     return abs(new - old) / (allowed.absolute + allowed.relative * max(abs(old), abs(new)))

@@ -104,8 +104,8 @@ def votes(row: pd.Series) -> str:
 
 
 def plain(text: str) -> str:
-    """Words of a table that mean nothing to MyST."""
-    return re.sub(r"([\\`*_{}\[\]<>|$])", r"\\\1", text)
+    """Words of a table in one line, that mean nothing to MyST."""
+    return re.sub(r"([\\`*_{}\[\]<>|$])", r"\\\1", " ".join(text.split()))
 
 
 def chapter_of(row: pd.Series) -> str:
