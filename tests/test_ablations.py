@@ -115,8 +115,8 @@ def test_a_run_that_is_not_whole_is_none(lost, tmp_path, monkeypatch):
     """Of older tables, made by the page itself, columns are missing."""
     for place in FILES - ({lost} if lost != "all" else FILES):
         columns = [*ablations.COLUMNS, "thesis", "latent", "mix", *ablations.DIFFERENCES, *ablations.CURVES]
-        row = pd.DataFrame([dict.fromkeys(columns, 1)])
-        row.to_csv(tmp_path / place, index=False)
+        rows = pd.DataFrame(dict.fromkeys(columns, 1), index=range(len(COMPARED)))
+        rows.assign(claim=list(COMPARED), code="a").to_csv(tmp_path / place, index=False)
     monkeypatch.setattr(paths, "committed_folder", lambda profile: tmp_path)
     found = committed_run(Study("quick"))
 
@@ -124,9 +124,11 @@ def test_a_run_that_is_not_whole_is_none(lost, tmp_path, monkeypatch):
     assert all(len(table) > 0 for table in found.values()) is (lost == "nothing")
     assert any(len(table) > 0 for table in found.values()) is (lost == "nothing")
     if lost == "nothing":
-        pd.read_csv(tmp_path / "hr-tetris-ablation-arch.csv").drop(columns="seed").to_csv(
-            tmp_path / "hr-tetris-ablation-arch.csv", index=False
-        )
+        arch = tmp_path / "hr-tetris-ablation-arch.csv"
+        other = pd.read_csv(arch)
+        other.assign(code="b").to_csv(arch, index=False)  # of another run
+        assert not any(len(table) for table in committed_run(Study("quick")).values())
+        other.drop(columns="seed").to_csv(arch, index=False)
         assert not any(len(table) for table in committed_run(Study("quick")).values())
 
 

@@ -148,7 +148,13 @@ def committed_run(study: Study) -> dict[str, pd.DataFrame]:
     except FileNotFoundError:
         return empty
     whole = all({*table} <= {*found[what]} for what, table in empty.items())
-    return found if whole else empty
+    return found if whole and _of_one_run(found) else empty
+
+
+def _of_one_run(tables: Mapping[str, pd.DataFrame]) -> bool:
+    """Whether one code made them all, and every claim is among the differences."""
+    codes = {code for table in tables.values() for code in table.get("code", ())}
+    return len(codes) == 1 and {*COMPARED} == {*tables["differences"]["claim"]}
 
 
 @command
