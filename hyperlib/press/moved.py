@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import re
 import subprocess
 import sys
@@ -88,7 +89,7 @@ def main(arguments: Sequence[str] | None = None, root: Path | None = None) -> in
 def revision(root: Path, name: str) -> Revision:
     """What git knows by that name. Raises ValueError in words for what is no commit."""
     commit = _words(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
-    date, _, title = _words(root, "log", "-1", "--format=%cs %s", commit).partition(" ")
+    date, _, title = _words(root, "log", "-1", "--no-show-signature", "--format=%cs %s", commit).partition(" ")
     tags = _words(root, "tag", "--points-at", commit).split()
     return Revision(commit, tags[0] if tags else commit[:10], date, title)
 
@@ -162,7 +163,8 @@ def _size(one: Moved) -> float:
     if not math.isfinite(old) or not math.isfinite(new):
         return 0.0
     allowed = tolerance_of(one.table, one.column)
-    return abs(new - old) / (allowed.absolute + allowed.relative * max(abs(old), abs(new)))
+    room = allowed.absolute + allowed.relative * max(abs(old), abs(new))
+    return abs(new - old) / room if room else math.inf
 
 
 def _tables(root: Path, commit: str) -> dict[str, tuple[str, int]]:
@@ -183,13 +185,16 @@ def _words(root: Path, *arguments: str) -> str:
 
 
 def _git(root: Path, *arguments: str) -> bytes:
-    """What git prints; ValueError in words where it fails or is not there."""
+    """What git prints, without a network; ValueError in words where it fails or is not there."""
+    command, alone = ["git", "-C", str(root), "--no-replace-objects", *arguments], {"GIT_NO_LAZY_FETCH": "1"}
     try:
-        done = subprocess.run(["git", "-C", str(root), "--no-replace-objects", *arguments], capture_output=True)
+        done = subprocess.run(command, capture_output=True, env=os.environ | alone)
     except FileNotFoundError:
         raise ValueError("git is not there; install it, since editions are read from it.") from None
     if done.returncode:
-        raise ValueError(f"git knows no such revision here ({' '.join(arguments)[:200]}).")
+        said = " ".join(done.stderr.decode("utf-8", "replace").split())[:200]
+        why = f" It says: {said}" if said else " In a shallow clone, `git fetch --unshallow` brings older ones."
+        raise ValueError(f"git knows no such revision here ({' '.join(arguments)[:200]}).{why}")
     return done.stdout
 
 

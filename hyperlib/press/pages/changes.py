@@ -85,5 +85,5 @@ def now(row) -> str:
 def link(table: str, pages: list[str]) -> str:
     """The page of a scorecard, "07b_what_holds" for the ledger, or the table's name where there is none."""
     code = table.removeprefix(CARD).removeprefix(".") or "07b"
-    found = next((page for page in pages if page.partition("/")[2].startswith(code)), None)
+    found = next((page for page in pages if page.partition("/")[2].partition("_")[0] == code), None)
     return f"[{code}](/{found})" if found else plain(code)
