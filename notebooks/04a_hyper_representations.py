@@ -118,7 +118,7 @@ show_table(grown.drop(columns="choices").set_index("zoo", drop=False), rows=few,
 #
 # The encoder $g$ makes latents $z = g(w)$ of weights $w$, the decoder $h$ writes weights again, and a head $p$, which is thrown away after
 # training, gives $\bar z$ for the {term}`contrast`. The loss is a contrast $\mathcal{L}_c$ and an error of reconstruction $\mathcal{L}_{rec}$,
-# weighed by $\gamma$: at 1 the contrast alone is trained, at 0 the reconstruction alone. With two views $i, j$ of each network, $N$ weights and {term}`temperature` $T$,
+# weighed by $\gamma$: at one the contrast alone is trained, at zero the reconstruction alone. With two views $i, j$ of each network, $N$ weights and {term}`temperature` $T$,
 #
 # ```{math}
 # :label: eq-loss
@@ -425,7 +425,7 @@ say(told)
 # ## Do reconstructed networks still work?
 #
 # The next chapter makes networks out of latents, so what comes out has to work. Error of the weights and agreement of the answers are two things.
-# Here the loss is mostly reconstruction ($\gamma$ near 0). Encoder and decoder have one block each, and are given more and more latents per token. The dashed lines of
+# Here the loss is mostly reconstruction ($\gamma$ near zero). Encoder and decoder have one block each, and are given more and more latents per token. The dashed lines of
 # {numref}`fig-hr-agreement` are the agreement of a network with *strangers*, the other networks of the same epoch: two that learned the same task agree
 # anyway. {numref}`tab-hr-agreement`, folded, has the numbers.
 

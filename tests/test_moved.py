@@ -159,7 +159,7 @@ def test_the_page_has_a_section_for_every_edition_and_text_is_no_markup(tmp_path
     assert len(titles) == rows["edition"].nunique() + 1 and titles[0].endswith("v9")
     assert page.find("b", string="a") is None
     assert [cell.get_text() for cell in page.select_one("tbody").select("td")] == [
-        *("xx", "<b>a</b> | {ref}`x` *c*", "✓ 2 of 2", "~ 1 of 2 (A: holds → fails)"),
+        *("xx", "<b>a</b> | {ref}`x` *c* ## d", "✓ 2 of 2", "~ 1 of 2 (A: holds → fails)"),
     ]
     asked = rows[(rows["claim"] != "") & (rows["before"] != "") & (rows["after"] != "")]
     assert len(page.select("tbody tr")) == len(asked) + 1
