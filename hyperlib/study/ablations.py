@@ -1,7 +1,7 @@
 """Chapter 4's ablations, trained longer than a page can wait for: `python -m hyperlib.study.ablations`.
 
 Every recipe of the families `augment`, `arch`, `compression` and `ours`, and the thesis's configuration beside them,
-has three times its steps at the profile (about 45 minutes of one quiet core at `laptop`), one seed each. Page 04a shows
+has three times its steps at the profile (about an hour of one core at `laptop`), one seed each. Page 04a shows
 these tables and takes its verdicts from them, and trains a few of the rows itself. Trainings are kept in the store, so
 a stopped run goes on where it was.
 
