@@ -99,6 +99,9 @@ def test_what_is_no_number_is_not_the_largest_move(strange):
 def test_a_table_of_another_form_says_how_many_rows_and_columns():
     (one,) = compared("ws-entropy", table("a,b\n1,2\n"), table("a,c,d\n1,2,3\n4,5,6\n"))
     assert one.where == "columns: 2 new, 1 gone; rows: 2, before 1" and not one.moved
+    form, moved = compared("ws-entropy", table("a,r2\n1,0.2\n"), table("a,r2,d\n1,0.9,3\n"))
+    assert form.where == "columns: 1 new, 0 gone; rows: 1, before 1"
+    assert (moved.where, moved.after) == ("row 1, r2", "0.9")
 
 
 def test_an_edition_is_appended_once_and_the_next_begins_where_it_ended(clone, capsys):
@@ -108,13 +111,15 @@ def test_an_edition_is_appended_once_and_the_next_begins_where_it_ended(clone, c
     assert rows["table"].tolist() == ["came", "gone", "sums"] and set(rows["title"]) == {"Second, run <b>again</b>"}
     found = rows.loc[2, ["where", "before", "after", "moved", "values"]].tolist()
     assert found == ["row 2, r2", "0.25", "0.75", "1", "4"]
-    assert main(["--since", "HEAD~1"], clone) == 2 and "recorded already" in capsys.readouterr().err
+    for tags in ((), ("v1",)):  # by whatever name
+        [git(clone, "tag", tag) for tag in tags]
+        assert main(["--since", "HEAD~1"], clone) == 2 and "recorded already" in capsys.readouterr().err
 
     commit(clone, "Third", sums="a,r2\nx,0.9\ny,0.75\n")
     git(clone, "tag", "v2")
     assert main([], clone) == 0
     later = read(clone / CHANGES)
-    assert later.iloc[:3].equals(rows) and later.loc[3, ["edition", "since"]].tolist() == ["v2", rows.loc[0, "edition"]]
+    assert later.iloc[:3].equals(rows) and later.loc[3, ["edition", "since"]].tolist() == ["v2", "v1"]
 
 
 @pytest.mark.parametrize("name", ["nothing", "--output=x", "HEAD:book", ""])

@@ -112,7 +112,9 @@ def test_rows_on_a_machines_speed_are_left_out_of_scorecards(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "damage", [b"", b"\xff\xfe\x00", b'a,b\n"1,2\n', b"a,b\n1,2,3\n1,2\n4,5,6,7\n", b"\x00" * 40], ids=range(5)
+    "damage",
+    [b"", b"\xff\xfe\x00", b'a,b\n"1,2\n', b"a,b\n1,2,3\n1,2\n4,5,6,7\n", b"\x00" * 40, b"a,b\n1,2,3\n"],
+    ids=range(6),
 )
 def test_a_damaged_table_is_an_error_in_words(tmp_path, damage):
     old, new = tables(tmp_path, "a,b\n1,2\n", "a,b\n1,2\n")

@@ -38,12 +38,16 @@ _JUDGES, _LEDGER = {"claim", "case", "verdict"}, {"id", "title", "verdict"}  # c
 
 @dataclass(frozen=True)
 class Revision:
-    """A commit that somebody named: its tag or short id, its day, and the first line of its message."""
+    """A commit that somebody named: its tags and its short id, its day, and the first line of its message."""
 
     commit: str
-    name: str
+    names: tuple[str, ...]
     date: str
     title: str
+
+    @property
+    def name(self) -> str:
+        return self.names[0]
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,7 @@ def main(arguments: Sequence[str] | None = None, root: Path | None = None) -> in
             raise ValueError("No edition is recorded yet; say where to begin: --since REVISION.")
         since = revision(root, options.since or known["edition"].iloc[-1])
         until = revision(root, options.until)
-        if until.name in set(known["edition"]):
+        if {*until.names} & {*known["edition"]}:
             raise ValueError(f"{until.name} is recorded already; take its rows out of {CHANGES} first.")
         rows = [asdict(change) for change in changes(root, since, until)]
         told = f"{len(rows)} rows of changes from {since.name} to {until.name}"
@@ -91,7 +95,7 @@ def revision(root: Path, name: str) -> Revision:
     commit = _words(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
     date, _, title = _words(root, "log", "-1", "--no-show-signature", "--format=%cs %s", commit).partition(" ")
     tags = _words(root, "tag", "--points-at", commit).split()
-    return Revision(commit, tags[0] if tags else commit[:10], date, title)
+    return Revision(commit, (*tags, commit[:10]), date, title)
 
 
 def changes(root: Path, since: Revision, until: Revision) -> Iterator[Change]:
@@ -116,10 +120,11 @@ def compared(table: str, before: pd.DataFrame | None, now: pd.DataFrame | None) 
         yield Change(table, where="the table is new" if before is None else "the table is no more")
     elif found := differing(table, before, now):
         cells = [one for one in found if one.row is not None]
-        if not cells:
+        if len(cells) < len(found):
             went, came = ([name for name in one if name not in other] for one, other in ((before, now), (now, before)))
             form = f"columns: {len(came)} new, {len(went)} gone; rows: {len(now)}, before {len(before)}"
             yield Change(table, where=form)
+        if not cells:
             return
         one = max(cells, key=_size)
         values = len(now) * sum(left_out(table, column) is None for column in before.columns.intersection(now.columns))

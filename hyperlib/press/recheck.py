@@ -125,7 +125,10 @@ def parsed(data: bytes, name: str) -> pd.DataFrame:
         text = data.decode("utf-8")
         if "\0" in text:
             raise ValueError("it has bytes that are no text")
-        return pd.read_csv(StringIO(text), dtype=str, keep_default_na=False)
+        table = pd.read_csv(StringIO(text), dtype=str, keep_default_na=False)
+        if not isinstance(table.index, pd.RangeIndex):
+            raise ValueError("its rows have more cells than its header")
+        return table
     except ValueError as error:  # also pandas' own, and letters that are none
         raise Damaged(f"{name} is no table ({' '.join(str(error).split())}); restore or make it again") from error
 
