@@ -427,10 +427,10 @@ show_table(radar, 0, of=radar)
 #
 # **A SANE of small CNNs draws networks of architectures that it never saw; drawing around the same prompts in raw weights starts higher, and does as well after an epoch.**
 #
-# - Untrained they have .56 and .78 in other CNNs and .57 in small ResNets, raw weights .87, .87 and .85, prompts .93, .91 and .92. After an epoch they have .90, .91 and .93, raw weights .92, .91 and .94, new networks .66, .57 and .66.
-# - The SANE that learned from six such ResNets draws worse ones (.23 untrained).
-# - Running statistics must be measured on images (.13 to .55). A halo does not help, nor statistics as tokens (.18).
-# - For another task, prompts of that task help (.24 after an epoch, raw weights .25, new .12); prompts of the first task do not surely (.15, raw weights .18, new .13).
+# - Untrained they have .56 and .78 in other CNNs and .57 in small ResNets, raw weights .87, .87 and .83, prompts .93, .91 and .91. After an epoch they have .90, .91 and .94, raw weights .92, .91 and .94, new networks .66, .57 and .66.
+# - The SANE that learned from six such ResNets draws worse ones (.25 untrained).
+# - Running statistics must be measured on images (.14 to .57). A halo does not help, nor statistics as tokens (.22).
+# - For another task, prompts of that task help (.24 after an epoch, raw weights .25, new .12); prompts of the first task do not surely (.13, raw weights .16, new .13).
 # :::
 #
 # ## Exercises
