@@ -262,7 +262,7 @@ for ax in fig.axes:
     ax.set_xlim(0, 1)
 plt.show()
 
-# %% table={"name": "tab-ghr-published", "caption": "Median accuracy of networks as drawn: published (of another zoo, digitised) and ours, in latents, by loss. S_KDE is set beside the released sampler (inferred); uniform latents are those of the range that was seen, where published ones go from minus to plus one."} tags=["hide-cell"]
+# %% table={"name": "tab-ghr-published", "caption": "Median accuracy of networks as drawn: published (of another zoo, digitised) and ours, in latents, by loss. S_KDE is set beside the released sampler (inferred); our uniform latents span the range of the training latents, the published ones go from minus to plus one."} tags=["hide-cell"]
 theirs = published.published("ghr-sampling-methods").set_index("method")["value"]
 wide = quartiles.pivot(index=["sampler", "of"], columns="where", values="median")
 rows = []
@@ -356,7 +356,7 @@ judgements.insert(2, "nearness", judgements["nearest_l2"] / judgements["stranger
 judgements = study.publish("ghr-diversity", judgements)
 _, (train, val, test) = part_of(["answers"])
 
-# %% table={"name": "tab-ghr-novelty", "caption": "What is drawn, on the first split. Replicas are a share of the networks (mixtures and twins are in the CSV); distance is that to the nearest training network, by that of strangers; errors (their overlap) and apart (distance, as a share of the zoo's) are of pairs of one population. Where nothing else is said, networks are drawn in latents learned with answers."} tags=["hide-input"]
+# %% table={"name": "tab-ghr-novelty", "caption": "What is drawn, on the first split. Distance: to the nearest training network, as a share of what strangers have. Errors: how much those of two networks of the population overlap. Apart: how far two of them lie apart, as a share of the zoo's. Replicas: their share (mixtures and twins are in the CSV). Where nothing else is said, networks are drawn in latents learned with answers."} tags=["hide-input"]
 first = judgements[judgements["repeat"] == 0]
 columns = {"population": "population", "verdict": "verdict", "accuracy": "accuracy", "nearness": "distance", "iou": "errors", "pair_share": "apart", "replicas": "replicas"}
 human = first[list(columns)].rename(columns=columns).set_index("population", drop=False)
