@@ -105,7 +105,7 @@ weights, of which {len(train)} are for training and {len(test)} for tests, {{ter
 Representations learn from the checkpoints of {late[0].table["epoch"].nunique()} late epochs, {reps["answers"].steps} steps each, and make {reps["answers"].latents_:,} latents of a network, two thirds as many as it has weights.""")
 
 # %% [markdown]
-# At the profile `paper` this is the published zoo. At the others it begins around zero and learns from few images, as on {doc}`/notebooks/03_model_zoos`, with settings of our own, so that its
+# At the profile `paper` this zoo has the published settings. At the others it begins around zero and learns from few images, as on {doc}`/notebooks/03_model_zoos`, with settings of our own, so that its
 # networks learn faster than the published ones.
 #
 # Two networks that answer alike can have their units in any order, so all are {term}`aligned <weight matching>` first (units may change their sign, too): laid on the first training network at the last epoch
