@@ -18,7 +18,7 @@
 #
 # - whether training runs keep apart, and whether distances alone tell model and epoch;
 # - in which populations training makes weights less evenly spread, and what {term}`weight entropy` has to do with weight decay;
-# - whether small batches make heavy tails, against shuffled weights as the null.
+# - whether small batches make heavy tails, with shuffled weights as the control.
 
 # %% tags=["parameters"]
 profile = "quick"  # minutes; "laptop" is what the book publishes
@@ -118,9 +118,10 @@ plt.show()
 
 # %% [markdown]
 # Now all runs and every epoch. The {term}`adjusted Rand index` says how well the tree, cut at the number of models, gives the models back.
-# The order of a run is recovered from its distances alone, in two ways: by distance to the start (the checkpoint that is farthest from its
-# nearest neighbour), and along the path of nearest neighbours. {term}`Kendall's tau-b` compares it with the truth. And we set how far runs
-# are from each other against how far one wanders: its *length* is the sum of its steps (all *our choice*).
+# The order of a run is recovered from its distances alone, in two ways: by distance to the start, and along the path of nearest neighbours
+# from there. The start is not told: it is taken to be the checkpoint whose nearest neighbour is farthest off, because first steps are long.
+# {term}`Kendall's tau-b` compares both orders with the truth. And we compare how far runs are *apart*, which is
+# the mean distance of their checkpoints, with the *length* of a run, which is the sum of its steps (all *our choice*).
 
 # %%
 weights = {kind: zoo.weights for kind, zoo in runs.items()}
@@ -315,9 +316,9 @@ show_table(changes[shown], rows=decide, of=changes)
 # **It falls in networks of the caption's kind, on other images: by .17 in the large CNN with weight decay, and by .02 without. In other
 # networks it may rise.**
 #
-# - Decay takes away what the loss does not hold, and the loss holds few directions. From the same seeds the networks with decay end better, too:
+# - Decay takes away what the loss does not hold, and the loss holds few directions. From the same seeds networks with decay end better:
 #   67 against 57 % of the test images are right. The MiniAlexNets fall by .002, nearly all of it in two epochs; they are two models, taught by
-#   few images.
+#   few images, and this verdict falls after {term}`Holm <Holm's method>`.
 # - The small CNN is undecided. It rises for some epochs before it falls, and while `fc1` falls in every model, the last layer rises in 97 %.
 # - From $U(0, 1)$, where the thesis's own grey-image seed zoos begin *(seen)*, it rises in all models. Positive weights have three quarters of their
 #   power in one direction, and training spreads it.
@@ -433,11 +434,11 @@ show_table(by_pair.reset_index().rename(columns=human), of=equal)
 #
 # **Only the smallest batch makes a tail that shuffled weights do not have, and it is clear in the first layer alone.**
 #
-# - At the start every spectrum ends where the law says. At the end nothing has left the law at batch size 256, though these fit their images as
-#   well. At 32 the edge frays (1.1 % of the first layer's values are beyond), and at 8 it dissolves into a tail (7.0 %) 3.5
-#   times as long.
+# - At the start every spectrum ends where the law says. At the end nothing has left the law at batch size 256, though these fit their images
+#   too. At 32 the edge frays (1.1 % of the first layer's values are beyond), and at 8 it dissolves into a tail (7.0 %) 3.5
+#   times as long as the law reaches.
 # - The exponent of that tail is 2.6, and of shuffled weights 4.4 or more; {cite}`martin2021` find 2 to 4 in well-trained large networks. In the
-#   second layer it is 3.6 against 4.4, which does not stand after Holm's method.
+#   second layer it is 3.6 against 4.4, which does not stand after {term}`Holm <Holm's method>`.
 # - Exponents of 6.7 and 12.4 at the larger batches say nothing: those of shuffled weights go up to 22.
 # - Not only for longer training: at equal steps 5.8 % of the first layer's values lie beyond the law at batch size 8 and 1.1 % at 32.
 # :::

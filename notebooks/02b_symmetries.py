@@ -11,7 +11,7 @@
 # %% [markdown]
 # # Which weights are the same network?
 #
-# Two lists of weights can look nothing alike and still be the same function. Who wants to learn from weights must know when. This page follows chapter 2 of the thesis {cite}`thesis`; its full text was not open to us, so what it shows is *inferred* where we say so.
+# Two lists of weights can look nothing alike and still be the same function. Whoever learns from weights must know when that is so. This page follows chapter 2 of the thesis {cite}`thesis`; its full text was not open to us, so what it shows is *inferred* where we say so.
 #
 # Four zoos are asked: small multilayer perceptrons on {term}`Tetris`, and small CNNs, small ResNets and wide perceptrons on MNIST digits. In each the
 # networks differ in nothing but the seed ({doc}`/notebooks/03_model_zoos` shows how such zoos are grown).
@@ -277,7 +277,7 @@ say(
 # {term}`Alignment <alignment>` puts the units of one network into the order in which it lies nearest to the other: by
 # {term}`weight matching` {cite}`ainsworth2023`, with signs where the activation allows them, or by {term}`activation matching`
 # {cite}`li2016`, which compares what units answer on training images. The same pairs of models are asked in every setting, on test images;
-# *one run* goes from a network's last epoch back to its own first one.
+# *one run* goes from a network's last epoch back to its own first epoch of training; the *own copy* is the network with its units in random order.
 #
 # With $A$ and $B$ two weight vectors and $\Pi$ any order of hidden units:
 #
@@ -332,16 +332,18 @@ movable(interactive.barrier_lines(every_line, again), plots.panels_of_lines(ever
 show_table(means, precision=2, of=summary)
 
 # %% [markdown]
+# Numbers in brackets are, in what follows, the mean barrier before and after alignment, or only what alignment leaves of it.
+#
 # :::{admonition} Our run (laptop)
 # :class: published-run
 #
-# **Part of the barrier is the order of the units. Only in the wide network it is nearly all of it.**
+# **Yes, between seeds. Part of it is the order of units. Only in the wide network it is nearly all of it.**
 #
 # - Within one run there is no barrier; to the *own copy* of a network, with the same function, there is one nearly as high as to another seed. So the line does not measure how alike functions are.
 # - Weight matching lowers the barrier in the Tetris MLP (.87 to .53) and the small CNN (2.05 to 1.62; this verdict falls after {term}`Holm <Holm's method>`) and removes it in neither.
 #   Signs take more off in the Tetris MLP (.34), matched activations in the small CNN (1.14). In the wide MLP weight matching leaves a thirtieth (.45 to .02), as
 #   {cite}`entezari2022` expect (its interval reaches past a twentieth).
-# - In the ResNet as it stands both ways are undecided (3.63 to 3.43 and to 2.59). Running statistics fit no network on the way. Measured anew, matched activations lower the barrier (2.15 to 1.14); so do matched weights (1.39), which falls after Holm.
+# - In the ResNet as it stands both ways are undecided (3.63 to 3.43 and to 2.59). Running statistics fit no network between. Measured anew, matched activations lower the barrier (2.15 to 1.14); so do matched weights (1.39), which falls after Holm.
 # :::
 #
 # **Another way round.** A quadratic Bézier curve between the same ends {cite}`garipov2018`, bent towards a third vector that is learned on training
@@ -458,11 +460,11 @@ study.publish("ws-rebasin-alignment", planted, "planted")
 show_table(planted.rename(columns={"restarts": "starts"}), precision=2, of=planted)
 
 # %% [markdown]
-# The search improves the order of one layer after another until nothing gains. Started from the order as it is, it finds few of the wide ones, because the units that all blocks share and those inside of a block have to be found together. The second start pairs units by how alike their weights could be at most, sorted by size, whatever the order of other layers, and finds them all.
+# The search improves the order of one layer after another until nothing gains. Started from the order as it is, it finds few of the wide ones, because the units that all blocks share and those inside of a block have to be found together. The second start sorts the weights of every unit by size, and pairs units whose sorted weights are most alike. So the order of other layers, which is still unknown, does not matter. It finds them all.
 #
 # ## Does distance tell about function?
 #
-# > The absolute correlation between pairwise CKA and pairwise l2 similarity, over the number of permutations of 15 models: with more
+# > Shown is the absolute correlation between pairwise CKA and pairwise l2 similarity, over the number of permutations of 15 models. With more
 # > permutations there are more pairs, and they reach farther across weight space (so, we infer, distance tells less).
 # > — in our words, caption of Fig. 2.6.1 {cite}`thesis` *(seen; that the curve falls is inferred, no values are given)*
 #
@@ -527,7 +529,7 @@ show_table(signed[list(columns)].rename(columns=columns).round(2).reset_index(),
 # - So the direction of the curve depends on the population and on the reading, and both need to be named.
 # :::
 #
-# > The correlation between pairwise CKA and cosine similarity, over the number of models: more models cover weight space more
+# > Shown is the correlation between pairwise CKA and cosine similarity, over the number of models. More models cover weight space more
 # > globally.
 # > — in our words, caption of Fig. 2.6.2 {cite}`thesis` *(seen; direction inferred, no values given)*
 #

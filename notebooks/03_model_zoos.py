@@ -11,7 +11,7 @@
 # %% [markdown]
 # # Model zoos: what do we learn from?
 #
-# Who wants to learn from networks needs many of them. This page grows such populations, looks at how they spread, and asks the first
+# To learn from networks one needs many of them. This page grows such populations, looks at how they spread, and asks the first
 # question of the book: do plain weights already tell how good a network is?
 #
 # **You will see**
@@ -239,7 +239,7 @@ plt.show()
 #
 # Three views, with the definitions of {cite}`schuerholt2022modelzoos`: accuracy, behaviour, weights. {term}`Agreement <agreement>` is the share of
 # test images that two models put into the same class; {term}`chance` is what it would be if their errors had nothing in common. {term}`CKA`
-# compares what two models put out (layer by layer, then the mean), on a few images (one means the same up to rotation and scale). *Distance* is the euclidean
+# compares what two models put out on a few images (one means the same up to rotation and scale). Here it is the mean over layers; on the page before it was of class scores alone. *Distance* is the euclidean
 # distance of two weight vectors over their mean length, *cosine distance* is one minus the cosine. All are means over pairs of models at
 # the last epoch.
 #
@@ -292,7 +292,7 @@ say(
 # - In all three seed zoos: agreement of .71 to .92 where chance has .64 to .87, at cosine distances of 1.00. So different places in weight space hold similar functions (on that: {doc}`/notebooks/02b_symmetries`).
 # - Against the published MNIST-seed, ours agrees more (.92 against .88) at a higher accuracy, and its weights are farther apart (a
 #   cosine distance of 1.00 against .77).
-# - Where weights begin is one reason. From U(0, 1), where all weights are positive and all vectors lean to one side, Tetris networks end at a distance of .86 instead
+# - Where weights begin is one reason (distances are again cosine distances). From U(0, 1), where all weights are positive and all vectors lean to one side, Tetris networks end at a distance of .86 instead
 #   of 1.00 and agree less (.65 against .71), at a lower accuracy. What the other differences do is not tested here.
 # :::
 #
@@ -419,6 +419,8 @@ show_table(clocks)
 #   five zoos, and behind in `tetris_hyp`.
 # :::
 #
+# What is said here of `digits_hyp`, and of trees in `tetris_hyp`, does not stand after {term}`Holm's method`.
+#
 # ## How do these numbers compare with the published ones?
 #
 # In the Model Zoos paper s(W) are the *quintiles* of each layer: as we read it, its extremes and the four values between that cut it into fifths. So these stand beside its Table 3 (arXiv v1) *(seen)*.
@@ -450,7 +452,7 @@ show_table(by_start, precision=2, of=starts)
 # :::{admonition} Our run (laptop)
 # :class: published-run
 #
-# **Raw weights fail in our seed zoos partly because of where they begin, and not only because the same unit can sit elsewhere in another network.**
+# **Accuracy is read far worse in ours than in the published zoo. On Tetris, where it could be tested, raw weights fail partly because of where they begin, and not only because the same unit can sit elsewhere in another network.**
 #
 # - From U(0, 1) a linear probe on W reads accuracy with an $R^2$ of .41; from a start around zero, with as many models, it is at -.16.
 # - The published MNIST-seed, which begins in U(0, 1), has .92; ours -2.91, with fewer models *(the rest of the difference is

@@ -60,7 +60,9 @@ study = hyperlib.Study(profile)
 # > Networks trained from scratch as in the zoo, with their test accuracy at epochs 1, 25 and 50.
 # > — in our words, rows $B_T$ of the fine-tuning table in {cite}`schuerholt2022hyper`
 #
-# The numbers were read in a picture of that table *(seen)*. The standard deviation is over models; how many is not said.
+# $B_T$ is the paper's name for training from scratch. The table is published as a picture, and its printed numbers were read there *(seen)*. The
+# standard deviation is over models; how many is not said. For the last of these epochs the paper's transfer table prints the same mean again, with
+# another standard deviation. We compare with the fine-tuning table, unless we say so.
 
 # %% table={"name": "tab-mnist-published", "caption": "Test accuracy of the zoo as published, a fraction, with its standard deviation over models; the confidence is our chance that the number was read rightly."}
 reported = published.published("ghr-finetune", dataset="MNIST-seed", method="B_T")
@@ -82,7 +84,7 @@ show_table(study.publish("zoo-generating-factors", settings, "mnist-seed"))
 # %% [markdown]
 # ## What is an epoch worth?
 #
-# All weights begin in $U(0, 1)$, so all are positive, most units saturate, and learning starts slowly. What counts then is the number
+# All weights begin in $U(0, 1)$, so all are positive, many units saturate *(inferred)*, and learning starts slowly. What counts then is the number
 # of optimiser *steps*, and that depends on how many images there are.
 
 # %% tags=["remove-input"]
@@ -120,7 +122,7 @@ show_table(by_steps[by_steps["epoch"].isin([1, nearest, few.epochs[-1]])])
 # :::{admonition} Our run (laptop)
 # :class: published-run
 #
-# **In the first phase of training the clock is the step, not the epoch.**
+# **Early in training the number of steps counts, not the number of epochs.**
 #
 # - After one epoch on few images all models are near chance (12 % on average), and they leave it slowly and side by side.
 # - After as many steps as one published epoch they are where the published models were: 20.1 % against 20.6 %, on a twelfth of the
@@ -264,5 +266,5 @@ card = study.publish("disc-scorecard", verdicts.scorecard(claims), "03b")
 show_table(verdicts.summary(card), of=card)
 
 # %% [markdown]
-# **Back to the thesis.** Chapter 5 compares networks that were generated and fine-tuned with this curve. What this page cannot say
-# is how the published models were drawn, because the source does not.
+# **Back to the thesis.** Chapter 5 holds generated networks, which are then trained further, against this curve. What this page cannot say
+# is over which models of the zoo the published means are, because the source does not.

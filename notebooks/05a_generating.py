@@ -12,8 +12,8 @@
 # # Can one draw a new network out of a hat?
 #
 # The decoder of a {term}`hyper-representation` writes weights. Give it {term}`latents` that nobody has encoded, and it writes a network that nobody
-# has trained. The thesis says that such networks work, and are good starts for further training, which is not asked here; an audit {cite}`zeng2025memorization` says that they repeat the training networks. This page draws networks, by many samplers, and asks
-# of each population whether it works, and whether it is new. How the representation learns is
+# has trained. The thesis says that such networks work, and are good starts for further training. An audit {cite}`zeng2025memorization` says that they repeat the training networks. This page draws networks, by many samplers, and asks
+# of each population whether it works, and whether it is new. Further training is the matter of the next page. How the representation learns was told in
 # {doc}`/notebooks/04a_hyper_representations`.
 #
 # **You will see**
@@ -105,10 +105,13 @@ weights, of which {len(train)} are for training and {len(test)} for tests, {{ter
 Representations learn from the checkpoints of {late[0].table["epoch"].nunique()} late epochs, {reps["answers"].steps} steps each, and make {reps["answers"].latents_:,} latents of a network, two thirds as many as it has weights.""")
 
 # %% [markdown]
+# At the profile `paper` this zoo has the published settings. At the others it begins around zero and learns from few images, as on {doc}`/notebooks/03_model_zoos`, with settings of our own, so that its
+# networks learn faster than the published ones.
+#
 # Two networks that answer alike can have their units in any order, so all are {term}`aligned <weight matching>` first (units may change their sign, too): laid on the first training network at the last epoch
-# *(our choice)*. Settings were chosen by what was made of validation networks, judged on the same test images, so scores of drawn networks may be a little too good.
-# Networks drawn with answers, and the losses plain and by layers, are of several splits, each with trainings of its own; all else is of one training. Our auto-encoder is small and trained for minutes, with a pooled read-out instead
-# of a summary token and a tanh *(our choice)*; so published numbers stand beside ours for orientation, not as a test.
+# *(our choice)*. The settings of the representation were chosen on validation networks. But how well these work was measured on the same test images as all that follows, so scores of drawn networks may be a little too good.
+# Some results are of several splits, each with trainings of its own: networks drawn *with answers*, and the losses *plain* and *by layers* (the next section tells what these names mean). All else is of one training.
+# Our auto-encoder is small and trained for minutes, with a {term}`pooled read-out` instead of a {term}`summary token`, and without a tanh on its latents *(our choice)*. So published numbers stand beside ours for orientation, not as a test.
 #
 # ## Why does a rebuilt network break?
 #
@@ -125,9 +128,13 @@ Representations learn from the checkpoints of {late[0].table["epoch"].nunique()}
 # In code: {py:obj}`~hyperlib.representations.losses.layerwise_cells`.
 #
 # The error of weights says little about answers. So we add a {term}`loss of answers` {cite}`meynent2025`: rebuilt network and original answer the same training images, called *queries*, and the divergence of their class
-# probabilities counts as much as the error of weights. Labels are not looked at. In the *released* reading it is the squared distance of probabilities, in units of its first value and with nine
-# times the weight of the weights *(seen)*; ours is the Kullback-Leibler divergence *(our choice)*. We call the losses *plain* (at a lower learning rate), *by layers* (and *slowly*, at the rate of plain), *with answers* (added to by
-# layers), and *with answers, as released*, which has nothing to do with the *released* sampler below.
+# probabilities counts as much as the error of weights. Labels are not looked at. So there are four losses:
+#
+# - **plain**: the error of weights, at a lower learning rate;
+# - **by layers**: that error in units of each layer's spread, as above; *slowly* means at the learning rate of plain;
+# - **with answers**: by layers, and the Kullback-Leibler divergence of the answers added *(our choice)*;
+# - **with answers, as released**: instead of the divergence the squared distance of probabilities, in units of its first value, which counts nine times as much as the error of weights *(seen)*. It
+#   has nothing to do with the *released* sampler below.
 #
 # With $p$ the class probabilities of a network and $\hat p$ those of the rebuilt one, on $n$ images:
 #
@@ -191,7 +198,8 @@ show_table(losses[list(columns)].rename(columns=columns), of=losses)
 #
 # A sampler learns the latents of the training networks at the last epoch and draws new ones:
 #
-# - **uniform** latents; a **neighbourhood** of them in a map by {term}`UMAP`; a **Gaussian** with their covariance *(our choice)*; a **GAN**; a **flow** from noise to latents *(our choice)* {cite}`lipman2023`;
+# - **uniform**: every latent evenly from its range; **neighbourhood**: points in the box around a map of the latents by {term}`UMAP`, and from there its way back; **Gaussian**: with the covariance of the latents *(our choice)*;
+# - **GAN**: a network that turns noise into latents, trained until a second network cannot tell them from those of the zoo; **flow**: a network that moves noise step by step to where latents lie *(our choice)* {cite}`lipman2023`;
 # - a **{term}`kernel density estimate <kernel density estimate>`** (KDE) in three readings: *independent* dimensions, which is what the text says; *joint*, whole latent vectors with some noise *(our choice)*; and *released*: there
 #   all dimensions are drawn by the same random numbers, so that a sample is the latent vector of one training network plus one small number *(seen)*.
 
@@ -254,7 +262,7 @@ for ax in fig.axes:
     ax.set_xlim(0, 1)
 plt.show()
 
-# %% table={"name": "tab-ghr-published", "caption": "Median accuracy of networks as drawn: published (of another zoo, digitised) and ours, in latents, by loss. S_KDE is set beside the released sampler (inferred); uniform latents are those of the range that was seen, where published ones go from minus to plus one."} tags=["hide-cell"]
+# %% table={"name": "tab-ghr-published", "caption": "Median accuracy of networks as drawn: published (of another zoo, digitised) and ours, in latents, by loss. S_KDE is set beside the released sampler (inferred); our uniform latents span the range of the training latents, the published ones go from minus to plus one."} tags=["hide-cell"]
 theirs = published.published("ghr-sampling-methods").set_index("method")["value"]
 wide = quartiles.pivot(index=["sampler", "of"], columns="where", values="median")
 rows = []
@@ -301,9 +309,17 @@ show_table(starts, 2, of=starts)
 #
 # A copy of a training network works, too. So every population is compared with the training networks: in weights, in answers and in errors; and so are *strangers*, networks of the zoo that
 # were kept for tests. All lie as the training networks were laid; a copy in another order of units would still give itself away by its answers. A network is a **{term}`replica`** if it is much nearer to a training network than strangers are, or answers or errs as one does; a **mixture** if it lies near the line
-# between two; and it has a **twin** if another one of its population is the same network. A population is called after what most of its
-# networks are: *replica*; *few networks*, if they have twins; *new and broken*, if they are much worse than the zoo; *interpolation*, if they are mixtures; else *new and working*
-# (`hyperlib.tasks.novelty` has the thresholds, *our choice*). A reconstruction that is drawn towards the mean of the zoo can look like a mixture. Controls are other networks of the zoo, kept for
+# between two; and it has a **twin** if another one of its population is the same network.
+#
+# A population gets the first of these verdicts that is true (`hyperlib.tasks.novelty` has the thresholds, *our choice*):
+#
+# - *replica*: most networks are replicas or mixtures, and of these at least as many are replicas;
+# - *few networks*: most have a twin;
+# - *new and broken*: their accuracy is much below the zoo's;
+# - *interpolation*: most are replicas or mixtures, and of these more are mixtures;
+# - *new and working*: all others.
+#
+# A reconstruction that is drawn towards the mean of the zoo can look like a mixture. Controls are other networks of the zoo, kept for
 # validation, which must not be called copies, at the last epoch and at the one where they are as good as networks that are drawn; and training networks with noise, which must.
 
 # %% tags=["hide-input"]
@@ -340,7 +356,7 @@ judgements.insert(2, "nearness", judgements["nearest_l2"] / judgements["stranger
 judgements = study.publish("ghr-diversity", judgements)
 _, (train, val, test) = part_of(["answers"])
 
-# %% table={"name": "tab-ghr-novelty", "caption": "What is drawn, on the first split. Replicas are a share of the networks (mixtures and twins are in the CSV); distance is that to the nearest training network, by that of strangers; errors (their overlap) and apart (distance, as a share of the zoo's) are of pairs of one population. Where nothing else is said, networks are drawn in latents learned with answers."} tags=["hide-input"]
+# %% table={"name": "tab-ghr-novelty", "caption": "What is drawn, on the first split. Distance: to the nearest training network, as a share of what strangers have. Errors: how much those of two networks of the population overlap. Apart: how far two of them lie apart, as a share of the zoo's. Replicas: their share (mixtures and twins are in the CSV). Where nothing else is said, networks are drawn in latents learned with answers."} tags=["hide-input"]
 first = judgements[judgements["repeat"] == 0]
 columns = {"population": "population", "verdict": "verdict", "accuracy": "accuracy", "nearness": "distance", "iou": "errors", "pair_share": "apart", "replicas": "replicas"}
 human = first[list(columns)].rename(columns=columns).set_index("population", drop=False)

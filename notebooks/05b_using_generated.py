@@ -197,7 +197,8 @@ say(f"""The zoo: its first {raw["models"].iloc[0]} models after {raw["grown"].il
 #
 # - Published are .63 untrained and .83 after an epoch. An independent KDE has .12 and .56, of aligned weights .20 and .69.
 # - A joint KDE with noise of .3 has .69 and .86, means of two aligned networks have .61 and .83. The released sampler only draws copies (.86).
-# - The mean of the best networks, aligned, has .54 before any training; that of all networks of our zoo has .29. The zoos differ in initialisation, images, settings and number, so this does not tell what it is.
+# - The mean of the best networks, aligned, has .54 before any training; that of all networks of our zoo has .29. The zoos differ in initialisation, images, settings and number, so this does not tell which of these makes the difference.
+# - So much for the published zoo. In ours the answer is no: an independent KDE of raw weights is a worse start than scratch, and that of latents learned with answers a better one ({numref}`tab-ghr-finetune`).
 # :::
 #
 #
@@ -273,17 +274,19 @@ show_table(theirs, 3, of=theirs)
 # :::{admonition} Our run (laptop)
 # :class: published-run
 #
-# **Where most layers can be copied by name drawn weights help much; where hardly any can, a gain is too small to be sure of, in either reading.**
+# **After one epoch: Where most layers can be copied by name drawn weights help much; where hardly any can, a gain is too small to be sure of, in either reading.**
 #
 # - With a skip beside three convolutions 99 % of the weights are copied: accuracy after one epoch is .88, from scratch .58, poured .73.
 # - With one more convolution 8 % are copied: .68 after one epoch, poured .69, from scratch .67.
 # - Weights of the zoo's own networks do as well after one epoch (.88 and .69). With the skip they begin higher (.59, drawn ones .41) and are behind after five epochs (.92 and .94).
+# - Training on makes a small gain surer: with one more convolution poured weights are then ahead of scratch, which stands after Holm; copied ones are not surely so.
 # :::
 #
 #
 # ## Are several better than one?
 #
 # An {term}`ensemble` of networks gains where its members err on different images; copies gain nothing. So the curve over the number of members shows whether drawn networks differ from each other, which their accuracy does not tell.
+# Members that are worse have more to gain. So the gain is also divided by the share of images on which two members disagree: this *ratio* says what their disagreement is worth.
 
 # %% mystnb={"image": {"alt": "Two panels over the number of members: accuracy of ensembles, and their gain over the mean member; one line per population: networks of the zoo, drawn ones, drawn ones after an epoch, and the mean of all after an epoch."}, "figure": {"name": "fig-ghr-ensembles", "caption": "Ensembles (mean of class probabilities) over the number of members, mean over draws of members: accuracy, and what it is beyond the mean member."}} tags=["hide-input"]
 members = {"zoo, kept for tests": test.weights[:n], "KDE independent": made["KDE independent"].weights, "flow": made["flow"].weights}
