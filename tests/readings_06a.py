@@ -181,7 +181,7 @@ def _(t):
     return 4, 217, table["r2"].min(), table["r2"].max()
 
 
-@says("06a", "From 16 tokens on the length moves what is rebuilt by at most .011")
+@says("06a", "From 16 on length moves it by at most .011")
 def _(t):
     plain = t("sane-ablation-window").query("halo == 0 and window >= 16")
     return [16, plain.groupby("zoo")["r2"].agg(lambda r2: r2.max() - r2.min()).max()]
