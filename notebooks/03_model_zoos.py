@@ -252,15 +252,15 @@ plt.show()
 #
 # In code: {py:obj}`~hyperlib.weightspace.similarity.agreement`.
 
-# %% tags=["hide-input"] table={"name": "tab-zoo-diversity", "caption": "Diversity of the zoos of this page at the last epoch. Expected is the distance that follows from the cosine alone; tetris_positive is tetris_seed with another start and fewer models."}
+# %% tags=["hide-input"] table={"name": "tab-zoo-diversity", "caption": "Diversity of the zoos of this page at the last epoch. The std is that of all weights. Expected is the distance that follows from the cosine alone; tetris_positive is tetris_seed with another start and fewer models."}
 positive = study.zoo("tetris_positive")  # weights begin in U(0, 1)
 measured = [*populations.items(), ("tetris_positive", positive)]
 images = {name: study.recipe(name).images.load() for name, _ in measured}
 diverse = pd.DataFrame({"zoo": name} | diversity(zoo, images[name]) for name, zoo in measured)
 study.publish("zoo-stats-diversity", diverse)
-labels = {"test_accuracy_mean": "accuracy", "cka": "CKA", "weight_std": "std of all weights", "l2": "distance", "l2_check": "expected"}
-shown = ["zoo", "accuracy", "agreement", "chance", "CKA", "std of all weights", "distance", "expected"]
-show_table(diverse.rename(columns=labels)[[*shown, "cosine_distance"]], of=diverse)
+labels = {"test_accuracy_mean": "accuracy", "cka": "CKA", "weight_std": "std", "l2": "distance", "l2_check": "expected", "cosine_distance": "cosine distance"}
+shown = ["zoo", "accuracy", "agreement", "chance", "CKA", "std", "distance", "expected"]
+show_table(diverse.rename(columns=labels)[[*shown, "cosine distance"]], of=diverse)
 
 # %% tags=["hide-cell"] table={"name": "tab-zoo-diversity-published", "caption": "MNIST-seed: ours beside Table 2 of the Model Zoos paper, as fractions, with standard deviations over models, over pairs or (weights) over all weights."}
 ids = {name: recipe.thesis for name, recipe in recipes.items()}
@@ -268,7 +268,7 @@ beside_table_2 = zoo_tables.diversity_beside(diverse[diverse["zoo"].isin(names)]
 study.publish("zoo-stats-diversity", beside_table_2, "published")
 theirs = beside_table_2.pivot_table("published", "dataset", "measure").dropna()
 of_seeds = theirs[theirs.index.str.endswith("-seed") & ~theirs.index.str.startswith("resnet")]
-common = beside_table_2.dropna(subset=["ours", "published"]).replace({"measure": labels | {"weight_mean": "weights"}})
+common = beside_table_2.dropna(subset=["ours", "published"]).replace({"measure": labels | {"weight_mean": "weights", "weight_std": "std of all weights"}})
 common = common.assign(measure=common["measure"].str.replace("_", " "))
 show_table(common[["measure", "ours", "ours_std", "published", "published_std"]], of=beside_table_2)
 
@@ -292,7 +292,7 @@ say(
 # - In all three seed zoos: agreement of .71 to .92 where chance has .64 to .87, at cosine distances of 1.00. So different places in weight space hold similar functions (on that: {doc}`/notebooks/02b_symmetries`).
 # - Against the published MNIST-seed, ours agrees more (.92 against .88) at a higher accuracy, and its weights are farther apart (a
 #   cosine distance of 1.00 against .77).
-# - Where weights begin is one reason (distances are again cosine distances). From U(0, 1), where all weights are positive and all vectors lean to one side, Tetris networks end at a distance of .86 instead
+# - Where weights begin is one reason. From U(0, 1), where all weights are positive and all vectors lean to one side, Tetris networks end at a cosine distance of .86 instead
 #   of 1.00 and agree less (.65 against .71), at a lower accuracy. What the other differences do is not tested here.
 # :::
 #

@@ -175,7 +175,7 @@ show_table(shown[["measure", "epoch", "ours", "published", "difference"]], 3, ro
 #
 # - At epoch 10, 64 % of the weights are gone, published 67 % (the rate was chosen for that); at the end 86 % against 79 %.
 # - Until epoch 10 ours lose 5.5 points of accuracy, the published 2.7; in the end 12.9 against 3.7.
-# - When about 80 % were gone (epoch 20), the median of ours had fallen by 10.1 points, their mean by 10.6. The readme says two; its own figure 3.7, at epoch 25.
+# - When about 80 % were gone (epoch 20), ours had fallen by 10.1 points at the median and by 10.6 in the mean. The readme says two; its own figure 3.7, at epoch 25.
 # - Noise costs ours much more while they train: the gap at the end is -.28, the published one -.04. Ours see a tenth of the images and make a fortieth of the steps, in which weights can adapt.
 # :::
 #
@@ -189,7 +189,7 @@ show_table(shown[["measure", "epoch", "ours", "published", "difference"]], 3, ro
 # - *magnitude, bit by bit*: weights go over the first three fifths of the epochs {cite}`zhu2017`. Does variational dropout gain by not taking all at once?
 # - *magnitude, same share in every layer*: may no layer be emptied?
 # - *magnitude, layer shares of dropout*: is it how many weights go in which layer?
-# - *the same, twice the epochs*: or that variational dropout had time to choose? (The last of these controls has as many behind it.)
+# - *the same, twice the epochs*: or that variational dropout had time to choose? (The control without noise, below, has as many epochs behind it.)
 # - *random, layer shares of dropout*: does it matter which ones?
 # - *mask of dropout, no noise*: the weights that it kept, at their original values, trained on without noise. What does the noise cost?
 
@@ -265,7 +265,7 @@ show_table(moments.groupby(["epochs", "way"])[["sparsity", "accuracy", "agreemen
 #
 # **Below 80 % the claim holds. Above, it holds for magnitude that takes all at once and empties a layer, and for no other.**
 #
-# - Below 80 % magnitude keeps more in all four cases: .921 against .878 at 64 % on digits, .924 against .878 on MNIST.
+# - Below 80 % magnitude keeps more in all four cases: at 64 %, .921 against .878 on digits and .924 against .878 on MNIST.
 # - Above, variational dropout keeps more on digits at 89 % (.494 against .320) and on MNIST at 86 % (.802 against .309); at 83 % it is undecided.
 # - Bit by bit magnitude is ahead of it at every price (.646 at 89 %), with its layer shares too (.559; .892 on MNIST). Even random weights with its layer shares are not behind from 64 % on (.493 against .494 at 89 %).
 # - Best is its mask, trained on without noise: .785 at 89 %. Against magnitude with twice the epochs (.622) that is decided from 76 % on. So noise costs more (.29) than the choice wins over magnitude (.16).
@@ -398,7 +398,7 @@ show_table(known[["way", "features", "sparsity", "found", "predicted", "accuracy
 #
 # **Layer statistics lose a twin first, a trained representation sooner than an untrained one, raw weights never.**
 #
-# - At the highest price raw weights, from which twins began, find every twin. The untrained encoder finds .53 (variational dropout) and .91 (magnitude) of them, the trained one .04 and .44, statistics .02 and .13. By chance it would be one of the 45.
+# - At the highest price raw weights, from which twins began, find every twin. The untrained encoder finds .53 (variational dropout) and .91 (magnitude) of them, the trained one .04 and .44, statistics .02 and .13. By chance it would be one of 45.
 # - Of twins by variational dropout the trained encoder predicts .98 at the lowest price and .52 at the highest; in truth they have .94 and .49. The untrained one predicts too much, 1.20 and .58.
 # - What magnitude did no reader sees: the trained encoder predicts .85 at the highest price, raw weights .70, in truth it is .32.
 # :::

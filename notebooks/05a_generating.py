@@ -100,13 +100,13 @@ def part_of(names, k=0):
 reps, (train, val, test) = part_of(LOSSES)
 late, recipe = parts_of(study, recipes["answers"]), study.recipe("mnist_seed")
 accuracy = generation.accuracies(train, images)
-say(f"""The zoo is the {{term}}`seed zoo` on MNIST of {{doc}}`/notebooks/03b_mnist_seed`: {len(recipe.design)} small CNNs of {train.architecture.num_weights:,}
+say(f"""The zoo is the {{term}}`seed zoo` on MNIST of {{doc}}`/notebooks/03_model_zoos`: {len(recipe.design)} small CNNs of {train.architecture.num_weights:,}
 weights, of which {len(train)} are for training and {len(test)} for tests, {{term}}`split by model`. At the last of {recipe.epochs} epochs their mean test accuracy is {accuracy.mean():.3f}.
 Representations learn from the checkpoints of {late[0].table["epoch"].nunique()} late epochs, {reps["answers"].steps} steps each, and make {reps["answers"].latents_:,} latents of a network, two thirds as many as it has weights.""")
 
 # %% [markdown]
-# At the profile `paper` this zoo has the published settings. At the others it begins around zero and learns from few images, as on {doc}`/notebooks/03_model_zoos`, with settings of our own, so that its
-# networks learn faster than the published ones.
+# At the profile `paper` this zoo has the published settings. At the others it begins around zero and learns from few images, with settings of our own, so that its networks learn faster than the published
+# ones, which are on {doc}`/notebooks/03b_mnist_seed`.
 #
 # Two networks that answer alike can have their units in any order, so all are {term}`aligned <weight matching>` first (units may change their sign, too): laid on the first training network at the last epoch
 # *(our choice)*. The settings of the representation were chosen on validation networks. But how well these work was measured on the same test images as all that follows, so scores of drawn networks may be a little too good.

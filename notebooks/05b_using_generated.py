@@ -274,7 +274,7 @@ show_table(theirs, 3, of=theirs)
 # :::{admonition} Our run (laptop)
 # :class: published-run
 #
-# **After one epoch: Where most layers can be copied by name drawn weights help much; where hardly any can, a gain is too small to be sure of, in either reading.**
+# **After one epoch, where most layers can be copied by name drawn weights help much; where hardly any can, a gain is too small to be sure of, in either reading.**
 #
 # - With a skip beside three convolutions 99 % of the weights are copied: accuracy after one epoch is .88, from scratch .58, poured .73.
 # - With one more convolution 8 % are copied: .68 after one epoch, poured .69, from scratch .67.

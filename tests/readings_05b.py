@@ -148,7 +148,7 @@ def placed(table, architecture, epoch=1):
     return rows[(rows["architecture"] == architecture) & (rows["epoch"] == epoch)].set_index("population")
 
 
-@says("Where most layers can be copied by name drawn weights help much; where hardly any can, a gain is too small to be sure of, in either reading.")
+@says("where most layers can be copied by name drawn weights help much; where hardly any can, a gain is too small to be sure of, in either reading.")
 def _(table):
     skip, *others = (placed(table, one) for one in ("3-conv + res-skip", "4-conv", "4-conv + id.-skip"))
     assert skip.loc["by name", "difference_low"] > 0.2 and skip.loc["by name", "copied"] > 0.9
