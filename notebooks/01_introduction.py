@@ -163,7 +163,7 @@ plt.show()
 # The thesis in five contributions (after Fig. 1.0.2, drawn anew).
 # ```
 #
-# | | contribution of the thesis *(seen, in our words)* | what it asks | here |
+# | part | contribution of the thesis *(seen, in our words)* | what it asks | here |
 # |---|---|---|---|
 # | a | structure of the weight space, and work on weights directly | Where do trainings go, and what do distances mean? | {doc}`/notebooks/02a_weight_space`, {doc}`/notebooks/02b_symmetries` |
 # | b | model zoos, diverse populations to learn from | Which networks does one need, and how different are they? | {doc}`/notebooks/03_model_zoos`, {doc}`/notebooks/03b_mnist_seed`, {doc}`/notebooks/03c_sparse_twins`, {doc}`/notebooks/03d_bring_your_own_zoo` |

@@ -520,7 +520,7 @@ movable(walk_lines(walks), walk_still(walks))
 #
 # Whether the loss of answers makes a representation know more of a network is asked as on {doc}`/notebooks/04b_model_properties`: {term}`inside epochs <inside an epoch>`, beside statistics made by hand.
 
-# %% table={"name": "tab-ghr-probes", "caption": "R² inside epochs on test networks, by linear probes beside the clock, with 95 % intervals over models."} tags=["hide-input"]
+# %% table={"name": "tab-ghr-probes", "caption": "R² inside epochs on test networks, by linear probes beside the clock, with 95 % intervals over models."} tags=["hide-cell"]
 seen = aligned_parts(study, "mnist_seed")
 embedders = {LOSSES[name]: reps[name] for name in ("layers", "answers")}
 probed = hyperlib.run_probes(embedders, *seen, ["test_accuracy", "gap"], ["beside the clock"], controls=256).table

@@ -1,9 +1,9 @@
 """What a built site must hold to be read offline, by everyone: `python tests/check_site.py _build/html`.
 
-Every link inside the site leads to a page and an anchor that exist; every picture says in words what it
-shows, and every figure has a caption; a figure that moves has a still, its scripts and all its data in the site;
-nothing is loaded from another address. Ordinary links to other sites may stand, they need a network and are
-checked by a scheduled workflow. Prints one line for each fault and a line that counts.
+Every link inside the site leads to a page and an anchor that exist; every picture says in words what it shows, every
+figure has a caption and every column of a table a name; a figure that moves has a still, its scripts and all its data
+in the site; nothing is loaded from another address. Ordinary links to other sites may stand, they need a network and
+are checked by a scheduled workflow. Prints one line for each fault and a line that counts.
 """
 
 from __future__ import annotations
@@ -75,7 +75,8 @@ def faults(site: Path) -> list[str]:
     pages = {name: Page(site, name) for name in names if not name.startswith("_static/")}
     found = []
     for page in pages.values():
-        checks = (broken_links(page, pages), faulty_pictures(page), faulty_live_figures(page), remote_resources(page))
+        inside = (faulty_pictures, nameless_columns, faulty_live_figures, remote_resources)
+        checks = (broken_links(page, pages), *(check(page) for check in inside))
         found += [f"{page.name}: {fault}" for check in checks for fault in check]
     found += unlisted(site, set(pages))
     for sheet in sorted(site.rglob("*.css")):
@@ -129,6 +130,13 @@ def faulty_pictures(page: Page) -> Iterator[str]:
     for output in page.soup.select(".cell_output img"):
         if output.find_parent("figure") is None:
             yield f"<img> {output.get('src', '')[:80]} is an output without figure number and caption"
+
+
+def nameless_columns(page: Page) -> Iterator[str]:
+    """Heads of columns without a word, which somebody who hears a table cannot tell from others."""
+    for head in page.soup.select("thead th"):
+        if not head.get_text(strip=True) and not head.get("aria-label"):
+            yield f"<th> without a word beside {head.parent.get_text(' ', strip=True)[:60]!r}"
 
 
 def faulty_live_figures(page: Page) -> Iterator[str]:

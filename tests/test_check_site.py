@@ -59,6 +59,7 @@ def test_clean_site_has_no_fault(site):
         ('<figure id="f"><img src="a.png" alt="A line."></figure>', "f has no caption"),
         ('<figure><figcaption><span class="caption-text"> </span></figcaption></figure>', "has no caption"),
         ('<div class="cell_output"><img src="a.png" alt="A line."></div>', "without figure number"),
+        ("<table><thead><tr><th><p> </p></th><th>a</th></tr></thead></table>", "<th> without a word beside 'a'"),
         ('<script src="https://cdn.org/a.js"></script>', "<script> loads https://cdn.org/a.js"),
         ('<script src="//cdn.org/a.js"></script>', "<script> loads //cdn.org/a.js"),
         ('<script>load("https://cdn.org/a.js?v=1")</script>', "a script may load https://cdn.org/a.js"),

@@ -161,7 +161,7 @@ class Public(_Generated):
         for room in ROOMS:
             homes = {home: names for home, names in public().items() if home.split(".")[1] == room}
             if homes:
-                yield from (f"## {room}", "", "| name | what it is | |", "|---|---|---|")
+                yield from (f"## {room}", "", "| name | what it is | promise |", "|---|---|---|")
                 yield from (self.row(home, name) for home, names in homes.items() for name in names)
                 yield ""
 
