@@ -8,7 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from elsewhere import elsewhere
-from long_training import fit, small, walks
+from long_training import fit, small, tanh, walks
 from toys import network
 
 from hyperlib.files import state as checkpoint
@@ -191,10 +191,6 @@ def test_an_unknown_reading_is_refused():
 
 
 # -- in a training -----------------------------------------------------------------------------------------------------
-
-
-def tanh(samples: Samples) -> Samples:
-    return Samples(samples.weights, samples.table.assign(activation="tanh"), samples.architecture)
 
 
 def behaving(**changes):

@@ -12,7 +12,6 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -72,14 +71,15 @@ def content(path: Path, largest: int, *, links: bool = False) -> bytes:
 
 def is_there(path: Path) -> bool:
     """Whether a name leads to something, also through links; Unreadable where that cannot be known."""
-    with suppress(FileNotFoundError, NotADirectoryError, ValueError):
-        try:
-            os.stat(path)
-            return True
-        except OSError as error:
-            if error.errno not in _NO_FILE:
-                raise Unreadable(path, error) from error
-    return False
+    try:
+        os.stat(path)
+    except ValueError:  # a null byte
+        return False
+    except OSError as error:
+        if error.errno not in _NO_FILE:
+            raise Unreadable(path, error) from error
+        return False
+    return True
 
 
 def nameable(path: Path) -> Path:

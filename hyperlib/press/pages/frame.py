@@ -50,7 +50,7 @@ def about(root: Path) -> dict[str, About]:
     file = root / PAGES
     pages = yaml.safe_load(file.read_text(encoding="utf-8")) if file.is_file() else {}
     if not isinstance(pages, dict):
-        raise Damaged(f"{PAGES} has no chapters")
+        raise Damaged(f"{PAGES} is no list of pages by name; restore it with `git checkout -- {PAGES}`.")
     return {name: as_form(facts, About, f"{name} in {PAGES}") for name, facts in pages.items()}
 
 
