@@ -13,7 +13,7 @@ from functools import partial
 
 import pandas as pd
 import torch
-from clock import Contestant, measured, say, threads
+from clock import Contestant, measured, repeated, say, threads
 from settings import SETTINGS, Options
 
 from hyperlib import Augment, HyperRep, class_scores
@@ -51,14 +51,10 @@ def jobs(network: Architecture, quick: bool) -> dict[str, tuple[Callable[[], Non
         weights, pd.DataFrame({"model": range(models), "epoch": 0, "activation": network.activation}), network
     )
     return {
-        "class scores": tuple(partial(_score, one, network, weights, x) for one in (class_scores, scores)),
+        "class scores": tuple(repeated(partial(one, network, weights, x)) for one in (class_scores, scores)),
         "divergence": tuple(partial(_diverge, one, pairs, x[:QUERIES]) for one in (plain, compiled)),
         "training with answers": tuple(partial(_train, samples, x, steps, one) for one in (0.0, 1.0)),
     }
-
-
-def _score(how: Callable[..., torch.Tensor], network: Architecture, weights: torch.Tensor, x: torch.Tensor) -> None:
-    how(network, weights, x)
 
 
 def _diverge(divergence: Divergence, originals: torch.Tensor, queries: torch.Tensor) -> None:

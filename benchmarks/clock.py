@@ -56,6 +56,16 @@ def timed(action: Callable[[], float | None]) -> Times:
     return Times(time.perf_counter() - wall, time.process_time() - processor + elsewhere)
 
 
+def repeated(action: Callable[[], object], times: int = 1) -> Callable[[], None]:
+    """The action so many times, without its result, which would be taken for seconds."""
+
+    def run() -> None:
+        for _ in range(times):
+            action()
+
+    return run
+
+
 @contextmanager
 def threads(count: int) -> Iterator[None]:
     """Run with so many torch threads, which is also the number of workers of the engines."""

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from clock import Contestant, measured, say
+from clock import Contestant, measured, repeated, say
 from safetensors.torch import load_file, save_file
 from settings import Options
 from torch import nn
@@ -46,7 +46,7 @@ def foreign(options: Options) -> pd.DataFrame:
     with tempfile.TemporaryDirectory() as folder, torch.no_grad():
         for work, baseline, networks, ours, plain in _jobs(options.quick, Path(folder)):
             say(f"  {work}")
-            sides = [Contestant(name, 1, _silent(one), one) for name, one in (("ours", ours), ("plain", plain))]
+            sides = [Contestant(name, 1, repeated(one), one) for name, one in (("ours", ours), ("plain", plain))]
             times = measured(sides, options.repetitions)
             seconds = times["ours"].wall, times["plain"].wall
             rows.append((work, baseline, networks, *seconds, seconds[0] / seconds[1]))
@@ -125,12 +125,3 @@ def _plain_statistics(layout: Layout, vector: np.ndarray) -> list[np.ndarray]:
 
 def _copied(state: dict[str, torch.Tensor]) -> None:
     {name: value.clone() for name, value in state.items()}
-
-
-def _silent(action: Callable[[], object]) -> Callable[[], None]:
-    """The action without its result: a contestant's result would be taken for seconds."""
-
-    def run() -> None:
-        action()
-
-    return run

@@ -9,7 +9,7 @@ from __future__ import annotations
 import multiprocessing
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 
 import torch
@@ -67,12 +67,14 @@ def processes(count: int, quick: bool) -> Iterator[list[Connection]]:
     for worker in workers:
         worker.start()
     try:
-        for here, _ in pipes:
+        for here, there in pipes:
+            there.close()  # a worker that dies is heard of, and not waited for
             here.recv()  # ready: starting is not timed
         yield [here for here, _ in pipes]
     finally:
         for here, _ in pipes:
-            here.send(None)
+            with suppress(OSError):  # it is dead
+                here.send(None)
         for worker in workers:
             worker.join()
 

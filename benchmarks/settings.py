@@ -15,9 +15,8 @@ import torch
 from hyperlib import Images, digits_cnn, large_cnn, load_images, small_cnn, tetris_mlp
 from hyperlib.weightspace.architecture import Architecture
 from hyperlib.weightspace.work import multiply_adds
-from hyperlib.zoos.engines.choice import ENGINES
 
-FASTEST = "numba" if "numba" in ENGINES else "torch"  # of the engines on a CPU
+FASTEST = "numba"  # of the engines on a CPU
 RANDOM = "random 32x32x3"
 
 

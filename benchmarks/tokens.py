@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import pandas as pd
 import torch
-from clock import Contestant, measured, say, threads
+from clock import Contestant, measured, repeated, say, threads
 from settings import Options
 from torch import Tensor
 
@@ -42,7 +42,7 @@ def tokens(options: Options) -> pd.DataFrame:
                 say(f"  {network.name}: {action}")
                 sides = [
                     Contestant("ours", batch * repeats, repeated(ours, repeats), ours),
-                    Contestant("plain", few, repeated(plain, 1), plain),
+                    Contestant("plain", few, repeated(plain), plain),
                 ]
                 times = measured(sides, options.repetitions)
                 rates = [side.work / times[side.name].processor for side in sides]
@@ -82,16 +82,6 @@ def _actions(
             lambda: [state_of(row, states[0]) for row in encoded[:few]],
         ),
     ]
-
-
-def repeated(action: Callable[[], object], times: int) -> Callable[[], None]:
-    """The action so many times, without its result, which would be taken for seconds."""
-
-    def run() -> None:
-        for _ in range(times):
-            action()
-
-    return run
 
 
 # -- one network at a time ---------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 
 import pandas as pd
-from clock import Contestant, measured, say, threads
+from clock import Contestant, measured, repeated, say, threads
 from settings import SETTINGS, Options, Setting
 
 from hyperlib import grid, train_population
@@ -29,16 +29,12 @@ def twins(options: Options) -> pd.DataFrame:
             say(f"  {name}")
             setting = SETTINGS[name]
             works = _works(setting, setting.images(options.quick), options.quick)
-            jobs = {work: partial(_run, once) for work, (once, _) in works.items()}
+            jobs = {work: repeated(once) for work, (once, _) in works.items()}
             contestants = [Contestant(work, 1, job, job) for work, job in jobs.items()]
             times = {work: time.processor for work, time in measured(contestants, options.repetitions).items()}
             rates = {work: count / times[work] for work, (_, count) in works.items()}
             rows += [(name, work, rate, rate / rates["whole"]) for work, rate in rates.items()]
     return pd.DataFrame(rows, columns=["network", "work", "per_cpu_s", "ratio"])
-
-
-def _run(job: Callable[[], Zoo]) -> None:
-    job()
 
 
 def _works(setting: Setting, images: Images, quick: bool) -> dict[str, tuple[Callable[[], Zoo], int]]:

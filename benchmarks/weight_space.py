@@ -13,7 +13,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 import torch
-from clock import Contestant, measured, say
+from clock import Contestant, measured, repeated, say
 from scipy.optimize import linear_sum_assignment
 from settings import Options
 from torch import Tensor
@@ -30,7 +30,7 @@ def weight_space(options: Options) -> pd.DataFrame:
     rows = []
     for action, networks, few, ours, plain in _actions(*sizes):
         say(f"  {action}")
-        sides = [Contestant("ours", networks, _silent(ours), ours), Contestant("plain", few, _silent(plain), plain)]
+        sides = [Contestant("ours", networks, repeated(ours), ours), Contestant("plain", few, repeated(plain), plain)]
         times = measured(sides, options.repetitions)
         loop = times["plain"].wall * (networks / few if "pairs" not in action else (networks / few) ** 2)
         rows.append((action, networks, times["ours"].wall, loop, loop / times["ours"].wall))
@@ -64,15 +64,6 @@ def _actions(moved: int, aligned: int, compared: int, few: int) -> list[tuple[st
         ("all pairs: cosine", compared, few, lambda: cosine(weights[:compared]), lambda: pairs(rows, _cosine)),
         ("all pairs: CKA of 1,000 answers", compared, few, lambda: cka(outputs), lambda: pairs(answers, _cka)),
     ]  # fmt: skip
-
-
-def _silent(action: Callable[[], object]) -> Callable[[], None]:
-    """The action without its result: a contestant's result would be taken for seconds."""
-
-    def run() -> None:
-        action()
-
-    return run
 
 
 # -- one network at a time ---------------------------------------------------------------------------------------------

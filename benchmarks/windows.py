@@ -12,14 +12,15 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Callable
 
 import pandas as pd
 import torch
-from clock import Contestant, in_a_process, measured, say, threads
+from clock import Contestant, in_a_process, measured, repeated, say, threads
 from memory import largest_so_far
 from settings import Options
-from tokens import READERS, State, reordered, repeated, tokenised
+from tokens import READERS, State, reordered, tokenised
 from torch import Tensor
 
 from hyperlib import resnet18, small_cnn
@@ -56,7 +57,7 @@ def windows(options: Options) -> pd.DataFrame:
     with threads(1):
         for stage, plain in stages.items():
             say(f"  {network.name}: {stage}")
-            sides = [Contestant("ours", batch, ours, ours), Contestant("plain", few, repeated(plain, 1), plain)]
+            sides = [Contestant("ours", batch, ours, ours), Contestant("plain", few, repeated(plain), plain)]
             times = measured(sides, options.repetitions)
             rates = [side.work / times[side.name].processor for side in sides]
             found.append((network.name, TOKEN, WINDOW, stage, *rates, rates[0] / rates[1]))
@@ -103,8 +104,6 @@ def sane_memory(options: Options) -> pd.DataFrame:
 
 def embedded(quick: bool) -> dict[str, float]:
     """Embed and decode in this process and say what it took; the network is small, memory hangs on windows alone."""
-    import time
-
     network = resnet18()
     sane = Sane(token=288, window=64 if quick else 256, halo=16 if quick else 64, latent=128, width=64, steps=0)
     sane.build()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch and scikit-learn: tests are small, threads only wait
 
@@ -53,6 +54,15 @@ def plain_figures() -> Iterator[None]:
     """A test that opens a `Study` leaves its house style to no other, in whatever order they run."""
     with mpl.rc_context():
         yield
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """A browser without a window; a test that asks for it is skipped where none can be driven."""
+    from in_browser import browser
+
+    with browser() as running:
+        yield running
 
 
 @pytest.fixture

@@ -34,6 +34,11 @@ def walks(name: str = "tetris_mlp", models: int = 10, epochs: int = 4, seed: int
     return Samples(weights, pd.DataFrame({"model": rows // epochs, "epoch": rows % epochs}), net)
 
 
+def tanh(samples: Samples) -> Samples:
+    """The same networks, whose activation is said."""
+    return Samples(samples.weights, samples.table.assign(activation="tanh"), samples.architecture)
+
+
 def small(name: str = "tetris_mlp", **changes) -> HyperRep:
     """A representation that trains in a few milliseconds."""
     return HyperRep(network(name), **SMALL | changes)

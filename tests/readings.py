@@ -79,6 +79,7 @@ def committed(name: str) -> pd.DataFrame:
     return pd.read_csv(committed_folder(profile) / f"{rest}.csv") if profile else _committed(name).copy()
 
 
+@cache
 def readings(page: str) -> str:
     """All boxes of a page in one line, without roles; of the README, what it says that the book finds, and is not."""
     if page == "README":

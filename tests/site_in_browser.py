@@ -12,7 +12,7 @@ import os
 from pathlib import Path
 
 import pytest
-from in_browser import DESKTOP, PHONE, browser, cost, opened, violations
+from in_browser import DESKTOP, PHONE, cost, opened, violations
 
 from hyperlib.files.paths import root
 
@@ -31,12 +31,6 @@ FIRST = """() => [...document.querySelectorAll("figure.results-table > .output t
   .filter((one) => one.offsetParent && one.querySelector("td"))
   .map((one) => one.querySelector("td").getBoundingClientRect())
   .filter((cell) => cell.left < 0 || cell.left > window.innerWidth - 20).length"""
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with browser() as running:
-        yield running
 
 
 @pytest.fixture(params=PAGES)

@@ -1,15 +1,14 @@
 """The behavioural loss: two implementations that agree, known values, gradients, and what is refused."""
 
 import re
-import subprocess
-import sys
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 import torch.nn.functional as F
-from long_training import fit, small, walks
+from elsewhere import elsewhere
+from long_training import fit, small, tanh, walks
 from toys import network
 
 from hyperlib.files import state as checkpoint
@@ -194,10 +193,6 @@ def test_an_unknown_reading_is_refused():
 # -- in a training -----------------------------------------------------------------------------------------------------
 
 
-def tanh(samples: Samples) -> Samples:
-    return Samples(samples.weights, samples.table.assign(activation="tanh"), samples.architecture)
-
-
 def behaving(**changes):
     return small(**{"mix": 0.1, "behaviour": 1.0, "asked": (8, 5), "augment": Augment(permute=False)} | changes)
 
@@ -244,15 +239,12 @@ def test_squares_are_counted_in_units_of_the_first_step_also_after_a_kill(tmp_pa
     assert again.history_.equals(whole.history_)
 
 
+def embedded():
+    return fit(behaving(), tanh(walks()), queries=IMAGES).embed(tanh(walks()))
+
+
 def test_the_same_seed_gives_the_same_weights_in_another_process():
-    code = (
-        "import sys; sys.path.insert(0, 'tests')\n"
-        "from test_divergence import *\n"
-        "print(fit(behaving(), tanh(walks()), queries=IMAGES).embed(tanh(walks())).tobytes().hex()[:400])"
-    )
-    run = [subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True) for _ in range(2)]
-    here = fit(behaving(), tanh(walks()), queries=IMAGES).embed(tanh(walks())).tobytes().hex()[:400]
-    assert run[0].stdout.strip() == run[1].stdout.strip() == here
+    assert elsewhere(embedded).tobytes() == embedded().tobytes()
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from long_training import fit, small, walks
+from long_training import fit, small, tanh, walks
 from toys import some_images
 
 from hyperlib.representations.augment import Augment
@@ -12,10 +12,6 @@ from hyperlib.tasks.sampling import KDE, Gaussian
 from hyperlib.thesis.book_generators import GENERATORS, generator_recipe
 from hyperlib.zoos.evaluation import evaluate
 from hyperlib.zoos.zoo import Samples
-
-
-def tanh(samples):
-    return Samples(samples.weights, samples.table.assign(activation="tanh"), samples.architecture)
 
 
 @pytest.fixture(scope="module")

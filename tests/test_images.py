@@ -29,16 +29,16 @@ from hyperlib.images.images import IMAGE_SETS, Images, load_images
 from hyperlib.images.tetris import SHAPES, placements, tetrominoes
 
 
-def small_set(name: str, train: int = 40, test: int = 20, seed: int = 0) -> dict[str, np.ndarray]:
-    """Random images in the form of the data folder."""
-    random = np.random.default_rng(seed)
+def small_set(name: str) -> dict[str, np.ndarray]:
+    """40 random images for training and 20 for testing, in the form of the data folder."""
+    random = np.random.default_rng(0)
     channels, height, width = PUBLISHED[name].image
     shape = (height, width) if channels == 1 else (height, width, channels)
     return {
-        "x_train": random.integers(0, 256, (train, *shape), dtype=np.uint8),
-        "y_train": (np.arange(train) % 10).astype(np.uint8),
-        "x_test": random.integers(0, 256, (test, *shape), dtype=np.uint8),
-        "y_test": (np.arange(test) % 10).astype(np.uint8),
+        "x_train": random.integers(0, 256, (40, *shape), dtype=np.uint8),
+        "y_train": (np.arange(40) % 10).astype(np.uint8),
+        "x_test": random.integers(0, 256, (20, *shape), dtype=np.uint8),
+        "y_test": (np.arange(20) % 10).astype(np.uint8),
     }
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from in_browser import PHONE, browser, opened, violations, wait_for_formulas
+from in_browser import PHONE, opened, violations, wait_for_formulas
 from small_book import FILLS, MOVES, TURNS, dress, make_book
 
 from hyperlib.press.edition import Edition
@@ -68,12 +68,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root / "_build" / "html" / "notebooks"
 
 
-@pytest.fixture(scope="module")
-def chromium():
-    with browser() as running:
-        yield running
-
-
 @pytest.fixture
 def at(site, chromium):
     """A function that opens a page of the small site as a test wants it; faults of its scripts fail the test."""
@@ -97,13 +91,13 @@ def come_near(page: Any) -> None:
     page.wait_for_selector(LINE)
 
 
-def press_until(page: Any, key: str, selector: str) -> None:
-    """Press a key until the focus is where the selector says."""
+def tab_until(page: Any, selector: str) -> None:
+    """Press Tab until the focus is where the selector says."""
     for _ in range(200):
-        page.keyboard.press(key)
+        page.keyboard.press("Tab")
         if page.evaluate("(selector) => document.activeElement.matches(selector)", selector):
             return
-    raise AssertionError(f"{key} never led to {selector}")
+    raise AssertionError(f"Tab never led to {selector}")
 
 
 def contrast(page: Any, selector: str) -> float:
@@ -138,19 +132,19 @@ def test_controls_are_reached_by_tab_and_moved_by_keys(at):
     page = at("moves")
     come_near(page)
     before = drawn(page)
-    press_until(page, "Tab", f"{WAVE} button")
-    press_until(page, "Tab", f"{WAVE} button:nth-of-type(2)")
+    tab_until(page, f"{WAVE} button")
+    tab_until(page, f"{WAVE} button:nth-of-type(2)")
     page.keyboard.press("Enter")
     after = changed(page, before)
     pressed = [button.get_attribute("aria-pressed") for button in page.locator(f"{WAVE} button").all()]
     assert pressed == ["false", "true"]
 
     colour = drawn(page, "style")
-    press_until(page, "Tab", f"{WAVE} select")
+    tab_until(page, f"{WAVE} select")
     page.keyboard.press("ArrowDown")
     assert "rgb(255, 0, 0)" in changed(page, colour, "style")
 
-    press_until(page, "Tab", f"{WAVE} input[type=range]")
+    tab_until(page, f"{WAVE} input[type=range]")
     page.keyboard.press("ArrowRight")
     assert changed(page, after) != before
     slider = page.locator(f"{WAVE} input")
@@ -187,12 +181,12 @@ def test_phone_holds_the_figure_and_its_controls(at):
     assert page.locator(f"{WAVE} .main-svg").first.bounding_box()["height"] == 380, "what the figure asks for on phones"
 
 
-def swipe(page: Any, x: float, y: float, up: float) -> None:
-    """A finger that goes up in small steps, as the browser's own input makes it."""
+def swipe(page: Any, x: float, y: float) -> None:
+    """A finger that goes 200 pixels up in small steps, as the browser's own input makes it."""
     touch = page.context.new_cdp_session(page)
     touch.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [{"x": x, "y": y}]})
     for step in range(1, 11):
-        point = {"x": x, "y": y - up * step / 10}
+        point = {"x": x, "y": y - 20 * step}
         touch.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [point]})
     touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
 
@@ -221,7 +215,7 @@ def test_wheel_and_swipe_over_a_figure_scroll_the_page(at):
     come_near(page)
     place = f"{WAVE} .nsewdrag"
     assert scrolls(page, place, lambda x, y: wheel(page, x, y))
-    assert scrolls(page, place, lambda x, y: swipe(page, x, y, 200))
+    assert scrolls(page, place, lambda x, y: swipe(page, x, y))
 
 
 def test_three_dimensions_wait_for_a_button_and_do_not_hold_the_page(at):
@@ -246,7 +240,7 @@ def test_three_dimensions_wait_for_a_button_and_do_not_hold_the_page(at):
     page.wait_for_function(f"(before) => {eye} !== before", arg=before)
     assert slider.get_attribute("aria-valuetext") == "60°"
     assert scrolls(page, "#fig-curve .gl-container canvas", lambda x, y: wheel(page, x, y))
-    assert scrolls(page, "#fig-curve .gl-container canvas", lambda x, y: swipe(page, x, y, 200))
+    assert scrolls(page, "#fig-curve .gl-container canvas", lambda x, y: swipe(page, x, y))
 
     figure.get_by_role("button", name="Back to the still").click()
     assert figure.locator("> img").is_visible() and figure.get_by_role("slider").count() == 0

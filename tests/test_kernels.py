@@ -1,7 +1,8 @@
 """The parts of the compiled engine: chance, functions, vectors, sums in tiles, and where everything stands.
 
 Each part is called on its own and held against NumPy or PyTorch in double precision; it is compiled for that, which
-takes most of the time. Layers are tested in `test_compiled_layers`, whole training runs in `test_numba_engine`.
+takes most of the time, so the slowest two are kept as the engine's own kernels are. Layers are tested in
+`test_compiled_layers`, whole training runs in `test_numba_engine`.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from toys import NONLINEARITIES
 
 from hyperlib.weightspace.randomness import key, orders, uniform
 from hyperlib.zoos.engines.kernels import functions, lanes, random, scalars, tiles, vectors
+from hyperlib.zoos.engines.kernels.compiling import cached_kernel
 from hyperlib.zoos.engines.kernels.lanes import LANES, get, load, put, registers, store
 
 # -- chance ----------------------------------------------------------------------------------------------------
@@ -257,12 +259,12 @@ def test_both_kinds_of_lanes_have_the_same_names():
 # -- sums in tiles ---------------------------------------------------------------------------------------------
 
 
-@njit
+@cached_kernel
 def _add_up(values, weights, jobs):
     tiles.add_up(values, weights, jobs[0])
 
 
-@njit
+@cached_kernel
 def _multiply_up(values, gradient, jobs):
     tiles.multiply_up(values, gradient, jobs[0])
 

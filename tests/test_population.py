@@ -441,13 +441,11 @@ class Stopped(Exception):
     """Stands for whatever ends a job."""
 
 
-def stop_in_epoch(
-    monkeypatch: pytest.MonkeyPatch, engine: str, epoch: int, error: type[BaseException] = Stopped
-) -> None:
+def stop_in_epoch(monkeypatch: pytest.MonkeyPatch, engine: str, epoch: int) -> None:
     class Stopping(TRAINERS[engine]):
         def train_epoch(self, now: int):
             if now == epoch:
-                raise error
+                raise Stopped
             return super().train_epoch(now)
 
     monkeypatch.setitem(ENGINES, engine, Stopping)

@@ -167,9 +167,9 @@ def test_published_numbers_can_be_selected():
 # ---- the tables of the Model Zoos paper
 
 
-def of_paper(artefact: str) -> pd.DataFrame:
-    """One row per zoo and method of a published table, one column per metric, in fractions."""
-    table = thesis.as_fractions(thesis.published(artefact))
+def diversity_of_paper() -> pd.DataFrame:
+    """One row per zoo and method of the published table of diversity, one column per metric, in fractions."""
+    table = thesis.as_fractions(thesis.published("zoo-stats-diversity"))
     return table.pivot(index=["dataset", "method"], columns="metric", values="value")
 
 
@@ -179,14 +179,14 @@ def test_the_tables_of_the_model_zoos_paper_have_a_row_for_each_of_the_27_zoos()
     for artefact in ("zoo-stats-diversity", "zoo-property-benchmark"):
         assert set(thesis.published(artefact)["dataset"]) == zoos and len(zoos) == 27
     assert thesis.published("zoo-stats-diversity")["std"].notna().all()
-    whole = of_paper("zoo-stats-diversity").notna().all(axis=1).droplevel("method")
+    whole = diversity_of_paper().notna().all(axis=1).droplevel("method")
     assert whole[whole].index.tolist() == [name for name in whole.index if "resnet" not in name]  # those have no CKA
     assert set(thesis.published("zoo-property-benchmark")["table_or_figure"]) == {"Table 3"}
 
 
 def test_weights_of_published_seed_zoos_stand_as_far_apart_as_their_angles_say():
     """Vectors of one length have l2 = sqrt(2 x cosine distance); the paper prints percent with one digit."""
-    table = of_paper("zoo-stats-diversity").droplevel("method")
+    table = diversity_of_paper().droplevel("method")
     predicted = (2 * table["pairwise cosine distance"]) ** 0.5
     apart = (table["normalised pairwise l2 distance"] - predicted).abs()
     cnn_seeds = apart[apart.index.str.endswith("-seed")]

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from in_browser import browser
 from sklearn.decomposition import PCA
 
 from hyperlib.files.paths import root
@@ -30,12 +29,6 @@ GROWN = """async (settings) => {
   for (const step of zoo.growth());
   return { weights: [...zoo.weights], accuracies: [...zoo.accuracies] };
 }"""
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with browser() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from in_browser import PHONE, browser, opened, violations
+from in_browser import PHONE, opened, violations
 from small_book import dress, make_book
 
 from hyperlib.files.paths import root
@@ -26,12 +26,6 @@ pytestmark = pytest.mark.slow
 
 RATE, SLACK = 200, float(os.environ.get("HYPERLIB_SLACK", "2"))  # model-epochs a second
 STATUS, PANELS = ".zoo-live > [role=status]", ".zoo-grown"
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with browser() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

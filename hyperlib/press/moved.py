@@ -28,10 +28,11 @@ from hyperlib.files.writing import write_whole
 from hyperlib.press.build import in_words
 from hyperlib.press.recheck import Moved, differing, parsed, read
 from hyperlib.press.tolerances import LEFT_OUT_CLAIMS, left_out, tolerance_of
-from hyperlib.tasks.verdicts import symbol
+from hyperlib.tasks.verdicts import HOLDS, symbol
+from hyperlib.thesis.claims import PUBLISHED
 
 CHANGES = "book/results/changes.csv"
-TABLES = "book/results/laptop"
+TABLES = f"book/results/{PUBLISHED}"
 _BLOB = re.compile(r"100(?:644|755) blob (?P<id>[0-9a-f]{40,64}) +(?P<size>\d+)\t(?P<path>.+)")
 _JUDGES, _LEDGER = {"claim", "case", "verdict"}, {"id", "title", "verdict"}  # columns of a scorecard, and of the ledger
 
@@ -135,7 +136,7 @@ def said(cases: dict[str, str]) -> str:
     """Verdicts of a claim by case in words: the one there is, or a symbol and how many hold; nothing for no case."""
     if len(cases) < 2:
         return next(iter(cases.values()), "")
-    return f"{symbol(cases.values())} {sum(verdict == 'holds' for verdict in cases.values())} of {len(cases)}"
+    return f"{symbol(cases.values())} {sum(verdict == HOLDS for verdict in cases.values())} of {len(cases)}"
 
 
 def _judged(table: str, before: dict[str, dict[str, str]], now: dict[str, dict[str, str]]) -> Iterator[Change]:

@@ -43,10 +43,10 @@ def promote_results(edition: Edition, names: Sequence[str] = (), prune: bool = F
     """Copy the results of a complete, fresh run to `book/results/<profile>`; a line for each change.
 
     `names` takes those of some chapters and leaves all other files alone, for a profile that one machine cannot run as
-    a whole. Without them, files that no chapter publishes any more are removed if `prune` allows it; not those that a
-    chapter reads there, scorecards aside, which are made by commands (trials, ablations). Raises ValueError while one
-    of the chapters is stale (what is committed must belong together), where they published nothing, and for files that
-    would have to go.
+    a whole. Without them, files that no chapter publishes any more are removed if `prune` allows it, but for tables
+    of commands (trials, ablations): what a chapter reads there stays, unless it is a scorecard. Raises ValueError while
+    one of the chapters is stale (what is committed must belong together), where they published nothing, and for files
+    that would have to go.
     """
     chapters = edition.chosen(names)
     stale = [f"{chapter.name} ({reason})" for chapter in chapters if (reason := chapter.staleness())]

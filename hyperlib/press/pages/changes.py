@@ -15,9 +15,9 @@ from hyperlib.press.edition import Edition
 from hyperlib.press.moved import CHANGES
 from hyperlib.press.pages.ledger import plain
 from hyperlib.press.recheck import read
+from hyperlib.thesis.claims import SCORECARD
 
 BLOCK = "```{book-changes}\n```"
-CARD = "disc-scorecard"
 
 
 def connect(app: Sphinx) -> None:
@@ -84,6 +84,6 @@ def now(row) -> str:
 
 def link(table: str, pages: list[str]) -> str:
     """The page of a scorecard, "07b_what_holds" for the ledger, or the table's name where there is none."""
-    code = table.removeprefix(CARD).removeprefix(".") or "07b"
+    code = table.removeprefix(SCORECARD).removeprefix(".") or "07b"
     found = next((page for page in pages if page.partition("/")[2].partition("_")[0] == code), None)
     return f"[{code}](/{found})" if found else plain(code)

@@ -25,11 +25,10 @@ from hyperlib.files.reading import Damaged, as_form
 from hyperlib.press.edition import Chapter
 from hyperlib.press.staleness import Facts, fingerprint
 from hyperlib.store.manifest import KEYED_PACKAGES
-from hyperlib.tasks.verdicts import FAILS, symbol
+from hyperlib.tasks.verdicts import FAILS, HOLDS, symbol
+from hyperlib.thesis.claims import PUBLISHED, SCORECARD
 
-PUBLISHED = "laptop"  # the profile whose run is published, and which readings speak of
 READING = "published-run"  # class of the boxes that interpret it
-SCORECARD = "disc-scorecard."
 LEGEND = "✓ holds · ✗ does not · ~ undecided, or mixed"
 PAGES = "book/pages.yml"
 FEW = 3  # cases that an answer names though all of them hold
@@ -51,7 +50,7 @@ def about(root: Path) -> dict[str, About]:
     file = root / PAGES
     pages = yaml.safe_load(file.read_text(encoding="utf-8")) if file.is_file() else {}
     if not isinstance(pages, dict):
-        raise Damaged(f"{PAGES} has no chapters")
+        raise Damaged(f"{PAGES} is no list of pages by name; restore it with `git checkout -- {PAGES}`.")
     return {name: as_form(facts, About, f"{name} in {PAGES}") for name, facts in pages.items()}
 
 
@@ -97,8 +96,8 @@ def answers(chapter: Chapter, facts: Facts | None, linked: bool = True) -> Itera
     if card is None:
         return
     for claim, cases in card[card["headline"]].groupby("claim", sort=False):
-        held = int((cases["verdict"] == "holds").sum())
-        others = cases[cases["verdict"] != "holds"].groupby("verdict", sort=False)["case"].agg(list)
+        held = int((cases["verdict"] == HOLDS).sum())
+        others = cases[cases["verdict"] != HOLDS].groupby("verdict", sort=False)["case"].agg(list)
         named = [f"{_verdict(kind)}: {_listed(those)}" for kind, those in others.items()]
         words = "; ".join(named) or (_listed(cases["case"]) if len(cases) <= FEW else "")
         said = f"{held} of {len(cases)}" + (f" ({words})" if words else "")
@@ -111,7 +110,7 @@ def verdicts_of(chapter: Chapter, facts: Facts | None) -> pd.DataFrame | None:
     """The scorecard that the page's run published, whatever else it has of that name; None if there is none."""
     for result in facts.results if facts else ():
         file = chapter.edition.results / result.path
-        if file.name.startswith(SCORECARD) and file.is_file():
+        if file.name.startswith(f"{SCORECARD}.") and file.is_file():
             card = pd.read_csv(file, keep_default_na=False)
             if {"claim", "case", "verdict", "shown", "headline"} <= set(card):
                 return card.assign(headline=card["headline"].astype(str) == "True")
