@@ -53,7 +53,7 @@ book: whole profile env  ## all of it: environment, chapters, pages
 pdf: env  ## the built pages as one PDF, _build/book.pdf (needs a Chromium, and the extra `browser`)
 	@$(RUN) -m hyperlib.press.pdf
 
-status: whole profile env  ## say for each chapter what makes it stale, and what its last run cost
+status: whole profile env  ## say which chapters are stale, why, and what their last runs cost
 	@$(BUILD) status --profile $(PROFILE) $(ONLY)
 
 results: profile env  ## copy the CSVs of a complete run (or of CHAPTER) and of bench to book/results, for a commit (PRUNE=1 removes)

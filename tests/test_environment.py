@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import shutil
@@ -81,6 +82,17 @@ def test_setup_asks_for_the_same_pythons():
     allowed = SpecifierSet(PROJECT["requires-python"])
     for minor in range(8, 18):
         assert (environment.fault_of((3, minor, 1)) is None) == allowed.contains(f"3.{minor}.1"), minor
+
+
+def test_any_python_can_read_the_file_that_says_which_one_is_needed():
+    source = Path(environment.__file__).read_text()
+    later = (ast.JoinedStr, ast.AnnAssign, ast.NamedExpr, ast.Nonlocal, ast.AsyncFunctionDef, ast.Match, ast.YieldFrom)
+    for node in ast.walk(ast.parse(source)):
+        assert not isinstance(node, later), node.lineno
+        if isinstance(node, ast.FunctionDef):
+            assert node.returns is None and not node.args.kwonlyargs
+            assert not any(one.annotation for one in node.args.args)
+    assert source.isascii()  # Python 2 reads no other letters where none are announced
 
 
 def test_wrong_python_is_told_what_to_do():

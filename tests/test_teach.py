@@ -183,7 +183,7 @@ def test_two_pages_that_would_be_one_file_are_refused(clone, capsys):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["nowhere"], "has no chapter 'nowhere'"),
+        (["nowhere"], "no chapter 'nowhere'"),
         (["--book", "my book"], "'my book' is no address"),
     ],
 )

@@ -112,8 +112,7 @@ def jobs_of(jobs: str) -> int:
 def names_of(edition: Edition, asked: Sequence[str]) -> list[str]:
     """Chapters by the reader's words, which may be those of their files; ValueError with what may be meant instead."""
     names = [PurePath(name).as_posix().removesuffix(".ipynb").removesuffix(".py") for name in asked]
-    chapters = [chapter.name for chapter in edition.chapters()] if names else []
-    short = [chapter.rsplit("/", 1)[-1] for chapter in chapters]
+    short = [chapter.name.rsplit("/", 1)[-1] for chapter in edition.chapters()] if names else []
     for place, name in enumerate(names):
         last = name.rsplit("/", 1)[-1]
         if last in short:  # a path to a chapter's file, from anywhere, names it as well
@@ -121,9 +120,9 @@ def names_of(edition: Edition, asked: Sequence[str]) -> list[str]:
             continue
         if (edition.root / "notebooks" / f"{last}.py").is_file():
             raise ValueError(f"notebooks/{last}.py is no chapter yet; add `- file: notebooks/{last}` to _toc.yml.")
-        if close := difflib.get_close_matches(last, short, n=1):
-            known = ", ".join(chapters)
-            raise ValueError(f"_toc.yml has no chapter {name!r}; did you mean {close[0]}? It has {known}.")
+        meant = [one for one in short if one.startswith(last)] or difflib.get_close_matches(last, short, n=1)
+        if meant:
+            raise ValueError(f"There is no chapter {name!r}; did you mean {' or '.join(meant)}?")
     return names
 
 
@@ -144,8 +143,13 @@ def _html(edition: Edition, options: argparse.Namespace) -> int:
         raise ValueError(f"No chapter has been executed at profile {profile}; `make book PROFILE={profile}` does both.")
     fine = build_site(edition)
     word = "without a warning" if fine else "WITH WARNINGS (above), which count as errors"
-    _say(f"Pages: built {word}, {clock(time.time() - began)}.")
+    opened = "" if options.step == "book" else f" Open {_first_page(edition)} (profile {edition.profile})."
+    _say(f"Pages: built {word}, {clock(time.time() - began)}.{opened}")
     return 0 if fine else 1
+
+
+def _first_page(edition: Edition) -> Path:
+    return edition.root / "_build" / "html" / "index.html"
 
 
 def _has_pages(edition: Edition) -> bool:
@@ -162,11 +166,11 @@ def _book(edition: Edition, options: argparse.Namespace) -> int:
     memory = peak_memory()
     largest = f", largest process {memory:.1f} GiB" if memory is not None else ""
     cost = f"{(time.time() - began) / 60:.1f} minutes{largest}"
-    page = edition.root / "_build" / "html" / "index.html"
     if failed:
-        print(f"The book is not whole (see above); it cost {cost}. What there is: {page}", file=sys.stderr)
+        there = _first_page(edition)
+        print(f"The book is not whole (see above); it cost {cost}. What there is: {there}", file=sys.stderr)
     else:
-        _say(f"Open {page} (profile {edition.profile}; it cost {cost}).")
+        _say(f"Open {_first_page(edition)} (profile {edition.profile}; it cost {cost}).")
     return failed
 
 

@@ -65,7 +65,8 @@ class Edition:
         known = {word: one for one in chapters for word in (one.name, one.name.rsplit("/", 1)[-1])}
         for name in names:
             if name not in known:
-                raise ValueError(f"_toc.yml has no chapter {name!r}; it has {', '.join(c.name for c in chapters)}.")
+                there = ", ".join(one.name.rsplit("/", 1)[-1] for one in chapters)
+                raise ValueError(f"There is no chapter {name!r} in _toc.yml; there are {there}.")
         return [known[name] for name in names] if names else chapters
 
 

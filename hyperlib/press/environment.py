@@ -2,7 +2,7 @@
 
 Makes `.venv`, installs the library with the pinned versions of `constraints.txt`, and leaves a stamp of what
 it was made from, so a second call returns at once. Only the standard library is used, and only what every
-Python since 3.6 reads, so a too old one can say so in a sentence.
+Python since 2.7 reads, so a too old one can say so in a sentence.
 """
 
 import argparse
@@ -48,19 +48,19 @@ def make_environment(root, folder):
             if file.read() == wanted:
                 return None
     began = time.time()
-    print(f"Setting up {os.path.basename(folder)} (some minutes; 2 GB of disk, more where torch comes with CUDA).")
+    print("Setting up {} (minutes; 2.5 GB of disk, 7 where torch comes with CUDA).".format(os.path.basename(folder)))
     sys.stdout.flush()
     if not usable(folder):
         shutil.rmtree(folder, ignore_errors=True)
     if not usable(folder) and subprocess.call([sys.executable, "-m", "venv", folder]):
-        return f"Python could not make {folder}; on Debian and Ubuntu install the package python3-venv first."
+        return "Python could not make {}; on Debian and Ubuntu install the package python3-venv first.".format(folder)
     install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     install += ["-c", "constraints.txt", "-e", ".[book,test]"]
     if subprocess.call(install, cwd=root):
         return "pip could not install the packages (its reason stands above); mend that, and try again."
     with open(stamp, "w", encoding="utf-8") as file:
         file.write(wanted)
-    print(f"The environment is ready ({(time.time() - began) / 60:.1f} minutes).")
+    print("The environment is ready ({:.1f} minutes).".format((time.time() - began) / 60))
     return None
 
 
@@ -92,7 +92,7 @@ def main():
             with alone(os.path.join(ROOT, "_build", ".environment.lock")):
                 fault = make_environment(ROOT, os.path.join(ROOT, ".venv"))
         except OSError as error:
-            fault = f"The environment cannot be made ({error}); give yourself room and permission there."
+            fault = "The environment cannot be made ({}); give yourself room and permission there.".format(error)
     if fault:
         sys.stderr.write("error: " + fault + "\n")
     return 1 if fault else 0

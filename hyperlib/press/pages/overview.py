@@ -11,6 +11,7 @@ from sphinx.util.docutils import SphinxDirective
 
 from hyperlib.press.edition import Chapter, Edition
 from hyperlib.press.pages import frame
+from hyperlib.thesis.claims import PUBLISHED
 
 
 def connect(app: Sphinx) -> None:
@@ -42,7 +43,9 @@ class Headlines(_Overview):
         for chapter in chapters:
             if found := list(frame.answers(chapter, chapter.last_execution(), linked=False)):
                 lines += [f"{{doc}}`/{chapter.name}`", "", *found, ""]
-        return lines or ["Nothing is executed yet."]
+        profile = self.config.hyperlib_profile
+        small = "" if profile == PUBLISHED else f" The book publishes what the profile `{PUBLISHED}` finds."
+        return [f"As run here, at profile `{profile}`.{small}", "", *lines] if lines else ["Nothing is executed yet."]
 
 
 class Contents(_Overview):
@@ -50,7 +53,7 @@ class Contents(_Overview):
 
     def lines(self, chapters: list[Chapter]) -> list[str]:
         pages = frame.about(Path(self.env.app.srcdir))
-        lines = [f"As run here, at profile {self.config.hyperlib_profile}:", ""]
+        lines = [f"As run here, at profile `{self.config.hyperlib_profile}`:", ""]
         lines += ["| page | thesis | networks | time to run |", "|---|---|---:|---:|"]
         for chapter in chapters:
             facts, page = chapter.last_execution(), pages.get(chapter.name)
