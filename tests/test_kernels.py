@@ -269,6 +269,7 @@ def _multiply_up(values, gradient, jobs):
     tiles.multiply_up(values, gradient, jobs[0])
 
 
+@pytest.mark.slow
 @given(
     sizes=st.tuples(*(st.integers(1, 3) for _ in range(3)), st.integers(1, 15), st.integers(0, 20)),
     stride=st.integers(1, 3),
@@ -301,6 +302,7 @@ def test_a_sum_over_taps_is_that_of_einsum_for_every_size(sizes, stride, start, 
     assert np.array_equal(values[x.size :].reshape(y.shape), wanted)
 
 
+@pytest.mark.slow
 @given(
     sizes=st.tuples(st.integers(1, 9), st.integers(0, 11), *(st.integers(1, 4) for _ in range(3))),
     seed=st.integers(0, 2**32 - 1),

@@ -20,6 +20,7 @@ def test_picked_rows_keep_their_order_and_do_not_depend_on_the_call():
     assert pick_rows(samples, rows=50) is samples
 
 
+@pytest.mark.slow
 def test_a_map_keeps_far_groups_apart_and_is_the_same_for_the_same_seed():
     generator = np.random.default_rng(0)
     groups = np.repeat([0, 1], 40)

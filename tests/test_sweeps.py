@@ -47,6 +47,7 @@ def test_every_call_gives_its_result_once(ray, monkeypatch):
     assert [(name, type(error)) for name, error in missed] == [("wrong", TypeError)]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 def test_a_process_that_is_killed_takes_no_other_call_with_it():
     taken, missed = [], []
@@ -58,6 +59,7 @@ def test_a_process_that_is_killed_takes_no_other_call_with_it():
     assert {name: type(error) for name, error in missed} == dict.fromkeys(["killed", "also killed"], BrokenProcessPool)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 def test_ctrl_c_at_a_command_line_ends_it_and_its_processes_in_one_line():
     """As a shell does it: every process of the group gets the signal, and none of them has a traceback to show."""
