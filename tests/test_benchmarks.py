@@ -36,7 +36,8 @@ from hyperlib.representations.losses import mixed, nt_xent, reconstruction  # no
 from hyperlib.weightspace.tokens import Tokenizer  # noqa: E402
 
 QUICK = Options(repetitions=1, quick=True)
-COMPILING = ("peak", "compile", "growth", "memory", "nodes", "sane_memory")  # or starting processes, for most of their time
+# for most of their time they compile, or start processes or Ray
+COMPILING = ("peak", "compile", "growth", "memory", "nodes", "sane_memory")
 STEPS = [training_step.tiny(size) for size in training_step.SIZES]
 COLUMNS = {
     "training": "network contestant images train_images test_images per_cpu_s per_cpu_s_ratio per_s per_s_ratio",
