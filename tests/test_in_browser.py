@@ -166,8 +166,9 @@ def test_pointer_over_a_line_says_the_value(at):
     page = at("moves")
     come_near(page)
     box = page.locator(LINE).first.bounding_box()
-    page.mouse.move(box["x"] + 3, box["y"] + box["height"] / 2)
-    page.mouse.move(box["x"] + 2, box["y"] + box["height"] / 2, steps=3)
+    middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2  # of a wave: on its line, off the axes' handles
+    page.mouse.move(middle[0] + 3, middle[1])
+    page.mouse.move(*middle, steps=3)
     page.wait_for_selector(f"{WAVE} .hoverlayer .hovertext")
 
 

@@ -124,7 +124,7 @@ def test_units_change_places_and_only_the_reading_of_raw_weights_changes(at):
 
 def test_it_stops_goes_on_and_ends_as_without_a_stop(at):
     page = at()
-    grow(page, models=60, epochs=6)
+    grow(page, models=100, epochs=15)
     page.wait_for_selector(f"{PANELS} path", state="attached")
     page.get_by_role("button", name="Stop").click()
     assert wait_for(page, "Stopped")
@@ -133,7 +133,7 @@ def test_it_stops_goes_on_and_ends_as_without_a_stop(at):
     assert page.locator("progress").evaluate("(bar) => bar.value") == bar < 1, "it rests"
     page.get_by_role("button", name="Go on").click()
     said = wait_for(page, "Grown")
-    last = grown(Settings(models=60, epochs=6)).samples([6]).table["test_accuracy"]
+    last = grown(Settings(models=100, epochs=15)).samples([15]).table["test_accuracy"]
     assert f"Median accuracy {100 * last.median():.1f}\u00a0%" in said
 
 
