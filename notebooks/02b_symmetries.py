@@ -337,7 +337,7 @@ show_table(means, precision=2, of=summary)
 # :::{admonition} Our run (laptop)
 # :class: published-run
 #
-# **Yes, between seeds. Part of it is the order of units. Only in the wide network it is nearly all of it.**
+# **Yes, between seeds. Part of it is the order of units. Only in the wide network is it nearly all of it.**
 #
 # - Within one run there is no barrier; to the *own copy* of a network, with the same function, there is one nearly as high as to another seed. So the line does not measure how alike functions are.
 # - Weight matching lowers the barrier in the Tetris MLP (.87 to .53) and the small CNN (2.05 to 1.62; this verdict falls after {term}`Holm <Holm's method>`) and removes it in neither.

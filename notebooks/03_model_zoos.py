@@ -419,7 +419,7 @@ show_table(clocks)
 #   five zoos, and behind in `tetris_hyp`.
 # :::
 #
-# What is said here of `digits_hyp`, and of trees in `tetris_hyp`, does not stand after {term}`Holm's method`.
+# Some of these verdicts fall after {term}`Holm's method`; the table at the end of the page says which.
 #
 # ## How do these numbers compare with the published ones?
 #

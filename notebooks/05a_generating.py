@@ -13,7 +13,7 @@
 #
 # The decoder of a {term}`hyper-representation` writes weights. Give it {term}`latents` that nobody has encoded, and it writes a network that nobody
 # has trained. The thesis says that such networks work, and are good starts for further training. An audit {cite}`zeng2025memorization` says that they repeat the training networks. This page draws networks, by many samplers, and asks
-# of each population whether it works, and whether it is new. Further training is the matter of the next page. How the representation learns was told in
+# of each population whether it works, and whether it is new. The next page trains them further; how the representation learns is on
 # {doc}`/notebooks/04a_hyper_representations`.
 #
 # **You will see**
@@ -109,7 +109,7 @@ Representations learn from the checkpoints of {late[0].table["epoch"].nunique()}
 # ones, which are on {doc}`/notebooks/03b_mnist_seed`.
 #
 # Two networks that answer alike can have their units in any order, so all are {term}`aligned <weight matching>` first (units may change their sign, too): laid on the first training network at the last epoch
-# *(our choice)*. The settings of the representation were chosen on validation networks. But how well these work was measured on the same test images as all that follows, so scores of drawn networks may be a little too good.
+# *(our choice)*. The settings of the representation were chosen on validation networks. But the networks that these settings make were judged on the same test images as all that follows, so scores of drawn networks may be a little too good.
 # Some results are of several splits, each with trainings of its own: networks drawn *with answers*, and the losses *plain* and *by layers* (the next section tells what these names mean). All else is of one training.
 # Our auto-encoder is small and trained for minutes, with a {term}`pooled read-out` instead of a {term}`summary token`, and without a tanh on its latents *(our choice)*. So published numbers stand beside ours for orientation, not as a test.
 #
@@ -198,7 +198,7 @@ show_table(losses[list(columns)].rename(columns=columns), of=losses)
 #
 # A sampler learns the latents of the training networks at the last epoch and draws new ones:
 #
-# - **uniform**: every latent evenly from its range; **neighbourhood**: points in the box around a map of the latents by {term}`UMAP`, and from there its way back; **Gaussian**: with the covariance of the latents *(our choice)*;
+# - **uniform**: every latent evenly from its range; **neighbourhood**: points in the box around a map of the latents by {term}`UMAP`, carried back by the map's inverse; **Gaussian**: with the covariance of the latents *(our choice)*;
 # - **GAN**: a network that turns noise into latents, trained until a second network cannot tell them from those of the zoo; **flow**: a network that moves noise step by step to where latents lie *(our choice)* {cite}`lipman2023`;
 # - a **{term}`kernel density estimate <kernel density estimate>`** (KDE) in three readings: *independent* dimensions, which is what the text says; *joint*, whole latent vectors with some noise *(our choice)*; and *released*: there
 #   all dimensions are drawn by the same random numbers, so that a sample is the latent vector of one training network plus one small number *(seen)*.

@@ -274,12 +274,12 @@ show_table(theirs, 3, of=theirs)
 # :::{admonition} Our run (laptop)
 # :class: published-run
 #
-# **After one epoch, where most layers can be copied by name drawn weights help much; where hardly any can, a gain is too small to be sure of, in either reading.**
+# **After one epoch, where most layers can be copied by name, drawn weights help much; where hardly any can, a gain is too small to be sure of, in either reading.**
 #
 # - With a skip beside three convolutions 99 % of the weights are copied: accuracy after one epoch is .88, from scratch .58, poured .73.
 # - With one more convolution 8 % are copied: .68 after one epoch, poured .69, from scratch .67.
 # - Weights of the zoo's own networks do as well after one epoch (.88 and .69). With the skip they begin higher (.59, drawn ones .41) and are behind after five epochs (.92 and .94).
-# - Training on makes a small gain surer: with one more convolution poured weights are then ahead of scratch, which stands after Holm; copied ones are not surely so.
+# - Training on makes a small gain surer: with one more convolution, with a skip or without, poured weights are ahead of scratch after 5 epochs, which stands after Holm; copied ones are not surely so.
 # :::
 #
 #

@@ -433,7 +433,7 @@ show_table(wide.astype(dict.fromkeys(whole, "Int64"))[["sizes", "millions", *who
 # **Alignment and the length of windows matter little here; what the contrast sees matters much.**
 #
 # - Aligned, with one view permuted, the error on test networks is .308, not aligned .318. With both views as given it is least (.293), and in random order more than that (.324).
-# - Read 4 tokens at a time or all 217, the large CNNs are rebuilt with .85 to .87. From 16 on length moves it by at most .011, where the paper found a best one; a halo gives no more.
+# - Read 4 tokens at a time or all 217, the large CNNs are rebuilt with .85 to .87. From 16 on length moves it by at most .011, where the paper found a best length; a halo gives no more.
 # - A head that sees the mean of latents, not latents side by side, takes accuracy from .34 to .58 (validation models of digits); a larger share of the contrast takes it to .18, more checkpoints of a network to .39. Wider latents alone give .59, everything together .69.
 # - Tokens of 16 weights are rebuilt with .99 and tell .57 of accuracy, at twice the latents of those of 64, which have .65 and .17.
 # :::

@@ -384,7 +384,7 @@ show_table(means.reset_index(), precision=3, of=distances)
 #
 # **Of accuracy SANE shows no more than simple controls do; of layers, it depends on the network.**
 #
-# - Over the layers of a network the spread of embeddings goes with the spectral norm, by 1.00, .87 and .17 in CNN, LSTM and MLP, by .43 and .16 in the transformers. A random matrix of the layer's shape and deviation has .88, .56 and -.50 there, and .92 and .47 in the transformers. With weighted alpha it goes the other way (-1.00 and -.32).
+# - Over the layers of a network the spread of embeddings goes with the spectral norm, by 1.00, .87 and .17 in CNN, LSTM and MLP, by .43 and .16 in the transformers. A random matrix of the layer's shape and deviation has .88, .56 and -.50 there, and .92 and .47 in the transformers. With weighted alpha it goes the other way (-1.00 in the MLP, -.32 in the wide transformer).
 # - Over transformers the mean spread goes with accuracy (.86), and so does the deviation of the weights (.87).
 # - A probe on the mean of tokens tells .85 of their accuracy; untrained .81, which is not surely less, random units .66, statistics .92, the learning rate .98.
 # - After small batches distances spread more than after large ones: by .060 for SANE, .068 untrained, .115 for the tokens themselves.

@@ -48,7 +48,7 @@ def _(t):
     return [*rows.loc["tetris_seed"], *rows.loc["wide_middle_batch"]]
 
 
-@says("02b", "Only in the wide network it is nearly all of it.")
+@says("02b", "Only in the wide network is it nearly all of it.")
 def _(t):
     rest = (_barriers(t)["aligned"] / _barriers(t)["two seeds"]).drop(ANEW)
     return rest["wide MLP"] < 0.05 and (rest.drop("wide MLP") > 0.5).all()

@@ -148,12 +148,26 @@ def placed(table, architecture, epoch=1):
     return rows[(rows["architecture"] == architecture) & (rows["epoch"] == epoch)].set_index("population")
 
 
-@says("where most layers can be copied by name drawn weights help much; where hardly any can, a gain is too small to be sure of, in either reading.")
+@says("where most layers can be copied by name, drawn weights help much; where hardly any can, a gain is too small to be sure of, in either reading.")
 def _(table):
     skip, *others = (placed(table, one) for one in ("3-conv + res-skip", "4-conv", "4-conv + id.-skip"))
     assert skip.loc["by name", "difference_low"] > 0.2 and skip.loc["by name", "copied"] > 0.9
     unsure = [one.loc[["by name", "poured"], "holm"].fillna("").ne("stands").all() for one in others]
     return all(unsure) and all(one["copied"].iloc[0] < 0.1 for one in others)
+
+
+@says("poured weights are ahead of scratch after 5 epochs, which stands after Holm; copied ones are not surely so.")
+def _(table):
+    ends = [placed(table, one, 5) for one in ("4-conv", "4-conv + id.-skip")]
+    stands = [one["holm"].fillna("").eq("stands") & (one["difference_low"] > 0) for one in ends]
+    return [5] if all(one["poured"] and not one["by name"] for one in stands) else [0]
+
+
+@says("an independent KDE of raw weights is a worse start than scratch, and that of latents learned with answers a better one")
+def _(table):
+    rows = table("ghr-finetune").query("epoch == 1").set_index("population")
+    worse = rows["high"]["KDE independent, in weights"] < rows["low"]["scratch"]
+    return worse and rows["low"]["KDE independent"] > rows["high"]["scratch"]
 
 
 @says("With a skip beside three convolutions 99 % of the weights are copied: accuracy after one epoch is .88, from scratch .58, poured .73.")

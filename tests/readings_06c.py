@@ -181,7 +181,7 @@ def _(t):
     return wider["SANE"], wider["untrained"], wider["weights"]
 
 
-@says("06c", "With weighted alpha it goes the other way (-1.00 and -.32).")
+@says("06c", "With weighted alpha it goes the other way (-1.00 in the MLP, -.32 in the wide transformer).")
 def _(t):
     ranks = _ranks(t, "weighted_alpha")["SANE"].dropna()
     assert (ranks < 0).all()

@@ -64,6 +64,11 @@ def test_a_claim_is_named_where_its_verdicts_changed_came_or_went():
     }
 
 
+def test_a_table_about_claims_is_no_scorecard_of_them():
+    before, now = (table(f"page,claim,case,verdict,p\n02a,{claim},a,holds,0.1\n") for claim in ("x", "y"))
+    assert [one.claim for one in compared("disc-scorecard.07b_fallen", before, now)] == [""]
+
+
 @pytest.mark.parametrize("verdicts", [["holds"] * 3, ["fails", "holds"], ["fails"] * 2, ["undecided"] * 2])
 def test_verdicts_in_words_begin_with_the_symbol_of_their_kind(verdicts):
     kind = verdicts[0] if len(set(verdicts)) == 1 else "undecided"

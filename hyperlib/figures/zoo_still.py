@@ -35,8 +35,9 @@ def _curves(zoo: Zoo, ax: Axes) -> None:
 
 def _map(zoo: Zoo, ax: Axes, figure: Figure) -> None:
     seen = zoo.spread(SPREAD)
-    plane = PCA(2).fit(seen.weights.double().numpy())
-    ways = plane.transform(seen.weights.double().numpy()).reshape(len(zoo), -1, 2)
+    weights = seen.weights.double().numpy()
+    plane = PCA(2, svd_solver="covariance_eigh").fit(weights)  # the default may draw at random
+    ways = plane.transform(weights).reshape(len(zoo), -1, 2)
     accuracy = 100 * zoo.samples([zoo.epochs[-1]]).table["test_accuracy"].to_numpy()
     ax.add_collection(LineCollection(list(ways), colors=INK, alpha=0.25, linewidths=0.7))
     dots = ax.scatter(*ways[:, -1].T, c=accuracy, cmap=RAMP_MAP, vmin=0, vmax=100, s=14, zorder=3)

@@ -120,7 +120,7 @@ def names_of(edition: Edition, asked: Sequence[str]) -> list[str]:
             continue
         if (edition.root / "notebooks" / f"{last}.py").is_file():
             raise ValueError(f"notebooks/{last}.py is no chapter yet; add `- file: notebooks/{last}` to _toc.yml.")
-        meant = [one for one in short if one.startswith(last)] or difflib.get_close_matches(last, short, n=1)
+        meant = [one for one in short if last and one.startswith(last)] or difflib.get_close_matches(last, short, n=1)
         if meant:
             raise ValueError(f"There is no chapter {name!r}; did you mean {' or '.join(meant)}?")
     return names

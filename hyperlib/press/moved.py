@@ -34,7 +34,8 @@ from hyperlib.thesis.claims import PUBLISHED
 CHANGES = "book/results/changes.csv"
 TABLES = f"book/results/{PUBLISHED}"
 _BLOB = re.compile(r"100(?:644|755) blob (?P<id>[0-9a-f]{40,64}) +(?P<size>\d+)\t(?P<path>.+)")
-_JUDGES, _LEDGER = {"claim", "case", "verdict"}, {"id", "title", "verdict"}  # columns of a scorecard, and of the ledger
+# columns of a scorecard, and of the ledger
+_JUDGES, _LEDGER = {"claim", "case", "verdict", "shown"}, {"id", "title", "verdict"}
 
 
 @dataclass(frozen=True)
