@@ -13,7 +13,7 @@ import torch
 
 import hyperlib
 from hyperlib.files.paths import root
-from hyperlib.press.pages.browser_zoo import SCRIPTS, recipe_script
+from hyperlib.press.pages.browser_zoo import SCRIPTS, draw_still, recipe_script
 from hyperlib.representations.baselines import LayerStatistics
 from hyperlib.tasks.intervals import score
 from hyperlib.tasks.probes import LinearProbe
@@ -99,6 +99,12 @@ def medians(**settings) -> tuple[np.ndarray, float]:
 
 
 @pytest.mark.slow
+def test_the_still_is_the_same_to_the_byte_at_every_build(tmp_path):
+    for name in ("a.png", "b.png"):  # a draw at random would go on in the second
+        draw_still(tmp_path / name)
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
 def test_ten_times_the_rate_ends_highest_and_a_hundred_times_begins_fastest():
     (usual, narrow), (ten, wider), (hundred, widest) = (medians(rate=rate) for rate in (1e-3, 1e-2, 1e-1))
     assert usual[1] < ten[1] < hundred[1]
