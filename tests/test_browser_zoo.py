@@ -98,13 +98,13 @@ def medians(**settings) -> tuple[np.ndarray, float]:
     return accuracy, float(zoo.weights[:, -1, :80].var(1, correction=0).median())
 
 
-@pytest.mark.slow
 def test_the_still_is_the_same_to_the_byte_at_every_build(tmp_path):
     for name in ("a.png", "b.png"):  # a draw at random would go on in the second
         draw_still(tmp_path / name)
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
 
+@pytest.mark.slow
 def test_ten_times_the_rate_ends_highest_and_a_hundred_times_begins_fastest():
     (usual, narrow), (ten, wider), (hundred, widest) = (medians(rate=rate) for rate in (1e-3, 1e-2, 1e-1))
     assert usual[1] < ten[1] < hundred[1]
