@@ -402,6 +402,15 @@ def test_a_console_without_the_letters_of_a_page_ends_no_building_of_pages(tmp_p
     assert (root / "_build/html/book/index.html").is_file()
 
 
+@pytest.mark.parametrize("step", ["html", "book"])
+def test_a_reader_is_told_once_which_page_to_open(executed, monkeypatch, capsys, step):
+    monkeypatch.setattr(build, "execute", lambda *_, **__: [])
+    monkeypatch.setattr(build, "build_site", lambda edition: True)
+    assert build.main([step], executed[0]) == 0
+    told = capsys.readouterr().out
+    assert told.count("Open ") == 1 and f"{executed[0] / '_build' / 'html' / 'index.html'} (profile quick" in told
+
+
 def said_in_cp1252(step: str, root: Path) -> subprocess.CompletedProcess[bytes]:
     """One step of a build on a console that has the letters of western Europe alone."""
     code = "import sys; from pathlib import Path; from hyperlib.press.build import main; "
