@@ -116,9 +116,9 @@ def test_an_edition_is_appended_once_and_the_next_begins_where_it_ended(clone, c
     assert rows["table"].tolist() == ["came", "gone", "sums"] and set(rows["title"]) == {"Second, run <b>again</b>"}
     found = rows.loc[2, ["where", "before", "after", "moved", "values"]].tolist()
     assert found == ["row 2, r2", "0.25", "0.75", "1", "4"]
-    for tags in ((), ("v1",)):  # by whatever name
-        [git(clone, "tag", tag) for tag in tags]
-        assert main(["--since", "HEAD~1"], clone) == 2 and "recorded already" in capsys.readouterr().err
+    assert main(["--since", "HEAD~1"], clone) == 2 and "recorded already" in capsys.readouterr().err
+    git(clone, "tag", "v1")
+    assert main(["--since", "HEAD~1"], clone) == 2 and "v1 is recorded already" in capsys.readouterr().err
 
     commit(clone, "Third", sums="a,r2\nx,0.9\ny,0.75\n")
     git(clone, "tag", "v2")

@@ -184,6 +184,7 @@ def test_two_pages_that_would_be_one_file_are_refused(clone, capsys):
     ("arguments", "words"),
     [
         (["nowhere"], "no chapter 'nowhere'"),
+        (["pag"], "did you mean page?"),
         (["--book", "my book"], "'my book' is no address"),
     ],
 )

@@ -14,7 +14,6 @@ where it was when the same command is given again.
 from __future__ import annotations
 
 import argparse
-import difflib
 import errno
 import os
 import shutil
@@ -110,7 +109,7 @@ def jobs_of(jobs: str) -> int:
 
 
 def names_of(edition: Edition, asked: Sequence[str]) -> list[str]:
-    """Chapters by the reader's words, which may be those of their files; ValueError with what may be meant instead."""
+    """Chapters by the reader's words, which may be those of their files; ValueError for a file that is no chapter."""
     names = [PurePath(name).as_posix().removesuffix(".ipynb").removesuffix(".py") for name in asked]
     short = [chapter.name.rsplit("/", 1)[-1] for chapter in edition.chapters()] if names else []
     for place, name in enumerate(names):
@@ -120,9 +119,6 @@ def names_of(edition: Edition, asked: Sequence[str]) -> list[str]:
             continue
         if (edition.root / "notebooks" / f"{last}.py").is_file():
             raise ValueError(f"notebooks/{last}.py is no chapter yet; add `- file: notebooks/{last}` to _toc.yml.")
-        meant = [one for one in short if last and one.startswith(last)] or difflib.get_close_matches(last, short, n=1)
-        if meant:
-            raise ValueError(f"There is no chapter {name!r}; did you mean {' or '.join(meant)}?")
     return names
 
 

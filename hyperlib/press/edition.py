@@ -9,6 +9,7 @@ sentences.
 
 from __future__ import annotations
 
+import difflib
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -65,9 +66,18 @@ class Edition:
         known = {word: one for one in chapters for word in (one.name, one.name.rsplit("/", 1)[-1])}
         for name in names:
             if name not in known:
-                there = ", ".join(one.name.rsplit("/", 1)[-1] for one in chapters)
-                raise ValueError(f"There is no chapter {name!r} in _toc.yml; there are {there}.")
+                short = [one.name.rsplit("/", 1)[-1] for one in chapters]
+                raise ValueError(_no_chapter(name, short))
         return [known[name] for name in names] if names else chapters
+
+
+def _no_chapter(name: str, there: list[str]) -> str:
+    """That there is no such chapter, and which may be meant: those that begin so, else the likest, else all."""
+    word = name.rsplit("/", 1)[-1]
+    meant = [one for one in there if word and one.startswith(word)] or difflib.get_close_matches(word, there, n=1)
+    if meant:
+        return f"There is no chapter {name!r}; did you mean {' or '.join(meant)}?"
+    return f"There is no chapter {name!r} in _toc.yml; there are {', '.join(there)}."
 
 
 @dataclass(frozen=True)
