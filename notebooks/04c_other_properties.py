@@ -306,7 +306,7 @@ zoo = hyperlib.train_population(network, images, design, epochs=10, progress=Fal
 parts = [part.spread(6) for part in zoo.split()]
 rep = hyperlib.HyperRep(network, statistics=True, steps=0)
 both = {"s(W)": hyperlib.LayerStatistics(), "all": rep}
-both["14 of them"] = make_pipeline(rep, PCA(14))
+both["14 of them"] = make_pipeline(rep, PCA(14, svd_solver="full"))
 found = hyperlib.probe_table(both, *parts, columns=["test_accuracy"])
 found = found.set_index("features")
 dimensions, value = found["dimensions"], found["value"]

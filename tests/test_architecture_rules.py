@@ -39,6 +39,7 @@ UNSAFE_CALLS = {
     "torch.cuda.manual_seed_all": "is a global seed",
     "torch.seed": "is a global seed",
 }
+DRAWING = {"PCA", "KernelPCA", "TruncatedSVD", "UMAP", "MLPRegressor", "KMeans", "TSNE", "train_test_split"}  # or may
 OWN_GENERATORS = {"default_rng", "Generator", "SeedSequence", "BitGenerator", "Philox", "PCG64", "PCG64DXSM"}
 
 
@@ -158,6 +159,10 @@ def reason_against(called: str, keywords: dict, call: ast.Call, given: dict[str,
     loaders = [ast.unparse(given[name]) if name in given else name for name in loaders]
     if called == "yaml.load" and not any("SafeLoader" in loader for loader in loaders):
         return "without SafeLoader runs code in the file"
+    exact = keywords.get("svd_solver") in ("full", "covariance_eigh")
+    told = exact or "random_state" in keywords
+    if owner.partition(".")[0] in ("sklearn", "umap") and last in DRAWING and not told:
+        return "draws from a global generator, or may; say random_state"
     if owner == "numpy.random" and last not in OWN_GENERATORS:
         return "draws from a global generator"
     if owner == "random" and last not in ("Random", "SystemRandom"):
@@ -221,6 +226,12 @@ def test_what_makes_a_page_stale_can_be_read_off_its_imports(path):
 @pytest.mark.parametrize("path", FILES, ids=by_path)
 def test_nothing_is_unpickled_evaluated_or_seeded_globally(path):
     assert forbidden(path.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.py")), ids=by_path)
+def test_no_estimator_of_a_page_draws_without_a_seed(path):
+    """Pages may do what the library may not, such as play a stranger who seeds all of PyTorch."""
+    assert [fault for fault in forbidden(path.read_text(encoding="utf-8")) if "random_state" in fault] == []
 
 
 @pytest.mark.parametrize("path", FILES, ids=by_path)
@@ -333,6 +344,9 @@ def test_an_import_that_points_left_is_allowed(source):
         "import torch as t\nt.cuda.manual_seed_all(0)",
         "import subprocess\nsubprocess.run(text, shell=True)",
         "import os\nos.system(text)",
+        "from sklearn.decomposition import PCA\nPCA(2).fit(x)",
+        "from sklearn.decomposition import PCA\nPCA(2, svd_solver='auto').fit(x)",
+        "import umap\numap.UMAP(n_components=2)",
     ],
 )
 def test_a_forbidden_call_is_found(source):
@@ -356,6 +370,8 @@ def test_a_forbidden_call_is_found(source):
         "hyper.hash(x)",
         "import hashlib\nhashlib.sha256(text)",
         "import subprocess\nsubprocess.run(['git'])",
+        "from sklearn.decomposition import PCA\nPCA(2, svd_solver='full').fit(x)",
+        "from sklearn.decomposition import PCA\nPCA(2, random_state=3).fit(x)",
     ],
 )
 def test_an_honest_call_is_allowed(source):
