@@ -18,6 +18,7 @@ import torch
 from jaxtyping import Float
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
 
 from hyperlib.zoos.zoo import Samples
 

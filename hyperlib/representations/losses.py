@@ -126,7 +126,7 @@ def _cosines(first: Tensor, second: Tensor, temperature: float) -> Float[Tensor,
 
 
 def reconstruction(
-    output: Float[Tensor, "*batch"], target: Float[Tensor, "*batch"], counts: Float[Tensor, "*cells"] | None = None
+    output: Float[Tensor, "*batch"], target: Float[Tensor, "*batch"], counts: Float[Tensor, " *cells"] | None = None
 ) -> Loss:
     """Squared error per network: the mean over `[batch, ..., *cells]` of the sum of `counts` times squared errors.
 
@@ -148,7 +148,7 @@ def reconstruction(
     return (error.square() * counts).sum() / (output.numel() // counts.numel())
 
 
-def real_cells(mask: Bool[Tensor, "*cells"]) -> Float[Tensor, "*cells"]:
+def real_cells(mask: Bool[Tensor, "*cells"]) -> Float[Tensor, " *cells"]:
     """Every real weight counts the same: one over their number, and padding nothing; `mask` as `Tokenizer.mask`.
 
     Raises ValueError for a mask that is not boolean or leaves nothing.
@@ -164,7 +164,7 @@ def layerwise_cells(
     *,
     reduction: Literal["global_mean", "layer_mean"] = "global_mean",
     floor: float = FLOOR,
-) -> Float[Tensor, "*cells"]:
+) -> Float[Tensor, " *cells"]:
     """Errors in units of their layer's standard deviation over the training population, squared, counted per weight.
 
     `layers` numbers the layer of every cell: `Tokenizer.positions[:, 1:2]` for tokens, `Tokenizer.layer_of` for weight
@@ -195,10 +195,10 @@ def layerwise_cells(
 
 
 def reconstruction_r2(
-    output: Float[Tensor, "samples *cells"],
-    target: Float[Tensor, "samples *cells"],
-    mean: Float[Tensor, "*cells"],
-    counts: Float[Tensor, "*cells"] | None = None,
+    output: Float[Tensor, " samples *cells"],
+    target: Float[Tensor, " samples *cells"],
+    mean: Float[Tensor, " *cells"],
+    counts: Float[Tensor, " *cells"] | None = None,
 ) -> float:
     """1 - error / error of always saying `mean`, the mean weight vector (or its tokens) of the training networks.
 

@@ -21,10 +21,11 @@ import torch
 from hyperlib.figures.style import use_house_style
 from hyperlib.files import paths
 from hyperlib.files.writing import write_whole
-from hyperlib.store.record import heard, record_models, record_progress, record_result, record_seeds, record_source
+from hyperlib.store.record import heard, record_models, record_progress, record_result, record_seeds
 from hyperlib.store.store import Store
 from hyperlib.study.parameters import check_parameters
 from hyperlib.thesis import published
+from hyperlib.thesis.committed import committed_table
 from hyperlib.thesis.profiles import check_profile
 from hyperlib.thesis.recipes import zoo_recipe
 from hyperlib.thesis.zoo_recipe import ZooRecipe
@@ -143,15 +144,8 @@ class Study:
         """
         published.check_artefact(artefact_id)
         file = paths.committed_folder(check_profile(profile)) / _file_name(artefact_id, part)
-        record_source(file)
-        if not file.is_file():
-            raise FileNotFoundError(
-                f"There is no {file.name} in book/results/{profile}; run the page with profile {profile} and then "
-                f"`make results PROFILE={profile}`."
-            )
-        table = pd.read_csv(file)
-        table.attrs |= {paths.CSV: f"{profile}/{file.name}", paths.COLUMNS: list(table.columns)}
-        return table
+        remedy = f"run the page with profile {profile} and then `make results PROFILE={profile}`."
+        return committed_table(file, remedy)
 
     def beside_thesis(self, artefact_id: str, ours: pd.DataFrame, on: list[str], value: str = "value") -> pd.DataFrame:
         """Our numbers beside the published ones of the same artefact, joined by the columns `on`.

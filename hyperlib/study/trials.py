@@ -21,6 +21,7 @@ import pandas as pd
 import torch
 from jaxtyping import Float, Int
 from sklearn.base import BaseEstimator, clone
+from torch import Tensor
 
 from hyperlib.files import paths
 from hyperlib.files.ending import command

@@ -34,7 +34,7 @@ class Twins:
         self.study, self.name, self.epochs, self.recipe = study, name, epochs, twin_recipe(name, study.profile)
         recipe = study.recipe(name)
         self.images, self.batch_size = recipe.images.load(), recipe.batch_size
-        if (first := models or self.recipe.models) is not None:
+        if (first := self.recipe.models if models is None else models) is not None:
             zoo = study.zoo(name, self.recipe.models).take(slice(first))
         else:
             zoo = study.zoo(name).split(seed=FIRST_SPLIT, by=recipe.split_by)[-1]

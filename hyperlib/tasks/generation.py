@@ -22,7 +22,7 @@ from hyperlib.images.images import Images
 from hyperlib.representations.behaviour import rows_by_activation
 from hyperlib.tasks.reconstruction import labels
 from hyperlib.tasks.sampling import KDE, Sampler
-from hyperlib.weightspace.values import is_whole
+from hyperlib.weightspace.values import generator, is_whole
 from hyperlib.zoos.zoo import Samples
 
 
@@ -64,7 +64,7 @@ def by_bandwidth(
     seen = replace(images, test_x=images.train_x, test_y=images.train_y)
     found = {}
     for share in shares:
-        sampler, random = KDE(reading, share, relative=True), torch.Generator().manual_seed(seed)
+        sampler, random = KDE(reading, share, relative=True), generator(seed)
         drawn = generate(rep, sampler, samples, n, random)
         found[share] = Samples(drawn.weights, drawn.table.assign(accuracy=accuracies(drawn, seen)), drawn.architecture)
     return found

@@ -15,6 +15,7 @@ from torch import Tensor
 from hyperlib.tasks import novelty
 from hyperlib.tasks.sampling import KDE, Gaussian, Sampler
 from hyperlib.weightspace.tokens import Tokenizer
+from hyperlib.weightspace.values import generator
 from hyperlib.zoos.zoo import Samples
 
 SAMPLERS: dict[str, Sampler] = {
@@ -50,11 +51,7 @@ def drawn_in_weights(known: Samples, n: int, seed: int = 0) -> dict[str, Samples
     The controls are means of two of the known networks, and the mean of all, `n` times. Raises ValueError for networks
     of several activations, and what samplers raise.
     """
-    drawn = {name: one.fit(known.weights).sample(n, _random(seed)) for name, one in SAMPLERS.items()}
-    drawn["means of two"] = novelty.means_of_two(known.weights, n, _random(seed))
+    drawn = {name: one.fit(known.weights).sample(n, generator(seed)) for name, one in SAMPLERS.items()}
+    drawn["means of two"] = novelty.means_of_two(known.weights, n, generator(seed))
     drawn["mean of all"] = novelty.mean_of_all(known.weights).expand(n, -1).clone()
     return {name: novelty.as_samples(weights, like=known) for name, weights in drawn.items()}
-
-
-def _random(seed: int) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)

@@ -7,23 +7,26 @@ from typing import Any
 
 import pandas as pd
 
+from hyperlib.files import paths
 from hyperlib.store.record import record_source
 
 REMEDY = "restore it with `git checkout -- book/results`."
 
 
-def committed_table(file: Path, **how: Any) -> pd.DataFrame:
+def committed_table(file: Path, remedy: str = REMEDY, **how: Any) -> pd.DataFrame:
     """The table in a file; how: arguments of `pandas.read_csv`. The page that runs is stale when the file changes.
 
-    Raises FileNotFoundError where it is missing, and ValueError for what is no table.
+    Raises FileNotFoundError, with the remedy, where it is missing, and ValueError for what is no table.
     """
     record_source(file)
     if not file.is_file():
-        raise FileNotFoundError(f"{file} is missing; {REMEDY}")
+        raise FileNotFoundError(f"{file} is missing; {remedy}")
     try:
-        return pd.read_csv(file, **how)
+        table = pd.read_csv(file, **how)
     except ValueError as error:  # also pandas' own, and letters that are none
         raise not_a(file, "table", str(error)) from error
+    table.attrs |= {paths.CSV: f"{file.parent.name}/{file.name}", paths.COLUMNS: list(table.columns)}
+    return table
 
 
 def not_a(file: Path, kind: str, why: str) -> ValueError:

@@ -23,6 +23,7 @@ from hyperlib.store.manifest import Manifest, plain
 from hyperlib.store.record import record_source
 from hyperlib.store.store import Store
 from hyperlib.thesis import published
+from hyperlib.thesis.committed import committed_table
 from hyperlib.thesis.profiles import PROFILES
 from hyperlib.thesis.recipes import BOOK_ZOOS, zoo_recipe
 from hyperlib.thesis.zoo_recipe import ImageSet, ZooRecipe
@@ -44,14 +45,7 @@ def benchmark(table: str, folder: Path | None = None) -> pd.DataFrame:
     Raises FileNotFoundError, with what to do, where it is not there.
     """
     file = (folder or paths.committed_folder("benchmarks")) / f"{table}.csv"
-    record_source(file)
-    if not file.is_file():
-        raise FileNotFoundError(
-            f"{file} is missing; `make bench` measures it in minutes and `make results` puts it there."
-        )
-    measured = pd.read_csv(file)
-    measured.attrs |= {paths.CSV: f"benchmarks/{file.name}", paths.COLUMNS: list(measured.columns)}
-    return measured
+    return committed_table(file, "`make bench` measures it in minutes and `make results` puts it there.")
 
 
 def card_table(table: str, folder: Path | None = None) -> pd.DataFrame | None:

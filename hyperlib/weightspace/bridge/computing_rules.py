@@ -6,6 +6,7 @@ positive scales if it is homogeneous.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor

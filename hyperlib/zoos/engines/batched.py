@@ -66,7 +66,7 @@ class TorchTrainer:
         return ()
 
     def _step(
-        self, places: Int[Tensor, "batch models"], clock: Int[Tensor, "epoch_and_step"], bias: Float[Tensor, "both"]
+        self, places: Int[Tensor, "batch models"], clock: Int[Tensor, " epoch_and_step"], bias: Float[Tensor, " both"]
     ) -> None:
         """One step: nothing in it changes but tensors, and none of them is made of Python's numbers."""
         now = Pass(self.block.architecture.activation, training=True)
@@ -88,7 +88,7 @@ class TorchTrainer:
         return losses.mean(0).sum(), torch.stack([losses.sum(0), hits.sum(0)]).detach()
 
     @torch.no_grad()
-    def _update(self, gradient: Float[Tensor, "models params"], bias: Float[Tensor, "both"]) -> None:
+    def _update(self, gradient: Float[Tensor, "models params"], bias: Float[Tensor, " both"]) -> None:
         """One step of the block's optimiser, as `torch.optim` defines it (weight decay coupled to the gradient)."""
         gradient.addcmul_(self.buffer, self.weight_decay)
         if self.frozen is not None:
@@ -135,7 +135,7 @@ def adam_step(
     first: Tensor,
     second: Tensor,
     rate: Float[Tensor, "models 1"],
-    bias: Float[Tensor, "both"],
+    bias: Float[Tensor, " both"],
 ) -> None:
     """A step of Adam, in place, of values `[models, some]` and of their two moments; `bias` as `adam_biases` has it."""
     first.lerp_(gradient, 1 - ADAM_DECAYS[0])
