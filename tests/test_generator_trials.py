@@ -1,5 +1,7 @@
 """Larger trainings of the generator: what is in the table is not run again, and one that fails ends no other."""
 
+from functools import partial
+
 import pandas as pd
 import pytest
 import torch
@@ -8,6 +10,7 @@ from toys import sweep_here
 from hyperlib.study import generator_trials
 from hyperlib.study.generator_trials import Larger
 from hyperlib.study.study import Study
+from hyperlib.tasks import generators
 
 SIZES = ["--models", "32", "--steps", "4", "--batch-size", "8", "--asked", "4", "5", "--latent", "4"]
 SMALL = ["--zoo", "tetris_positive", "--device", "cpu", *SIZES]
@@ -24,10 +27,8 @@ def table(tmp_path, monkeypatch):
 @pytest.fixture
 def here(monkeypatch):
     """No other process (each takes seconds to start), and few networks, drawn by a flow that has hardly learned."""
-    flow = generator_trials.Flow
-    monkeypatch.setattr(generator_trials, "Flow", lambda: flow(steps=2))
+    monkeypatch.setattr(generator_trials, "judged", partial(generators.judged, drawn=4, flow_steps=2))
     monkeypatch.setattr(generator_trials, "sweep", sweep_here)
-    monkeypatch.setattr(generator_trials, "DRAWN", 4)
     monkeypatch.setattr(torch, "set_num_threads", lambda count: None)
 
 
@@ -41,7 +42,7 @@ def test_what_is_in_the_table_is_not_run_again(table, here, capsys):
     assert first["behaviour"].tolist() == [0, 0.1] and first["passes"].tolist() == [0, 4 * 4 * 5]
     assert set(first["train_models"]) == {22} and set(first["test_models"]) == {5} and set(first["device"]) == {"cpu"}
     asked = ["milliseconds", "r2", "specificity", "low", "high", "stranger", "possible"]
-    drawn = [f"{name}_{what}" for name in ("kde", "flow") for what in generator_trials.OF_DRAWN]
+    drawn = [f"{name}_{what}" for name in ("kde", "flow") for what in generators.OF_DRAWN]
     assert first[[*asked, *drawn, "seconds", "latents", "accuracy", "accuracy_before"]].notna().all(axis=None)
     generator_trials.main([*SMALL, "--behaviour", "0.3"])
     again = pd.read_csv(table)

@@ -22,23 +22,19 @@ import torch
 from hyperlib.files import paths
 from hyperlib.files.ending import command
 from hyperlib.files.writing import ASIDE
-from hyperlib.images.images import Images
 from hyperlib.representations.hyper_rep import HyperRep
 from hyperlib.study.aligned import aligned_parts
 from hyperlib.study.resized import Resized
 from hyperlib.study.study import FIRST_SPLIT, Study
 from hyperlib.study.sweeps import add_ray, sweep
-from hyperlib.tasks import generation, novelty, reconstruction
-from hyperlib.tasks.latent_samplers import Flow
-from hyperlib.tasks.sampling import KDE
+from hyperlib.tasks.generators import judged
 from hyperlib.thesis.book_generators import generator_recipe
 from hyperlib.weightspace.values import device_called
-from hyperlib.zoos.zoo import Samples, Zoo
+from hyperlib.zoos.zoo import Zoo
 
 ARTEFACT, PART, PROFILE = "ghr-diversity", "scale", "laptop"  # the profile whose recipes are made larger
 PARTS = ("train", "validation", "test")
-LEAST, DRAWN = 30, 100  # models, of which the flow has 20 to learn from; drawn by each sampler, and strangers at most
-OF_DRAWN = ("accuracy", "iou", "zoo_iou", "pair_share", "near", "stranger_near", "twins", "replicas", "verdict")
+LEAST = 30  # models, of which the flow has 20 to learn from
 
 
 class Variant(NamedTuple):
@@ -146,21 +142,9 @@ def _row(variant: Variant, device: str, jobs: int, started: float) -> dict[str, 
     facts["passes"] = np.prod((variant.steps, *rep.asked)) * (variant.behaviour > 0)  # images, by rebuilt networks
     with TemporaryDirectory(prefix=ASIDE) as place:
         rep = HyperRep.load(rep.save(Path(place) / "it.safetensors"), device="cpu")
-    facts |= _judged(rep, images, *(part.samples(part.epochs[-1]) for part in parts[::2]))
+    facts |= judged(rep, images, *(part.samples(part.epochs[-1]) for part in parts[::2]))
     _say(started, f"{what}: " + ", ".join(f"{name} {value}" for name, value in facts.items()))
     return variant._asdict() | facts
-
-
-def _judged(rep: HyperRep, images: Images, train: Samples, test: Samples) -> dict[str, Any]:
-    """What is rebuilt and kept of test networks, and what comes of networks that are drawn."""
-    rebuilt = reconstruction.reconstructed(rep, test, images, train.weights.mean(0))
-    both = (reconstruction.labels(test, one.weights, images.test_x) for one in (test, rep.reconstruct(test)))
-    row = {one: rebuilt[one] for one in ("latents", "r2", "accuracy", "accuracy_before")} | novelty.specificity(*both)
-    drawn = {"kde": KDE("independent", "silverman"), "flow": Flow()}
-    for name, sampler in drawn.items():
-        drawn[name] = generation.generate(rep, sampler, train, DRAWN, torch.Generator().manual_seed(0))
-    table = novelty.novelty_table(drawn, train, test.take(slice(DRAWN)), images).set_index("population")
-    return row | {f"{name}_{value}": table.loc[name, value] for name in drawn for value in OF_DRAWN}
 
 
 def _say(started: float, words: str) -> None:

@@ -1,0 +1,85 @@
+"""What each change of a generator keeps of a network: `python -m hyperlib.study.generator_changes`.
+
+Every representation of `CHANGES` is trained three times (seed and split differ), as long as page 05a trains: about 80
+minutes of one core at `laptop`, of which the page has trained a third. The page trains a few of them itself, and shows
+the others, and takes its verdict, from these tables. Trainings are kept in the store, so a stopped run goes on where it
+was.
+
+Source: our choice.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Iterable
+
+import pandas as pd
+
+from hyperlib.files import paths
+from hyperlib.files.ending import command
+from hyperlib.store.fingerprint import code_fingerprint
+from hyperlib.study.representations import parts_of, representations
+from hyperlib.study.study import Study
+from hyperlib.tasks.generators import judged
+from hyperlib.thesis.book_generators import generator_recipe
+from hyperlib.thesis.profiles import PROFILES
+from hyperlib.zoos.zoo import Samples
+
+ZOO, ARTEFACT, PART, TRAININGS = "mnist_seed", "ghr-diversity", "changes", 3
+CHANGES = {
+    "layers": "by layers",
+    "answers": "with answers",
+    "answers_half": "answers at half weight",
+    "answers_4": "4 latents per token",
+    "answers_disturbed": "disturbed queries",
+    "answers_released": "answers as released",
+    "answers_noise": "queries of noise",
+    "answers_other": "queries of other images",
+    "answers_elsewhere": "another network as target",
+}
+FLOW_STEPS = {"quick": 100}  # others have the usual number
+
+
+def changed(study: Study, names: Iterable[str], repeat: int = 0) -> pd.DataFrame:
+    """A row of `judged` for each generator, by its name among `CHANGES`, trained on one split of the zoo.
+
+    Networks are those of the last epoch that it learned from. Raises ValueError for other names.
+    """
+    names = list(names)
+    recipes = [generator_recipe(name, study.profile) for name in names]
+    trained = representations(study, [(recipe, repeat) for recipe in recipes])
+    train, _, test = (_ends(part) for part in parts_of(study, recipes[0], repeat))
+    images, steps = study.recipe(ZOO).images.load(), FLOW_STEPS.get(study.profile, 2000)
+    rows = [
+        {"representation": CHANGES[name], "repeat": repeat} | judged(rep, images, train, test, flow_steps=steps)
+        for name, rep in zip(names, trained, strict=True)
+    ]
+    return pd.DataFrame(rows)
+
+
+def _ends(part: Samples) -> Samples:
+    return part.take((part.table["epoch"] == part.table["epoch"].max()).to_numpy())
+
+
+@command
+def main(arguments: list[str] | None = None) -> None:
+    """The command."""
+    started, code = time.perf_counter(), code_fingerprint("hyperlib.study.generator_changes")[:12]
+    summary = " ".join(__doc__.split("\n\n")[0].split())
+    parser = argparse.ArgumentParser(prog="python -m hyperlib.study.generator_changes", description=summary)
+    parser.add_argument("--profile", choices=PROFILES, default="laptop", help="default: laptop, which the book shows")
+    study = Study(parser.parse_args(arguments).profile)
+    print(f"{TRAININGS * len(CHANGES)} trainings; each is kept in {study.store.folder}.", flush=True)
+    tables = []
+    for repeat in range(TRAININGS):
+        tables.append(changed(study, CHANGES, repeat))
+        print(tables[-1][["representation", "specificity", "accuracy", "kde_accuracy"]].round(3).to_string(index=False))
+        print(f"training {repeat + 1} of each is done; {time.perf_counter() - started:.0f} s", flush=True)
+    study.publish(ARTEFACT, pd.concat(tables, ignore_index=True).assign(code=code), PART)
+    fresh, place = paths.results_folder(study.profile), paths.committed_folder(study.profile)
+    print(f"The table is in {fresh}; a commit has it in {place}.")
+
+
+if __name__ == "__main__":
+    main()
