@@ -71,6 +71,7 @@ def test_the_book_makes_twins_of_some_zoos_and_says_so() -> None:
         twin_recipe("mnist_seed", "huge")
 
 
+@pytest.mark.slow
 def test_a_studys_twins_are_made_once_and_kept(tmp_path, capsys, monkeypatch) -> None:
     whole = hyperlib.Study.recipe
     monkeypatch.setattr(hyperlib.Study, "recipe", lambda self, name: whole(self, name).but(seeds=20, epochs=2))

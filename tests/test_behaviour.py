@@ -311,6 +311,7 @@ def learned_bits() -> str:
     return hashlib.sha256(b"".join(values.tobytes() for values in parts)).hexdigest()
 
 
+@pytest.mark.slow
 def test_a_seed_gives_the_same_bits_in_another_process_with_other_threads():
     code = "import torch; torch.set_num_threads(3); import test_behaviour; print(test_behaviour.learned_bits())"
     state = torch.get_rng_state()

@@ -299,6 +299,7 @@ def case(request):
     return request.param().traced()
 
 
+@pytest.mark.slow
 def test_a_network_has_the_groups_that_theory_gives(case):
     case.has_its_groups()
 

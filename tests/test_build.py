@@ -344,6 +344,7 @@ def abroad(tmp_path_factory):
     return place, Edition(root, "quick").chapters()
 
 
+@pytest.mark.slow
 def test_chapters_run_in_the_builds_own_python_and_results_lie_where_the_user_said(abroad):
     place, chapters = abroad
     assert (place / "out/quick/sum.csv").is_file()
@@ -386,6 +387,7 @@ def test_folders_named_by_a_variable_are_absolute_and_know_the_home(variable, tm
         monkeypatch.chdir(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_console_without_the_letters_of_a_path_ends_no_build(tmp_path):
     root = make_book(tmp_path / "Łódź clone", good=PUBLISHES, bad='# %%\nraise ValueError("żle")\n')
     done = said_in_cp1252("run", root)
@@ -393,6 +395,7 @@ def test_a_console_without_the_letters_of_a_path_ends_no_build(tmp_path):
     assert b"FAILED: notebooks/bad in code cell 2" in done.stderr and b"\\u017cle" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_console_without_the_letters_of_a_page_ends_no_building_of_pages(tmp_path):
     root = make_book(tmp_path / "Łódź clone")
     (root / "_toc.yml").write_text("format: jb-book\nroot: book/index\n")
@@ -492,6 +495,7 @@ def test_pages_of_a_profile_that_was_never_executed_are_not_built(executed, monk
     )
 
 
+@pytest.mark.slow
 def test_a_book_of_which_every_chapter_fails_says_so_and_offers_no_command_that_was_just_given(tmp_path, capsys):
     root = make_book(tmp_path / "clone", bad="# %%\nraise RuntimeError('broken')\n")
     assert build.main(["book"], root) == 1
@@ -513,6 +517,7 @@ def test_cleaning_waits_for_no_build_and_leaves_what_was_grown(tmp_path, capsys)
 
 
 @pytest.mark.parametrize(("step", "code"), [("status", 0), ("run", 1)])
+@pytest.mark.slow
 def test_a_reader_who_left_ends_a_command_quietly(tmp_path, step, code):
     root = make_book(tmp_path / "clone", good=PUBLISHES)
     words = "import sys; from pathlib import Path; from hyperlib.press.build import main; "
@@ -594,6 +599,7 @@ def test_notebook_without_source_is_refused(tmp_path):
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 @pytest.mark.parametrize(("how", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, -15), (signal.SIGKILL, -9)])
+@pytest.mark.slow
 def test_stopped_build_ends_its_kernels_and_goes_on_later(tmp_path, how, code):
     root = make_book(tmp_path / "clone", slow=SLEEPS)
     code_to_run = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "  # a shell's

@@ -201,6 +201,7 @@ def test_what_no_table_holds_is_left_out_and_counted(folder_of):
 
 @some_examples
 @given(model=st.integers(0, MODELS - 1), left=st.floats(0, 1))
+@pytest.mark.slow
 def test_results_cut_anywhere_lack_as_many_measures_as_are_told(model, left, folder_of):
     folder = folder_of("model zoo")
     path = folder / f"NN_tune_trainable_{model}" / "result.json"

@@ -260,6 +260,7 @@ def networks(draw: st.DrawFn) -> Architecture:
 
 @given(net=networks(), batch=st.sampled_from(BATCHES))
 @settings(max_examples=150, deadline=None)
+@pytest.mark.slow
 def test_a_network_drawn_at_random_has_pytorchs_gradient(net, batch):
     assert_exact(net, batch)
 

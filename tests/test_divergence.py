@@ -207,6 +207,7 @@ def test_the_loss_is_the_error_of_weights_plus_that_of_answers_and_both_stand_in
         np.testing.assert_allclose(history[f"{part}loss"], expected, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_networks_rebuilt_with_the_behavioural_loss_answer_more_like_their_originals():
     samples, images = tanh(walks(models=6)), queries(NET, 200)
     how = {"steps": 150, "latent": 2, "mix": 0.0, "rate": 1e-2, "validations": 1}
@@ -243,6 +244,7 @@ def embedded():
     return fit(behaving(), tanh(walks()), queries=IMAGES).embed(tanh(walks()))
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_weights_in_another_process():
     assert elsewhere(embedded).tobytes() == embedded().tobytes()
 

@@ -34,6 +34,7 @@ def slow_run(folder) -> Execution:
         (OSError(errno.ENOSPC, "No space left on device"), "the disk is full; free some space"),
     ],
 )
+@pytest.mark.slow
 def test_a_fault_outside_of_the_cells_is_told_at_once_and_the_others_go_on(tmp_path, monkeypatch, error, words):
     found = Chapter.ingredients
 

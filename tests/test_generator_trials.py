@@ -32,6 +32,7 @@ def here(monkeypatch):
     monkeypatch.setattr(torch, "set_num_threads", lambda count: None)
 
 
+@pytest.mark.slow
 def test_what_is_in_the_table_is_not_run_again(table, here, capsys):
     generator_trials.main([*SMALL, "--behaviour", "0.1", "0", "0.1"])
     first, said = pd.read_csv(table), capsys.readouterr().out
@@ -50,6 +51,7 @@ def test_what_is_in_the_table_is_not_run_again(table, here, capsys):
     assert again["behaviour"].tolist() == [0, 0.1, 0.3]
 
 
+@pytest.mark.slow
 def test_a_training_that_fails_is_a_line_and_no_row(table, here, monkeypatch, capsys):
     row = generator_trials._row
 

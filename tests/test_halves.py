@@ -52,6 +52,7 @@ def grown(images, models=7, **more):
 
 
 @pytest.mark.parametrize("room", [{"made": 3}, {"trained": 2}, {"evaluated": 1}, {"made": 5, "trained": 2}])
+@pytest.mark.slow
 def test_smaller_parts_give_the_same_zoo_and_it_is_said(room, whole, tetris_images, monkeypatch, caplog):
     place = Room(monkeypatch, **room)
     zoo = grown(tetris_images)
@@ -59,6 +60,7 @@ def test_smaller_parts_give_the_same_zoo_and_it_is_said(room, whole, tetris_imag
     assert max(place.sizes) <= min(room.values()) and "have no room" in caplog.text
 
 
+@pytest.mark.slow
 def test_a_killed_job_of_parts_goes_on(whole, tetris_images, monkeypatch, tmp_path):
     Room(monkeypatch, trained=2)
 
@@ -73,6 +75,7 @@ def test_a_killed_job_of_parts_goes_on(whole, tetris_images, monkeypatch, tmp_pa
 
 
 @pytest.mark.parametrize("room", [{"made": 0}, {"trained": 0}, {"evaluated": 0}])
+@pytest.mark.slow
 def test_a_model_that_has_no_room_by_itself_is_an_error(room, tetris_images, monkeypatch):
     Room(monkeypatch, **room)
     with pytest.raises((torch.OutOfMemoryError, MemoryError), match="no room"):
@@ -101,6 +104,7 @@ class Memory:
 
 @pytest.mark.parametrize("kind", [NumbaTrainer, TorchTrainer])
 @pytest.mark.parametrize("verb", ["__init__", "train_epoch", "evaluate"])
+@pytest.mark.slow
 def test_what_had_no_room_is_given_back_before_smaller_parts_are_made(kind, verb, tetris_images, monkeypatch):
     """Half of the models fit beside what the other half keeps, if nothing of the whole is left."""
     begin, sizes = kind.__init__, []

@@ -135,6 +135,7 @@ changes = st.tuples(some_file, st.sampled_from(HOWS), st.floats(0, 1), some_byte
 @pytest.mark.parametrize("form", WRITE)
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(spoilt=st.lists(changes, min_size=1, max_size=2))
+@pytest.mark.slow
 def test_a_spoilt_folder_is_a_zoo_or_refused_in_words(form, spoilt, folders, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     folder = tmp_path / "zoo"

@@ -536,6 +536,7 @@ STATES = {
 
 @pytest.mark.parametrize("changes", STATES.values(), ids=STATES)
 @pytest.mark.parametrize("step", [1, 2, 4, 6])
+@pytest.mark.slow
 def test_a_stopped_training_goes_on_to_the_same_bits(changes, step, always_saving, tmp_path):
     whole = fit(small(**changes), validation=walks(seed=1))
     with pytest.raises(Stopped):
@@ -551,6 +552,7 @@ def test_a_stopped_training_goes_on_to_the_same_bits(changes, step, always_savin
 
 
 @pytest.mark.parametrize("step", [3, 9, 14])
+@pytest.mark.slow
 def test_a_stopped_training_with_patience_goes_back_to_the_same_best(step, always_saving, tmp_path):
     settings = {"steps": 40, "validations": 40, "patience": 4, "rate": 0.05, "dropout": 0.1}
     whole = fit(small(**settings), validation=walks(seed=1))

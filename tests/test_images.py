@@ -140,6 +140,7 @@ def test_tetris_noise_is_gaussian_of_a_tenth():
     assert residual.mean() == pytest.approx(0.0, abs=0.003)
 
 
+@pytest.mark.slow
 def test_tetris_can_be_learned_by_100_weights_but_not_at_once():
     made = load_images("tetris")
     x, y, models = made.train_x.flatten(1), made.train_y, 8
@@ -165,6 +166,7 @@ def test_tetris_can_be_learned_by_100_weights_but_not_at_once():
 
 
 @pytest.mark.parametrize("name", ["tetris", "digits", "photo_digits"])
+@pytest.mark.slow
 def test_a_seed_gives_one_set_and_touches_no_global_randomness(name):
     numpy_state, torch_state = np.random.get_state()[1].copy(), torch.get_rng_state()
     first = load_images(name, seed=7)
@@ -292,6 +294,7 @@ def test_photo_digits_say_nothing_by_their_colour():
     assert (found == made.test_y.numpy()).mean() < 0.2
 
 
+@pytest.mark.slow
 def test_photo_digits_are_the_same_in_another_process():
     code = (
         "import hashlib; from hyperlib.images.photo_digits import photo_digits; pixels = photo_digits(5); "

@@ -63,6 +63,7 @@ def on_rings(rings) -> dict[str, torch.Tensor]:
 
 
 @learned
+@pytest.mark.slow
 def test_a_ring_comes_out_as_a_ring(sampler, rings, on_rings):
     samples, (_, fresh) = on_rings[type(sampler).__name__], rings
 
@@ -84,6 +85,7 @@ def test_samples_are_as_far_from_those_seen_as_fresh_points_are(sampler, rings, 
     assert nearest(copies, train) < 0.2 * nearest(fresh, train)
 
 
+@pytest.mark.slow
 def test_a_flow_learns_clusters_in_many_dimensions_and_copies_none():
     train, fresh = clusters(600, 1), clusters(1000, 2)
     flow, gaussian = Flow(components=10, steps=1000, hidden=128, rate=5e-3).fit(train), Gaussian().fit(train)
@@ -96,6 +98,7 @@ def test_a_flow_learns_clusters_in_many_dimensions_and_copies_none():
 
 @pytest.mark.parametrize("components", [3, 12, None])
 @pytest.mark.parametrize("steps", [0, 100])
+@pytest.mark.slow
 def test_mean_and_covariance_of_a_flow_are_those_of_the_latents(components, steps):
     train = clusters(200, 1, width=20)
     samples = drawn(Flow(components=components, steps=steps, hidden=32).fit(train), 20_000)
@@ -113,6 +116,7 @@ def test_an_untrained_flow_is_the_normal_distribution(rings):
     assert ((radius(samples) - 1).abs() < 0.3).float().mean() < 0.5
 
 
+@pytest.mark.slow
 def test_a_flow_that_has_nothing_to_learn_stops_where_it_began():
     noise = torch.randn(60, 30, generator=torch.Generator().manual_seed(0))
     flow = Flow(steps=200, hidden=256).fit(noise)
@@ -191,6 +195,7 @@ def test_components_are_a_count_or_none(components, rings):
 
 
 @pytest.mark.parametrize("width", [1, 3])
+@pytest.mark.slow
 def test_one_component_is_enough(width, generator):
     line = torch.randn(60, 1, generator=generator) @ torch.ones(1, width) * 2 + 5
     drawn = Flow(components=1, steps=20).fit(line).sample(500, generator)

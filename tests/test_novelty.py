@@ -79,6 +79,7 @@ def test_means_of_two_that_work_are_interpolations(generator):
 
 
 @pytest.mark.parametrize("activation", ["tanh", "relu"])
+@pytest.mark.slow
 def test_networks_of_an_independent_zoo_are_not_called_copies_by_chance(activation):
     """Many splits of several zoos, down to a handful of models."""
     for seed in range(3):

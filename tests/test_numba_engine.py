@@ -78,6 +78,7 @@ def checksums_elsewhere(*names: str, first: str = "", **environment: str) -> tup
 # -- the same to the bit -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_new_process_trains_the_same_models_to_the_bit():
     assert elsewhere(checksums, NETS) == checksums(NETS)
 

@@ -141,6 +141,7 @@ def best_distance(net: Architecture, one: torch.Tensor, other: torch.Tensor) -> 
     return max(squares, 0) ** 0.5
 
 
+@pytest.mark.slow
 def test_five_starts_reach_the_best_of_all_orders_far_more_often_than_one():
     layers = (
         *(Flatten(), Linear("a", width=6), Activation(), Linear("b", width=6), Activation()),

@@ -85,6 +85,7 @@ UNTAGGED = HEADER.replace(' tags=["parameters"]', "")
     ],
     ids=["known", "own comment", "misspelt", "no tag"],
 )
+@pytest.mark.slow
 def test_plain_papermill_from_any_folder(tmp_path: Path, header: str, name: str, said: str):
     cells = "# %%\nfrom hyperlib.study.parameters import check_parameters\ncheck_parameters()\n"
     notebook = jupytext.reads(header + cells, fmt="py:percent")

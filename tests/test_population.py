@@ -110,6 +110,7 @@ def test_every_model_trains_as_it_would_alone(engine, optimizer):
 
 @pytest.mark.parametrize("engine", HERE)
 @pytest.mark.parametrize("batch_size", [8, 33])
+@pytest.mark.slow
 def test_a_network_of_all_compiled_layers_trains_as_alone(engine, batch_size):
     net = network("compiled_net")
     design = grid(optimizer=["adam", "sgd"], activation=["tanh", "silu"], dropout=[0.0, 0.4], lr=3e-3)
@@ -424,6 +425,7 @@ def die_in_the_second_block(engine: str, folder: Path) -> None:
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs a kill that cannot be caught")
 @pytest.mark.parametrize("engine", HERE)
+@pytest.mark.slow
 def test_a_killed_job_resumes_to_the_identical_zoo(engine, tmp_path, monkeypatch):
     killed = started(die_in_the_second_block, engine, tmp_path)
     killed.join(240)  # the first use of the compiled engine compiles it
@@ -456,6 +458,7 @@ def stop_in_epoch(monkeypatch: pytest.MonkeyPatch, engine: str, epoch: int) -> N
     [*((engine, "tetris_mlp") for engine in HERE), *((engine, "residual_net") for engine in WITH_NORMS)]
     + [("numba", "compiled_net")],
 )
+@pytest.mark.slow
 def test_a_stopped_job_goes_on_where_it_was(engine, name, tmp_path, monkeypatch):
     net = network(name)
     images, design = images_for(net), grid(seeds=2, optimizer=OPTIMIZERS, activation=net.activation, dropout=0.1)

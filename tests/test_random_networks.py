@@ -127,6 +127,7 @@ def answers(net: Architecture, weights: torch.Tensor, images: torch.Tensor) -> t
 
 @pytest.mark.filterwarnings("ignore:The units")
 @pytest.mark.parametrize("first", range(0, MAKES, 100))
+@pytest.mark.slow
 def test_every_move_of_a_random_network_keeps_the_function_of_its_plain_module(first):
     tried = 0
     for seed in range(first, first + 100):

@@ -182,6 +182,7 @@ def book(tmp_path):
     return book
 
 
+@pytest.mark.slow
 def test_a_check_runs_beside_the_build_and_names_what_moved(book, capsys, monkeypatch):
     monkeypatch.setenv("HYPERLIB_RESULTS", str(book / "elsewhere"))
     assert main([], book) == 0
@@ -208,6 +209,7 @@ def test_a_table_that_a_chapter_makes_no_more_is_named(book, capsys):
     assert "times: the table is missing" in said and "Not made by a chapter, so not compared: trials.csv." in said
 
 
+@pytest.mark.slow
 def test_a_profile_without_committed_tables_is_run_twice(book, capsys):
     source = book / "notebooks" / "sums.py"
     source.write_text(source.read_text().replace("0.5", "{os.getpid()}").replace('"a,sum', 'f"a,sum'))
@@ -216,6 +218,7 @@ def test_a_profile_without_committed_tables_is_run_twice(book, capsys):
     assert "it is run twice" in said and "sums, row 1, sum:" in said and "times, row" not in said
 
 
+@pytest.mark.slow
 def test_a_check_goes_on_where_it_was_and_a_whole_one_begins_anew(book, capsys, monkeypatch):
     monkeypatch.setattr(recheck, "_told", lambda *given: 0)  # as if it was stopped before its report
     assert main([], book) == 0 and main([], book) == 0
@@ -225,6 +228,7 @@ def test_a_check_goes_on_where_it_was_and_a_whole_one_begins_anew(book, capsys, 
     assert capsys.readouterr().out.count("0 up to date, 1 to run") == 1
 
 
+@pytest.mark.slow
 def test_what_a_stopped_check_made_of_the_store_is_not_fresh(book, capsys, monkeypatch):
     monkeypatch.setattr(recheck, "_told", lambda *given: 0)  # as if it was stopped before its report
     assert main([], book) == 0 and main(["--fresh"], book) == 0

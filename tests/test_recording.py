@@ -178,6 +178,7 @@ def _grow(name, checkpoint=None, progress=False, epochs=3, **factors):
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "rmsprop"])
 @pytest.mark.parametrize("name", ["digits_cnn", "residual_net"])
+@pytest.mark.slow
 def test_a_played_training_gives_the_same_bits(name, optimizer, taped):
     factors = {"optimizer": optimizer, "dropout": [0.0, 0.3], "weight_decay": 1e-3, "lr": 1e-3}
     _, played = _grow(name, **factors)
@@ -271,6 +272,7 @@ def tanh(samples):
 
 @pytest.mark.parametrize("changes", REPRESENTATIONS.values(), ids=list(REPRESENTATIONS))
 @pytest.mark.usefixtures("rates_as_on_a_card")
+@pytest.mark.slow
 def test_a_played_representation_learns_the_same(changes, taped, monkeypatch):
     """Embeddings are of many batches, so that they are played too."""
     from hyperlib.representations import hyper_rep
@@ -285,6 +287,7 @@ def test_a_played_representation_learns_the_same(changes, taped, monkeypatch):
 
 @pytest.mark.parametrize(("encoding", "readout"), COMBINATIONS)
 @pytest.mark.usefixtures("rates_as_on_a_card")
+@pytest.mark.slow
 def test_every_form_of_representation_is_recorded(encoding, readout, taped, caplog):
     played = _learn({}, encoding=encoding, readout=readout)
     assert taped and "cannot be recorded" not in caplog.text

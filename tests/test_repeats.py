@@ -115,6 +115,7 @@ def alone(results: list[ProbeResult]) -> tuple[float, float]:
     return draws[0].interval(np.mean(scores, axis=0))
 
 
+@pytest.mark.slow
 def test_the_interval_covers_what_another_study_with_other_splits_and_seeds_would_find():
     hits, narrow, wider = 0, 0, 0
     truth = np.mean([inside(one) for one in splits(200, test=40, seed=99, spread=0.2)])

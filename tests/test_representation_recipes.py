@@ -157,6 +157,7 @@ def test_the_gain_leaves_out_each_model_as_a_stranger_too():
 
 
 @pytest.mark.parametrize("models", [4, 12])
+@pytest.mark.slow
 def test_the_interval_of_the_gain_covers_the_truth_as_often_as_it_says(models):
     """Networks of different accuracy err each on its own images, into one of three classes; rebuilt ones alike."""
     random, hits = np.random.default_rng(models), []

@@ -103,6 +103,7 @@ def test_statistics_of_norms_are_left_out_or_are_tokens():
     assert torch.equal(rebuilt, rebuilt[:1].expand_as(rebuilt))  # the scale's means, the same for all
 
 
+@pytest.mark.slow
 def test_what_learns_enough_rebuilds_its_weights():
     samples = walks("tetris_mlp", models=12)
     sane = fitted({"a": samples}, steps=400, latent=24, width=32, mix=0.0, batch_size=24, rate=5e-3)

@@ -277,6 +277,7 @@ def test_a_module_has_the_tokens_of_its_state_dict_and_tells_what_is_learned():
     assert StateTokenizer.of(state, unlearned=["mean", "nothing"]) == tokenizer != StateTokenizer.of(state)
 
 
+@pytest.mark.slow
 def test_many_thousand_tensors_come_back():
     state = {f"layer{n}.{part}": torch.full((2,), float(n)) for n in range(10_000) for part in ("weight", "bias")}
     tokenizer = StateTokenizer.of(state)

@@ -325,6 +325,7 @@ def test_two_processes_make_it_once(store, tmp_path, another_process):
     assert store.entries()["state"].tolist() == ["made"]
 
 
+@pytest.mark.slow
 def test_who_waits_for_a_killed_process_takes_over(store, tmp_path, another_process):
     first = another_process()
     wait_for_half(store)

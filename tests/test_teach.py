@@ -88,6 +88,7 @@ def test_a_notebook_has_no_raw_myst_and_is_clean(chapter, role):
     assert f"{BOOK.address}/{chapter.name}.html" in made.cells[0].source and role.capitalize() in made.cells[0].source
 
 
+@pytest.mark.slow
 def test_students_get_nothing_of_a_solution_and_teachers_all(chapter):
     student, instructor = (teach.notebook_for(role, chapter, BOOK) for role in teach.ROLES)
     hidden = [piece.text.strip() for piece in teach.pieces(chapter.notebook()) if piece.hidden and piece.text.strip()]

@@ -226,6 +226,7 @@ def mutated(value, rng: random.Random):
     return rng.choice(ODD)
 
 
+@pytest.mark.slow
 def test_thousands_of_changed_records_are_refused_or_describe_a_network(record):
     rng = random.Random(0)
     generator = torch.Generator().manual_seed(0)

@@ -83,6 +83,7 @@ def names(folder: Path) -> list[str]:
 
 @posix
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.slow
 def test_what_a_killed_writer_left_is_removed_by_the_next_one(kind, writers, tmp_path):
     name = "thing [1]*"  # letters that a search for files reads in its own way
     writers[kind](tmp_path / "whole" / name)
