@@ -1,5 +1,6 @@
 """Every table of the benchmarks can be made, on tiny sizes; no number of them is judged here."""
 
+import multiprocessing
 import subprocess
 import sys
 from functools import cache
@@ -100,6 +101,13 @@ def test_each_table_can_be_made(name):
 
     assert set(table) == set(COLUMNS[name].split())
     assert len(table) and np.isfinite(table.select_dtypes("number")).all(axis=None)
+
+
+def test_a_worker_that_dies_ends_the_measurement_and_the_other_processes():
+    before = {*multiprocessing.active_children()}
+    with pytest.raises(EOFError), plain.processes(2, quick=True) as pipes:
+        plain.all_at_once(pipes, "no such network", 1)
+    assert {*multiprocessing.active_children()} <= before
 
 
 def test_ratios_are_against_the_plain_loop_of_the_same_network():
