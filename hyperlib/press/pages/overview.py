@@ -53,8 +53,7 @@ class Contents(_Overview):
 
     def lines(self, chapters: list[Chapter]) -> list[str]:
         pages = frame.about(Path(self.env.app.srcdir))
-        lines = [f"As run here, at profile `{self.config.hyperlib_profile}`:", ""]
-        lines += ["| page | thesis | networks | time to run |", "|---|---|---:|---:|"]
+        lines = ["| page | thesis | networks | time to run, here |", "|---|---|---:|---:|"]
         for chapter in chapters:
             facts, page = chapter.last_execution(), pages.get(chapter.name)
             models = f"{sum(facts.models.values()):,}" if facts and facts.models else "–"
