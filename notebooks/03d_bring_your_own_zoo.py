@@ -377,7 +377,7 @@ show_table(took, precision=3)
 # :::{admonition} Our run (laptop)
 # :class: published-run
 #
-# **The first opening costs more than reading file by file, 1.4 seconds and .62; every later one costs .08.**
+# **The first opening costs more than reading file by file, 1.3 seconds and .63; every later one costs .05.**
 # :::
 #
 # A folder that changed since is told from the one that the cache was made of, and a conversion that was killed leaves nothing that opens. How long a zoo larger than most memories takes to open is measured

@@ -54,7 +54,7 @@ from hyperlib.figures import interactive, plots, style
 from hyperlib.figures.movable import movable
 from hyperlib.figures.tables import show_table
 from hyperlib.figures.words import say
-from hyperlib.study import foreign, sane_layers
+from hyperlib.study import foreign, foreign_modules, sane_layers
 from hyperlib.study.representations import representations
 from hyperlib.tasks import verdicts
 from hyperlib.tasks.estimates import between, jackknife, mean_of, mean_over_pairs
@@ -67,7 +67,7 @@ trained_sanes = {f"{name} {k}": (sane_recipe(recipe, profile), k)
                  for name, recipe in (("CNNs", "all"), ("untrained", "untrained")) for k in range(repeats)}  # fmt: skip
 digits = hyperlib.load_images("digits")
 SEEDS, EPOCHS = (3, 3) if quick else (8, 20)
-zoos = {kind: foreign.foreign_zoo(kind, digits, seeds=SEEDS, epochs=EPOCHS) for kind in foreign.DIGITS}
+zoos = {kind: foreign.foreign_zoo(kind, digits, seeds=SEEDS, epochs=EPOCHS) for kind in foreign_modules.DIGITS}
 beside = {kind: foreign.twins(kind, zoo, digits) for kind, zoo in zoos.items()}
 
 # %% [markdown]
@@ -77,7 +77,7 @@ beside = {kind: foreign.twins(kind, zoo, digits) for kind, zoo in zoos.items()}
 # have to move together. Then each move is tried in double precision, and what changes an output is not offered.
 
 # %%
-model = foreign.made(foreign.Transformer, seed=0)
+model = foreign_modules.made(foreign_modules.Transformer, seed=0)
 network = hyperlib.from_module(model, digits.test_x[:2])
 weights = network.layout.flatten(model.state_dict())
 generator = torch.Generator().manual_seed(0)
@@ -96,7 +96,7 @@ say(
 # The module is ordinary, and the bridge knows no more of it than what it does:
 
 # %%
-print(inspect.getsource(foreign.Transformer))
+print(inspect.getsource(foreign_modules.Transformer))
 
 # %% [markdown]
 # ## Which units can change places?
@@ -127,10 +127,7 @@ show_table(groups[["what they are", "group", "units", "blocks"]])
 # - a layer of which nothing is known (a *Fourier transform*): a {term}`wall`. Units that touch it stay, and all others move.
 
 # %% tags=["hide-input"]
-traced = {kind: (zoo.architecture, digits.test_x[:2]) for kind, zoo in zoos.items()}
-for kind, make in foreign.TRACED.items():
-    module, inputs = foreign.made(lambda make=make: make()[0], 0), make()[1]
-    traced[kind] = hyperlib.from_module(module, inputs, name=kind), inputs
+traced = {kind: (zoo.architecture, digits.test_x[:2]) for kind, zoo in zoos.items()} | foreign_modules.traced()
 
 
 def log10_of_orbit(structure):
@@ -223,7 +220,7 @@ show_table(means[["own copy", *ways, "accuracy"]].reset_index(), precision=2, of
 # them:
 
 # %% table={"name": "tab-foreign-gathered", "caption": "The table of the zoo: what was said of its checkpoints, the activation of the network (none that all units share), and whether weights are not finite."}
-states = foreign.trained(foreign.Transformer, digits, seed=0, epochs=2)
+states = foreign.trained(foreign_modules.Transformer, digits, seed=0, epochs=2)
 table = pd.DataFrame({"model": 0, "epoch": range(3)})
 small = hyperlib.gather(network, states, table)  # or a folder's path
 show_table(small.table)
@@ -410,7 +407,7 @@ say(said)
 #
 # ```{exercise} Two heads by hand
 # :label: ex-foreign-heads
-# Trace the actor and critic of this page (`foreign.ActorCritic`). Which units may move? Swap two of its actions by hand, and say why the library would not.
+# Trace the actor and critic of this page (`foreign_modules.ActorCritic`). Which units may move? Swap two of its actions by hand, and say why the library would not.
 # ```
 #
 # ```{solution-start} ex-foreign-heads
@@ -421,7 +418,7 @@ say(said)
 import torch
 
 import hyperlib
-from hyperlib.study.foreign import ActorCritic, made
+from hyperlib.study.foreign_modules import ActorCritic, made
 
 agent, seen = made(ActorCritic, 0), torch.rand(5, 8)
 its = hyperlib.from_module(agent, seen)
@@ -452,7 +449,7 @@ assert not torch.allclose(swapped, policy)
 import torch
 
 import hyperlib
-from hyperlib.study.foreign import Transformer, made
+from hyperlib.study.foreign_modules import Transformer, made
 
 images = hyperlib.load_images("digits").test_x[:20]
 module = made(Transformer, 3).eval()
@@ -486,13 +483,13 @@ assert not torch.allclose(with_queries, as_it_was, atol=1e-2)
 import torch
 
 import hyperlib
-from hyperlib.study import foreign
+from hyperlib.study import foreign, foreign_modules
 
 data = hyperlib.load_images("digits")
 how = {"seed": 3, "epochs": 3}
-one = foreign.trained(foreign.Transformer, data, **how)[-1]
-twin = foreign.trained(foreign.Transformer, data, **how, batches=99)[-1]
-net = hyperlib.from_module(foreign.Transformer(), data.test_x[:2])
+one = foreign.trained(foreign_modules.Transformer, data, **how)[-1]
+twin = foreign.trained(foreign_modules.Transformer, data, **how, batches=99)[-1]
+net = hyperlib.from_module(foreign_modules.Transformer(), data.test_x[:2])
 a, b = net.layout.flatten(one), net.layout.flatten(twin)
 heads = {"encoder.self_attn[0:32]#1": torch.tensor([[2, 0, 3, 1]])}
 turned = b[None].gather(-1, hyperlib.permutation_index(net, heads))

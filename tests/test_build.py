@@ -554,7 +554,7 @@ def test_second_build_in_a_clone_is_refused(tmp_path, capsys):
     ("error", "words"),
     [
         (OSError(errno.ENOSPC, "No space left on device"), "The disk is full; free some space"),
-        (PermissionError(errno.EACCES, "Permission denied", "/a/_build"), "No permission to write /a/_build;"),
+        (PermissionError(errno.EACCES, "Permission denied", "/a/_build"), "No permission for /a/_build;"),
     ],
 )
 def test_trouble_with_files_is_one_sentence(tmp_path, monkeypatch, capsys, error, words):

@@ -8,24 +8,24 @@ import torch
 from safetensors.torch import save_file
 
 from hyperlib.images.images import load_images
-from hyperlib.study import foreign
-from hyperlib.weightspace.bridge.from_module import from_module
+from hyperlib.study import foreign, foreign_modules
 
 DIGITS = load_images("digits")
 SMALL = DIGITS.subset(train=200, test=60)
 
 
-@pytest.mark.parametrize("kind", foreign.DIGITS)
+@pytest.mark.parametrize("kind", foreign_modules.DIGITS)
 def test_training_depends_on_its_seed_alone_and_learns(kind):
     before = torch.get_rng_state()
-    first, again, other = (foreign.trained(foreign.DIGITS[kind], SMALL, seed=seed, epochs=2) for seed in (3, 3, 4))
+    make = foreign_modules.DIGITS[kind]
+    first, again, other = (foreign.trained(make, SMALL, seed=seed, epochs=2) for seed in (3, 3, 4))
 
     assert len(first) == 3 and torch.equal(torch.get_rng_state(), before)
     assert all(torch.equal(first[-1][name], again[-1][name]) for name in first[-1])
     assert any(not torch.equal(first[-1][name], other[-1][name]) for name in first[-1])
 
 
-@pytest.mark.parametrize("kind", foreign.DIGITS)
+@pytest.mark.parametrize("kind", foreign_modules.DIGITS)
 def test_a_foreign_zoo_has_every_epoch_of_every_model_and_its_accuracy(kind):
     zoo = foreign.foreign_zoo(kind, SMALL, seeds=2, epochs=2, lrs=(1e-3, 1e-2))
 
@@ -41,11 +41,25 @@ def test_groups_of_the_traced_modules_are_those_of_theory():
         "Fourier transform": {"between": 16},
         "grouped queries": {"embed": 32, "q#1": 2, "q#2": 2, "q#3": 8, "out#3": 8, "gate": 64},
     }
-    for kind, groups in expected.items():
-        assert from_module(*foreign.TRACED[kind]()).structure.groups == groups
-    padded = from_module(*foreign.TRACED["ResNet that pads"]()).structure.groups
+    found = {kind: network.structure.groups for kind, (network, _) in foreign_modules.traced().items()}
+    assert {kind: found[kind] for kind in expected} == expected
+    padded = found["ResNet that pads"]
     streams, inner = [16, 8, 8, 16, 16], [16, 32, 32, 64, 64]  # the first stream, and the rims of the others
     assert sorted(padded.values()) == sorted(streams + inner)
+
+
+def test_traced_networks_and_their_inputs_come_from_the_seed_alone():
+    tables, state = [], torch.random.get_rng_state()
+    try:
+        for other in (1, 2):  # whatever the process has drawn before
+            torch.random.manual_seed(other)
+            tables.append(foreign.every_move(foreign_modules.traced()))
+            assert torch.equal(torch.random.get_rng_state(), torch.Generator().manual_seed(other).get_state())
+    finally:
+        torch.random.set_rng_state(state)
+    pd.testing.assert_frame_equal(*tables, check_exact=True)
+    drawn = {seed: foreign_modules.traced(seed)["ResNet that pads"][1] for seed in (0, 1)}
+    assert not torch.equal(drawn[0], drawn[1])
 
 
 def test_lines_and_planted_copies_have_a_row_for_all_that_was_asked():
@@ -65,7 +79,7 @@ def test_lines_and_planted_copies_have_a_row_for_all_that_was_asked():
 
 def test_a_twin_begins_as_its_model_and_spectra_of_shuffled_matrices_have_their_entries():
     zoo = foreign.foreign_zoo("MLP", SMALL, seeds=2, epochs=1)
-    first = foreign.trained(foreign.DIGITS["MLP"], SMALL, seed=0, epochs=1, batches=1000)
+    first = foreign.trained(foreign_modules.DIGITS["MLP"], SMALL, seed=0, epochs=1, batches=1000)
     assert torch.equal(zoo.architecture.layout.flatten(first[0]), zoo.weights[0, 0])
     assert torch.equal(foreign.twins("MLP", zoo, SMALL)[0], zoo.architecture.layout.flatten(first[1]))
     assert not torch.equal(foreign.twins("MLP", zoo, SMALL)[0], zoo.weights[0, 1])

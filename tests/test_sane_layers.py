@@ -13,7 +13,7 @@ from scipy.stats import spearmanr
 import hyperlib
 from hyperlib.representations.sane import Sane
 from hyperlib.study import sane_layers
-from hyperlib.study.foreign import Recurrent, made
+from hyperlib.study.foreign_modules import Recurrent, made
 from hyperlib.zoos.zoo import Samples
 
 SHORT = {"token": 24, "window": 8, "latent": 6, "width": 16, "depth": 1, "steps": 0}

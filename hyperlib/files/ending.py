@@ -13,6 +13,7 @@ from types import FrameType
 from typing import ParamSpec, TypeVar
 
 from hyperlib.files.console import speak_plainly
+from hyperlib.files.faults import in_words
 
 Given, Code = ParamSpec("Given"), TypeVar("Code")
 
@@ -46,14 +47,15 @@ def in_order() -> Iterator[None]:
             os.kill(os.getpid(), told[0])
 
 
-def command(main: Callable[Given, Code]) -> Callable[Given, Code]:
-    """What is called at a command line: stopped by Ctrl-C it ends in a line and the exit code 130, not in a traceback.
+def command(main: Callable[Given, Code]) -> Callable[Given, Code | int]:
+    """What is called at a command line: it ends in a line, not in a traceback, and speaks on any console.
 
-    SIGTERM and SIGHUP end it with the same line, as `in_order` does. It speaks on any console.
+    Stopped by Ctrl-C it has the exit code 130; SIGTERM and SIGHUP end it with the same line, as `in_order` does. What
+    can go wrong with files and arguments, an OSError or a ValueError, is said `in_words`, and gives the code 2.
     """
 
     @wraps(main)
-    def run(*given: Given.args, **named: Given.kwargs) -> Code:
+    def run(*given: Given.args, **named: Given.kwargs) -> Code | int:
         speak_plainly()
         with in_order():
             try:
@@ -62,6 +64,9 @@ def command(main: Callable[Given, Code]) -> Callable[Given, Code]:
                 said = "Stopped. What is finished is kept; give the same command again, and it goes on from there."
                 print(f"\n{said}", file=sys.stderr)
                 raise SystemExit(130) from None
+            except (OSError, ValueError) as error:
+                print(f"error: {in_words(error)}", file=sys.stderr)
+                return 2
 
     return run
 

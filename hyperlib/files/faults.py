@@ -22,6 +22,18 @@ def disk_is_full(error: BaseException | None, folder: Path) -> bool:
     return False
 
 
+def in_words(error: Exception) -> str:
+    """One sentence with the remedy for what can go wrong with files."""
+    if not isinstance(error, OSError):
+        return str(error)
+    if disk_is_full(error, Path.cwd()):
+        return "The disk is full; free some space and run this again: what is finished is kept."
+    if error.filename and (isinstance(error, PermissionError) or error.errno == errno.EROFS):
+        remedy = "give yourself write permission there, or work in a folder of your own"
+        return f"No permission for {error.filename}; {remedy}."
+    return str(error)
+
+
 def megabytes(size: float) -> str:
     """Bytes as text, in MB of a million bytes."""
     return f"{size / 1e6:,.1f} MB"

@@ -14,7 +14,6 @@ where it was when the same command is given again.
 from __future__ import annotations
 
 import argparse
-import errno
 import os
 import shutil
 import sys
@@ -26,7 +25,6 @@ from pathlib import Path, PurePath
 from hyperlib.files import paths
 from hyperlib.files.cost import clock, peak_memory
 from hyperlib.files.ending import command
-from hyperlib.files.faults import disk_is_full
 from hyperlib.files.locking import held
 from hyperlib.press.edition import Edition
 from hyperlib.press.execute import execute
@@ -53,9 +51,6 @@ def main(arguments: Sequence[str] | None = None, root: Path | None = None) -> in
     except BrokenPipeError:  # whoever read what is said is gone, such as `head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the end of Python complains
         return 0 if options.step == "status" else 1
-    except (OSError, ValueError) as error:
-        print(f"error: {in_words(error)}", file=sys.stderr)
-        return 2
 
 
 @contextmanager
@@ -72,20 +67,6 @@ def only_build(root: Path) -> Iterator[None]:
 
     with held(folder / ".lock", busy):
         yield
-
-
-def in_words(error: Exception) -> str:
-    """One sentence with the remedy for what can go wrong with files."""
-    if not isinstance(error, OSError):
-        return str(error)
-    if disk_is_full(error, Path.cwd()):
-        return "The disk is full; free some space and run this again: finished chapters are kept."
-    if isinstance(error, PermissionError) or error.errno == errno.EROFS:
-        return (
-            f"No permission to write {error.filename}; give yourself write permission there, "
-            "or clone into a folder of your own."
-        )
-    return str(error)
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -25,7 +25,6 @@ from hyperlib.files.ending import command
 from hyperlib.files.inventory import LARGEST_TEXT
 from hyperlib.files.plain import Damaged
 from hyperlib.files.writing import write_whole
-from hyperlib.press.build import in_words
 from hyperlib.press.recheck import Moved, differing, parsed, read
 from hyperlib.press.tolerances import LEFT_OUT_CLAIMS, left_out, tolerance_of
 from hyperlib.tasks.verdicts import HOLDS, symbol
@@ -70,24 +69,20 @@ class Change:
 def main(arguments: Sequence[str] | None = None, root: Path | None = None) -> int:
     """Record an edition; 0 if it is done or nothing changed, 2 if it could not be done."""
     options, root = _options(arguments), root or paths.root()
-    try:
-        file = root / CHANGES
-        known = read(file) if file.is_file() else pd.DataFrame({"edition": []})
-        if not options.since and known.empty:
-            raise ValueError("No edition is recorded yet; say where to begin: --since REVISION.")
-        since = revision(root, options.since or known["edition"].iloc[-1])
-        until = revision(root, options.until)
-        if {*until.names} & {*known["edition"]}:
-            raise ValueError(f"{until.name} is recorded already; take its rows out of {CHANGES} first.")
-        rows = [asdict(change) for change in changes(root, since, until)]
-        told = f"{len(rows)} rows of changes from {since.name} to {until.name}"
-        if rows:
-            edition = {"edition": until.name, "since": since.name, "date": until.date, "title": until.title}
-            table = pd.concat([known, pd.DataFrame([edition | row for row in rows])])
-            write_whole(file, table.to_csv(index=False, lineterminator="\n"))
-    except (OSError, ValueError) as error:
-        print(f"error: {in_words(error)}", file=sys.stderr)
-        return 2
+    file = root / CHANGES
+    known = read(file) if file.is_file() else pd.DataFrame({"edition": []})
+    if not options.since and known.empty:
+        raise ValueError("No edition is recorded yet; say where to begin: --since REVISION.")
+    since = revision(root, options.since or known["edition"].iloc[-1])
+    until = revision(root, options.until)
+    if {*until.names} & {*known["edition"]}:
+        raise ValueError(f"{until.name} is recorded already; take its rows out of {CHANGES} first.")
+    rows = [asdict(change) for change in changes(root, since, until)]
+    told = f"{len(rows)} rows of changes from {since.name} to {until.name}"
+    if rows:
+        edition = {"edition": until.name, "since": since.name, "date": until.date, "title": until.title}
+        table = pd.concat([known, pd.DataFrame([edition | row for row in rows])])
+        write_whole(file, table.to_csv(index=False, lineterminator="\n"))
     print(f"{told}; they are in {CHANGES}." if rows else f"{told}; nothing is recorded.")
     return 0
 

@@ -153,13 +153,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     root = paths.root()
     target = chosen.to or root / "_build" / "book.pdf"
-    try:
-        names = pages_in_order(content(root / "_toc.yml", LARGEST_TEXT).decode("utf-8"))
-        names = [name for name in names if not name.startswith(ON_SCREEN)]
-        count = print_book(chosen.site or root / "_build" / "html", names, target)
-    except (OSError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    names = pages_in_order(content(root / "_toc.yml", LARGEST_TEXT).decode("utf-8"))
+    names = [name for name in names if not name.startswith(ON_SCREEN)]
+    count = print_book(chosen.site or root / "_build" / "html", names, target)
     print(f"{count} pages, {target.stat().st_size / 1e6:.1f} MB: {target}")
     return 0
 

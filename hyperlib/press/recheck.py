@@ -26,7 +26,7 @@ from hyperlib.files.ending import command
 from hyperlib.files.inventory import LARGEST_TEXT
 from hyperlib.files.plain import Damaged, content
 from hyperlib.files.writing import write_whole
-from hyperlib.press.build import in_words, jobs_of, names_of, only_build
+from hyperlib.press.build import jobs_of, names_of, only_build
 from hyperlib.press.edition import Chapter, Edition
 from hyperlib.press.execute import execute
 from hyperlib.press.tolerances import LEFT_OUT, LEFT_OUT_CLAIMS, left_out, moved, tolerance_of
@@ -79,14 +79,10 @@ def main(arguments: Sequence[str] | None = None, root: Path | None = None) -> in
     """Run the check; 0 if no value moved, 1 if one did or a chapter failed, 2 if it could not be done at all."""
     paths.settle_variables()
     options = _options(arguments)
-    try:
-        edition = Again(root or paths.root(), options.profile, fresh=options.fresh)
-        jobs, names = jobs_of(options.jobs), names_of(edition, options.only)
-        with only_build(edition.root):
-            return _checked(edition, jobs, names)
-    except (OSError, ValueError) as error:
-        print(f"error: {in_words(error)}", file=sys.stderr)
-        return 2
+    edition = Again(root or paths.root(), options.profile, fresh=options.fresh)
+    jobs, names = jobs_of(options.jobs), names_of(edition, options.only)
+    with only_build(edition.root):
+        return _checked(edition, jobs, names)
 
 
 def compared(old: Path, new: Path) -> list[Moved]:

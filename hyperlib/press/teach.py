@@ -22,7 +22,6 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from hyperlib.files import paths
 from hyperlib.files.ending import command
 from hyperlib.files.writing import write_whole
-from hyperlib.press.build import in_words
 from hyperlib.press.colab import COLAB, address_of
 from hyperlib.press.edition import Chapter, Edition
 from hyperlib.press.exercises import BEGIN, END, Exercise, exercise_of, is_solution
@@ -129,14 +128,10 @@ def main(arguments: Sequence[str] | None = None, root: Path | None = None) -> in
         chapters, folder = Edition(root, "quick").chosen(options.pages), options.out or root / "_build" / "teach"
         files = write(chapters, book_of(root, options.book), folder)
     except yaml.YAMLError as error:
-        print(f"error: _toc.yml or _config.yml is no YAML; mend it: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    except (OSError, ValueError) as error:
-        print(f"error: {in_words(error)}", file=sys.stderr)
-        return 2
+        said = " ".join(str(error).split())
+        raise ValueError(f"_toc.yml or _config.yml is no YAML; mend it: {said}") from error
     if not files:
-        print("error: No page that you named has an exercise.", file=sys.stderr)
-        return 2
+        raise ValueError("No page that you named has an exercise.")
     print(f"{len(files) // len(ROLES)} pages, each for {' and '.join(ROLES)}, are in {folder}.")
     return 0
 

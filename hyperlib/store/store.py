@@ -152,24 +152,20 @@ def main(arguments: list[str] | None = None) -> int:
     states = [state for state in ("partial", "damaged") if getattr(chosen, state)]
     if chosen.command == "clean" and not (states or chosen.stale or chosen.left):
         parser.error("say what to clean: --partial, --damaged, --stale, --left, or several of them")
-    try:
-        store = Store(chosen.store)
-        rows = store.entries()
-        if states or chosen.stale or chosen.left:
-            rows = rows[rows["state"].isin(states) | (chosen.stale & rows["current"].eq(False))]
-        if len(rows):
-            print(shown(rows.assign(key=rows["key"].str[:12]).drop(columns="folder").to_string(index=False)))
-        print(f"{len(rows)} entries, {megabytes(rows['bytes'].sum())} in {store.folder}")
-        really = chosen.command == "clean" and chosen.yes
-        left = [*store.leftovers(really), *left_aside(really)] if chosen.left else []
-        for path in left:
-            print(shown(f"left by a killed process: {path}"))
-        if chosen.command == "clean" and (len(rows) or left):
-            freed = f"Freed {megabytes(store.remove(rows))}." if chosen.yes else None
-            print(freed or "Nothing deleted yet: --yes deletes the entries above.")
-    except (OSError, ValueError) as error:
-        print(error, file=sys.stderr)
-        return 1
+    store = Store(chosen.store)
+    rows = store.entries()
+    if states or chosen.stale or chosen.left:
+        rows = rows[rows["state"].isin(states) | (chosen.stale & rows["current"].eq(False))]
+    if len(rows):
+        print(shown(rows.assign(key=rows["key"].str[:12]).drop(columns="folder").to_string(index=False)))
+    print(f"{len(rows)} entries, {megabytes(rows['bytes'].sum())} in {store.folder}")
+    really = chosen.command == "clean" and chosen.yes
+    left = [*store.leftovers(really), *left_aside(really)] if chosen.left else []
+    for path in left:
+        print(shown(f"left by a killed process: {path}"))
+    if chosen.command == "clean" and (len(rows) or left):
+        freed = f"Freed {megabytes(store.remove(rows))}." if chosen.yes else None
+        print(freed or "Nothing deleted yet: --yes deletes the entries above.")
     return 0
 
 

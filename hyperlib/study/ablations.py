@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import sys
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -196,4 +197,4 @@ def _with_own_columns(
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

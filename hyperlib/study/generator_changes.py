@@ -11,6 +11,7 @@ Source: our choice.
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections.abc import Iterable
 
@@ -82,4 +83,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

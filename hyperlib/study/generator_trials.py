@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 import time
 from itertools import product
 from pathlib import Path
@@ -154,4 +155,4 @@ def _say(started: float, words: str) -> None:
 if __name__ == "__main__":
     from hyperlib.study.generator_trials import main as by_name  # other processes find under it what they are handed
 
-    by_name()
+    sys.exit(by_name())

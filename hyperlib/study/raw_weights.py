@@ -11,6 +11,7 @@ At `paper` the zoo has its recorded settings, and 48 models grow in half an hour
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 
 import numpy as np
@@ -81,4 +82,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -11,6 +11,7 @@ Source: our choice.
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from functools import lru_cache
 from typing import Any
@@ -154,4 +155,4 @@ def _scores(sane: Sane, name: str, parts: tuple[Samples, Samples, Samples]) -> d
 if __name__ == "__main__":
     from hyperlib.study.sane_trials import main as by_name  # other processes find under it what they are handed
 
-    by_name()
+    sys.exit(by_name())

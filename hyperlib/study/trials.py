@@ -11,6 +11,7 @@ Source: our choice.
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from dataclasses import replace
 from functools import lru_cache
@@ -197,4 +198,4 @@ def _sorted(samples: Samples) -> Samples:
 if __name__ == "__main__":
     from hyperlib.study.trials import main as by_name  # other processes find under it what they are handed
 
-    by_name()
+    sys.exit(by_name())
