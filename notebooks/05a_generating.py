@@ -107,7 +107,7 @@ Representations learn from the checkpoints of {late[0].table["epoch"].nunique()}
 #
 # Two networks that answer alike can have their units in any order, so all are {term}`aligned <weight matching>` first (units may change their sign, too): laid on the first training network at the last epoch
 # *(our choice)*. The settings of the representation were chosen on validation networks. But the networks that these settings make were judged on the same test images as all that follows, so scores of drawn networks may be a little too good.
-# Some results are of several splits, each with trainings of its own: networks drawn *with answers*, and the losses *plain* and *by layers* (the next section tells what these names mean). All else is of one training.
+# Some results are of several splits, each with trainings of its own: networks drawn *with answers*, the losses *plain* and *by layers* (the next section tells what these names mean), and what each change of a generator keeps. All else is of one training.
 # Our auto-encoder is small and trained for minutes, with a {term}`pooled read-out` instead of a {term}`summary token`, and without a tanh on its latents *(our choice)*. So published numbers stand beside ours for orientation, not as a test.
 #
 # ## Why does a rebuilt network break?
@@ -427,8 +427,8 @@ plt.show()
 # ## What of a network is kept?
 #
 # {term}`Specificity <specificity>` asks whether a rebuilt network answers like *its* original more than like the others. What can be reached is what networks of the zoo disagree on. One decoder that always writes the same good
-# network has none, and nor has a generator that draws it. Each row changes one thing: the weight of the answers, the latents per token, the queries (blended and shifted images, noise, photographs), or
-# the target, which is then another network.
+# network has none, and nor has a generator that draws it. We change one thing at a time: the weight of the answers, the latents per token, the queries (blended and shifted images, noise, photographs), or
+# the target, which is then another network. Four telling cases are trained here:
 
 # %% tags=["hide-input"]
 trade = study.publish("ghr-diversity", changed(study, HERE), "trade")
@@ -438,8 +438,8 @@ columns = {"representation": "representation", "latents": "latents", "specificit
 show_table(trade[list(columns)].rename(columns=columns), 3, of=trade)
 
 # %% tags=["remove-input"]
-say("""The other rows are too long for a page: `python -m hyperlib.study.generator_changes` trains every change three times, each time with another seed and on
-another split. The table below is **that run, committed** (always at `laptop`); its intervals are over trainings.""")
+say("""All changes are too long for a page: `python -m hyperlib.study.generator_changes` trains each of them three times, every time with another seed and on
+another split. The next table is **that run, committed** (always at `laptop`); its intervals are over trainings.""")
 
 # %% table={"name": "tab-ghr-changes", "caption": "The same for every change, three trainings each, in the longer run that is committed: means, and 95 % intervals of what is kept."} tags=["hide-input"]
 longer = study.committed("ghr-diversity", "changes", profile="laptop")

@@ -96,4 +96,4 @@ def sweep_for_minutes() -> None:
 
 
 if __name__ == "__main__":
-    grow_for_minutes(sys.argv[1])
+    sys.exit(grow_for_minutes(sys.argv[1]))

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import importlib
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from hyperlib.files import paths
 from hyperlib.files.ending import command
+from hyperlib.store.shared import explained
+from hyperlib.thesis.profiles import check_profile
 
 ROOT = paths.root()
 COMMANDS = sorted(
@@ -34,30 +38,63 @@ def test_a_study_whose_store_cannot_be_used_says_so_in_a_line(name, tmp_path, mo
     file.write_text("no folder", encoding="utf-8")
     monkeypatch.setenv("HYPERLIB_STORE", str(file))
     assert importlib.import_module(name).main(SMALL.get(name, [])) == 2
-    told = capsys.readouterr().err.splitlines()
-    assert told[-1].startswith(f"error: The store at {file} cannot be used") and "Traceback" not in told
+    told = capsys.readouterr().err
+    assert told.splitlines()[-1].startswith(f"error: The store at {file} cannot be used") and "Traceback" not in told
+
+
+def ended(wrong, capsys):
+    """What a command that does this says on its way out with the code 2."""
+    assert command(wrong)() == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: ") and said.count("\n") == 1
+    return said.removeprefix("error: ")
+
+
+def raising(error):
+    def wrong() -> None:
+        raise error
+
+    return wrong
 
 
 @pytest.mark.parametrize(
     ("error", "told"),
-    [(ValueError("Give one."), "Give one."), (OSError(28, "No space left on device"), "The disk is full; "),
+    [(OSError(28, "No space left on device"), "The disk is full; free some space"),
      (PermissionError(13, "Permission denied", "/there"), "No permission for /there; "),
      (PermissionError(13, "Permission denied"), "[Errno 13] Permission denied")],
 )  # fmt: skip
-def test_what_goes_wrong_with_files_and_arguments_is_a_line_and_a_code(error, told, capsys):
-    @command
-    def main() -> None:
-        raise error
-
-    assert main() == 2
-    said = capsys.readouterr().err
-    assert said.startswith(f"error: {told}") and said.count("\n") == 1
+def test_what_the_system_says_of_files_is_a_line_with_a_remedy(error, told, capsys):
+    assert ended(raising(error), capsys).startswith(told)
 
 
-def test_a_fault_of_the_code_stays_a_traceback():
-    @command
-    def main() -> None:
-        raise KeyError("a bug")
+def test_what_this_library_says_is_left_as_it_is_notes_included(capsys, tmp_path):
+    assert ended(lambda: check_profile("enormous"), capsys).startswith("There is no profile 'enormous'")
 
-    with pytest.raises(KeyError):
-        main()
+    def noted() -> None:
+        try:
+            check_profile("enormous")
+        except ValueError as error:
+            error.add_note("Said while a test ran.")
+            raise
+
+    assert ended(noted, capsys).endswith(" Said while a test ran.\n")
+
+    def full() -> None:
+        with explained(tmp_path):
+            raise OSError(28, "No space left on device")
+
+    assert re.search(rf"holds {tmp_path.parent} is full .* HYPERLIB_STORE", ended(full, capsys))
+
+
+@pytest.mark.parametrize("error", [KeyError("a bug"), ValueError("cannot reshape array of size 3 into shape (2,)")])
+def test_a_fault_of_the_code_stays_a_traceback(error):
+    with pytest.raises(type(error)):
+        command(raising(error))()
+
+
+def test_a_reader_that_is_gone_ends_a_command_without_a_word():
+    code = "from hyperlib.files.ending import command; import sys; sys.exit(command(lambda: print('a\\n' * 10**6))())"
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, **pipes) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b"" and process.wait() == 1

@@ -1,4 +1,4 @@
-"""The longer run of page 05a's changes: what it trains, its table, and that nothing of a stopped run is lost."""
+"""The longer run of page 05a's changes: what it trains, its table, and that no training of a stopped run is lost."""
 
 from functools import partial
 
@@ -20,7 +20,7 @@ def table(tmp_path, monkeypatch):
     monkeypatch.setitem(recipes.BOOK_ZOOS, "mnist_seed", {"quick": tiny})
     monkeypatch.setitem(book_generators._STEPS, "mnist_seed", (1, 1, 1))
     monkeypatch.setattr(generator_changes, "judged", partial(generators.judged, drawn=4))
-    monkeypatch.setattr(generator_changes, "FLOW_STEPS", {"quick": 2})
+    monkeypatch.setattr(generator_changes, "OF_FLOWS", {"quick": {"flow_steps": 2}})
     monkeypatch.setenv("HYPERLIB_RESULTS", str(tmp_path / "results"))
     monkeypatch.setenv("HYPERLIB_STORE", str(tmp_path / "store"))
     return tmp_path / "results" / "quick" / "ghr-diversity.changes.csv"
@@ -28,8 +28,9 @@ def table(tmp_path, monkeypatch):
 
 def test_changes_are_generators_of_the_book():
     assert {*CHANGES} <= {*GENERATORS} and len({*CHANGES.values()}) == len(CHANGES)
-    with pytest.raises(ValueError, match="no generator 'loud'"):
-        changed(Study("quick"), ["loud"])
+    for wrong in (["loud"], ["layers", "weights"], []):  # "weights" is a generator of the page and no change
+        with pytest.raises(ValueError, match="Name some of the changes layers, "):
+            changed(Study("quick"), wrong)
 
 
 @pytest.mark.slow

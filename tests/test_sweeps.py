@@ -18,7 +18,7 @@ import pytest
 from hyperlib.files.cluster import ADDRESS
 from hyperlib.press import build, pairs
 from hyperlib.store import store
-from hyperlib.study import ablations, generator_trials, raw_weights, sane_trials, trials
+from hyperlib.study import ablations, generator_changes, generator_trials, raw_weights, sane_trials, trials
 from hyperlib.study.sweeps import sweep
 from hyperlib.thesis import recipes
 
@@ -130,12 +130,13 @@ def test_a_command_without_ray_says_what_to_install(one_zoo, monkeypatch, capsys
 def test_what_a_command_hands_to_other_processes_has_a_name_that_they_find(module, monkeypatch):
     """Not that of `__main__`, which is another module in each of them: run as a command it calls itself by name."""
     called = []
-    monkeypatch.setattr(module, "main", lambda: called.append(module.__name__))
-    runpy.run_module(module.__name__, run_name="__main__")
-    assert called == [module.__name__]
+    monkeypatch.setattr(module, "main", lambda: called.append(module.__name__) or 7)
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module(module.__name__, run_name="__main__")
+    assert called == [module.__name__] and ended.value.code == 7
 
 
-COMMANDS = [sane_trials, trials, ablations, generator_trials, raw_weights, build, pairs, store]
+COMMANDS = [sane_trials, trials, ablations, generator_changes, generator_trials, raw_weights, build, pairs, store]
 
 
 @pytest.mark.parametrize("module", COMMANDS, ids=lambda module: module.__name__)

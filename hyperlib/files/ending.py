@@ -13,7 +13,7 @@ from types import FrameType
 from typing import ParamSpec, TypeVar
 
 from hyperlib.files.console import speak_plainly
-from hyperlib.files.faults import in_words
+from hyperlib.files.faults import in_words, said_here
 
 Given, Code = ParamSpec("Given"), TypeVar("Code")
 
@@ -48,10 +48,11 @@ def in_order() -> Iterator[None]:
 
 
 def command(main: Callable[Given, Code]) -> Callable[Given, Code | int]:
-    """What is called at a command line: it ends in a line, not in a traceback, and speaks on any console.
+    """What is called at a command line: what a user can mend ends it in a line, and it speaks on any console.
 
     Stopped by Ctrl-C it has the exit code 130; SIGTERM and SIGHUP end it with the same line, as `in_order` does. What
-    can go wrong with files and arguments, an OSError or a ValueError, is said `in_words`, and gives the code 2.
+    goes wrong with files is said `in_words`, as is a ValueError that this library raised, and gives the code 2; a
+    ValueError of others is a fault of the code and keeps its traceback. Whose reader is gone (`head`) has the code 1.
     """
 
     @wraps(main)
@@ -64,8 +65,14 @@ def command(main: Callable[Given, Code]) -> Callable[Given, Code | int]:
                 said = "Stopped. What is finished is kept; give the same command again, and it goes on from there."
                 print(f"\n{said}", file=sys.stderr)
                 raise SystemExit(130) from None
+            except BrokenPipeError:
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the end of Python complains
+                return 1
             except (OSError, ValueError) as error:
-                print(f"error: {in_words(error)}", file=sys.stderr)
+                if isinstance(error, ValueError) and not said_here(error):
+                    raise
+                said = [in_words(error), *getattr(error, "__notes__", ())]
+                print(f"error: {' '.join(said)}", file=sys.stderr)
                 return 2
 
     return run

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import errno
 import shutil
+import traceback
 from contextlib import suppress
 from pathlib import Path
 
+_LIBRARY = Path(__file__).parents[1]
 _FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
@@ -23,15 +25,22 @@ def disk_is_full(error: BaseException | None, folder: Path) -> bool:
 
 
 def in_words(error: Exception) -> str:
-    """One sentence with the remedy for what can go wrong with files."""
-    if not isinstance(error, OSError):
+    """One sentence with the remedy for what can go wrong with files: the error's own where this library wrote it."""
+    if not isinstance(error, OSError) or said_here(error):
         return str(error)
-    if disk_is_full(error, Path.cwd()):
+    if disk_is_full(error, Path()):
         return "The disk is full; free some space and run this again: what is finished is kept."
     if error.filename and (isinstance(error, PermissionError) or error.errno == errno.EROFS):
-        remedy = "give yourself write permission there, or work in a folder of your own"
+        remedy = "give yourself permission there, or work in a folder of your own"
         return f"No permission for {error.filename}; {remedy}."
     return str(error)
+
+
+def said_here(error: BaseException) -> bool:
+    """Whether a `raise` of this library made the error: its words are then for a user, and name the remedy."""
+    if not (frames := traceback.extract_tb(error.__traceback__)):
+        return False
+    return Path(frames[-1].filename).is_relative_to(_LIBRARY) and (frames[-1].line or "").startswith("raise ")
 
 
 def megabytes(size: float) -> str:

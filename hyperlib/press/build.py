@@ -14,7 +14,6 @@ where it was when the same command is given again.
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 import sys
 import time
@@ -39,18 +38,14 @@ def main(arguments: Sequence[str] | None = None, root: Path | None = None) -> in
     """Run one step; 0 if all went well, 1 if a chapter or page failed, 2 if it could not be done at all."""
     paths.settle_variables()
     options = _options(arguments)
-    try:
-        if options.only and options.step not in ("run", "results"):
-            raise ValueError(f"{options.step} is of all chapters; use run (or results) for {', '.join(options.only)}.")
-        edition = Edition(root or paths.root(), options.profile)
-        options.jobs, options.only = jobs_of(options.jobs), names_of(edition, options.only)
-        if options.step == "status":
-            return _status(edition)
-        with only_build(edition.root):
-            return _STEPS[options.step](edition, options)
-    except BrokenPipeError:  # whoever read what is said is gone, such as `head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the end of Python complains
-        return 0 if options.step == "status" else 1
+    if options.only and options.step not in ("run", "results"):
+        raise ValueError(f"{options.step} is of all chapters; use run (or results) for {', '.join(options.only)}.")
+    edition = Edition(root or paths.root(), options.profile)
+    options.jobs, options.only = jobs_of(options.jobs), names_of(edition, options.only)
+    if options.step == "status":
+        return _status(edition)
+    with only_build(edition.root):
+        return _STEPS[options.step](edition, options)
 
 
 @contextmanager

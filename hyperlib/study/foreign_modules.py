@@ -19,13 +19,6 @@ from hyperlib.weightspace.values import generator
 Made = TypeVar("Made")
 
 
-class Rows(nn.Module):
-    """An image of 8x8 as a sequence of its eight rows."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x.flatten(1, 2)
-
-
 class Transformer(nn.Module):
     """Rows of an image as tokens, one encoder layer with four heads, their mean."""
 
@@ -151,6 +144,6 @@ def made(make: Callable[[], Made], seed: int) -> Made:
 
 
 def traced(seed: int = 0) -> dict[str, tuple[TracedModule, Tensor]]:
-    """Networks that are traced only, as they begin from a seed, with inputs drawn from it, by their kinds."""
+    """Networks that are traced only, begun from a seed, by kind, with inputs, drawn from it where they are random."""
     pairs = {kind: made(make, seed) for kind, make in _TRACED.items()}
     return {kind: (from_module(module, inputs, name=kind), inputs) for kind, (module, inputs) in pairs.items()}

@@ -1,9 +1,9 @@
 """What each change of a generator keeps of a network: `python -m hyperlib.study.generator_changes`.
 
-Every representation of `CHANGES` is trained three times (seed and split differ), as long as page 05a trains: about 80
+Every representation of `CHANGES` is trained three times (seed and split differ), as long as page 05a trains: MINUTES
 minutes of one core at `laptop`, of which the page has trained a third. The page trains a few of them itself, and shows
-the others, and takes its verdict, from these tables. Trainings are kept in the store, so a stopped run goes on where it
-was.
+the others, and takes its verdict, from this table. Trainings are kept in the store, so a stopped run has to judge them
+again and no more.
 
 Source: our choice.
 """
@@ -39,21 +39,23 @@ CHANGES = {
     "answers_other": "queries of other images",
     "answers_elsewhere": "another network as target",
 }
-FLOW_STEPS = {"quick": 100}  # others have the usual number
+OF_FLOWS = {"quick": {"flow_steps": 100}}  # others have the usual number
 
 
 def changed(study: Study, names: Iterable[str], repeat: int = 0) -> pd.DataFrame:
     """A row of `judged` for each generator, by its name among `CHANGES`, trained on one split of the zoo.
 
-    Networks are those of the last epoch that it learned from. Raises ValueError for other names.
+    Networks are those of the last epoch that it learned from. Raises ValueError for other names, and for none.
     """
     names = list(names)
+    if not names or not {*names} <= {*CHANGES}:
+        raise ValueError(f"Name some of the changes {', '.join(CHANGES)}, not {', '.join(names) or 'none'}.")
     recipes = [generator_recipe(name, study.profile) for name in names]
     trained = representations(study, [(recipe, repeat) for recipe in recipes])
     train, _, test = (_ends(part) for part in parts_of(study, recipes[0], repeat))
-    images, steps = study.recipe(ZOO).images.load(), FLOW_STEPS.get(study.profile, 2000)
+    images, how = study.recipe(ZOO).images.load(), OF_FLOWS.get(study.profile, {})
     rows = [
-        {"representation": CHANGES[name], "repeat": repeat} | judged(rep, images, train, test, flow_steps=steps)
+        {"representation": CHANGES[name], "repeat": repeat} | judged(rep, images, train, test, **how)
         for name, rep in zip(names, trained, strict=True)
     ]
     return pd.DataFrame(rows)
@@ -76,8 +78,8 @@ def main(arguments: list[str] | None = None) -> None:
     for repeat in range(TRAININGS):
         tables.append(changed(study, CHANGES, repeat))
         print(tables[-1][["representation", "specificity", "accuracy", "kde_accuracy"]].round(3).to_string(index=False))
+        study.publish(ARTEFACT, pd.concat(tables, ignore_index=True).assign(code=code), PART)
         print(f"training {repeat + 1} of each is done; {time.perf_counter() - started:.0f} s", flush=True)
-    study.publish(ARTEFACT, pd.concat(tables, ignore_index=True).assign(code=code), PART)
     fresh, place = paths.results_folder(study.profile), paths.committed_folder(study.profile)
     print(f"The table is in {fresh}; a commit has it in {place}.")
 

@@ -144,8 +144,8 @@ class Study:
         """
         published.check_artefact(artefact_id)
         file = paths.committed_folder(check_profile(profile)) / _file_name(artefact_id, part)
-        remedy = f"run the page with profile {profile} and then `make results PROFILE={profile}`."
-        return committed_table(file, remedy)
+        run = f"run the page, or the command that it names, with profile {profile}"
+        return committed_table(file, f"{run}, and then `make results PROFILE={profile}`.")
 
     def beside_thesis(self, artefact_id: str, ours: pd.DataFrame, on: list[str], value: str = "value") -> pd.DataFrame:
         """Our numbers beside the published ones of the same artefact, joined by the columns `on`.

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
-
 from hyperlib.images.images import Images
 from hyperlib.representations.hyper_rep import HyperRep
 from hyperlib.tasks import generation, novelty, reconstruction
 from hyperlib.tasks.latent_samplers import Flow
 from hyperlib.tasks.sampling import KDE, Sampler
+from hyperlib.weightspace.values import generator
 from hyperlib.zoos.zoo import Samples
 
 DRAWN = 100  # networks, by each sampler, and strangers at most
@@ -25,7 +24,8 @@ def judged(
 ) -> dict[str, Any]:
     """What is rebuilt and kept of test networks, and what comes of networks that are drawn.
 
-    train and test: networks of one epoch. `latents`, `r2`, `accuracy` and `accuracy_before` are those of
+    train and test: networks of one epoch. drawn: by each sampler; and so many test networks, at most, are strangers to
+    these, while all are rebuilt. `latents`, `r2`, `accuracy` and `accuracy_before` are those of
     `reconstructed`, then come those of `specificity`; of networks drawn by an independent kernel density estimate
     (`kde_*`) and by a flow of so many steps (`flow_*`) the columns `OF_DRAWN` of `novelty_table`. Raises ValueError as
     these do.
@@ -35,7 +35,7 @@ def judged(
     row = {one: rebuilt[one] for one in ("latents", "r2", "accuracy", "accuracy_before")} | novelty.specificity(*both)
     samplers: dict[str, Sampler] = {"kde": KDE("independent", "silverman"), "flow": Flow(steps=flow_steps)}
     made = {
-        name: generation.generate(rep, sampler, train, drawn, torch.Generator().manual_seed(0))
+        name: generation.generate(rep, sampler, train, drawn, generator(0))
         for name, sampler in samplers.items()
     }
     table = novelty.novelty_table(made, train, test.take(slice(drawn)), images).set_index("population")

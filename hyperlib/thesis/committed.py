@@ -16,7 +16,7 @@ REMEDY = "restore it with `git checkout -- book/results`."
 def committed_table(file: Path, remedy: str = REMEDY, **how: Any) -> pd.DataFrame:
     """The table in a file; how: arguments of `pandas.read_csv`. The page that runs is stale when the file changes.
 
-    Raises FileNotFoundError, with the remedy, where it is missing, and ValueError for what is no table.
+    Raises FileNotFoundError, with `remedy`, where it is missing, and ValueError, with git's, for what is no table.
     """
     record_source(file)
     if not file.is_file():
