@@ -51,7 +51,7 @@ def test_epochs_are_those_asked_for_and_no_model_is_in_two_parts(study):
 
 
 def test_a_zoo_of_several_activations_is_refused(study):
-    with pytest.raises(ValueError, match="Networks of tetris_hyp have the activations .*; take a zoo with one"):
+    with pytest.raises(ValueError, match="Networks have the activations .*; take a zoo with one"):
         aligned_parts(study, "tetris_hyp")
 
 

@@ -96,10 +96,9 @@ def _made(study: Study, recipe: Recipe, repeat: int, stop: threading.Event) -> H
 
     seen: dict[str, object] = {"checkpoints": CHECKPOINTS, "aligned": recipe.aligned}
     of_recipe = _SANE_MAKERS if isinstance(recipe, SaneRecipe) else _MAKERS
-    makers = [*of_recipe, *(["hyperlib.study.aligned"] if recipe.aligned else [])]
+    makers = [*of_recipe, *(["hyperlib.zoos.aligned"] if recipe.aligned else [])]
     if estimator.behaviour:
         seen["queries"] = tensor_checksum({zoo: queries_of(study, zoo, recipe.queries) for zoo in recipe.zoos})
-        makers.append("hyperlib.study.queries")
     zoos = {"zoo": given(lambda zoo: study.zoo_entry(zoo).name), "split": given(split)}
     ingredients = {"settings": settings} | zoos | seen
     name = f"{recipe.name}-{repeat}"
