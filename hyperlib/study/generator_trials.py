@@ -68,7 +68,8 @@ class Larger(Resized):
                     Zoo(samples.architecture, weights, samples.table).save(folder / part)
 
         facts = {"zoo": self.zoo_entry(name).name, "split": [FIRST_SPLIT, recipe.split_by, recipe.largest, *epochs]}
-        return self.store.make("aligned", name, facts, lay, ["hyperlib.zoos.aligned"], "cpu", PROFILE)
+        makers = ["hyperlib.zoos.aligned", "hyperlib.zoos.zoo_files"]
+        return self.store.make("aligned", name, facts, lay, makers, "cpu", PROFILE)
 
 
 @command
