@@ -113,7 +113,7 @@ def test_a_committed_table_of_another_profile_is_found_or_its_making_explained(s
     curve = study.committed("zoo-accuracy-over-epochs", "mnist_seed", profile="paper")
 
     assert curve["epoch"].tolist() == list(range(51)) and curve["mean"].between(0, 1).all()
-    with pytest.raises(FileNotFoundError, match=r"zoo-umap.nothing.csv is missing; run the page .*paper"):
+    with pytest.raises(FileNotFoundError, match=r"zoo-umap.nothing.csv is missing; run the page.* profile paper"):
         study.committed("zoo-umap", "nothing", profile="paper")
     with pytest.raises(ValueError, match="no profile 'huge'"):
         study.committed("zoo-umap", profile="huge")
