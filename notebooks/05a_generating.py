@@ -487,8 +487,8 @@ say(f"""There are {one["train_models"]} training networks and {one["test_models"
 # **No training keeps half of what could be kept of a network, here or on a GPU; and networks that are drawn independently work only where next to nothing is kept.**
 #
 # - In the committed run .020 of .086 are kept by layers, with queries of noise .020 and of other images .022; independent KDE then draws networks of .11, .10 and .11. With answers .002 are kept.
-# - A decoder whose targets are other networks has nothing to rebuild. It writes one network for all, of accuracy .95, better than the zoo: a distillate of the zoo's answers. Decoders with 192 latents (.95), and with answers as released (.95), come near this.
-# - Half the weight, and disturbed queries, rebuild worse (.70 and .75) than no answers at all (.81); why, we do not know.
+# - A decoder whose targets are other networks has nothing to rebuild. It writes one network for all, of accuracy .95, better than the zoo. Decoders with 192 latents (.95), and with answers as released (.95), come near this.
+# - Half the weight, and disturbed queries, rebuild worse (.70 and .75) than no answers (.81); why, is open.
 # - On the GPU, .032 of .085 are kept with a tenth of the weight, and rebuilt networks have .91; but what is drawn independently is at chance (.10), as without answers. At full weight drawn ones work (.86) and .003 are kept.
 # :::
 #

@@ -206,7 +206,7 @@ def _(table):
     return row["accuracy"]
 
 
-@says("Half the weight, and disturbed queries, rebuild worse (.70 and .75) than no answers at all (.81)")
+@says("Half the weight, and disturbed queries, rebuild worse (.70 and .75) than no answers (.81)")
 def _(table):
     return changes(table).loc[["answers at half weight", "disturbed queries", "by layers"], "accuracy"]
 
