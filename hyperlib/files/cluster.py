@@ -179,7 +179,7 @@ def _result(ray: Any, reference: Any) -> Any:
     try:
         return ray.get(reference)
     except ray.exceptions.RayTaskError as error:
-        raise error.cause from None
+        raise error.cause from error
     except ray.exceptions.RayError as error:
         raise RuntimeError(
             f"A call was lost {_RETRIES + 1} times with its worker ({type(error).__name__}); its machine may lack "

@@ -51,8 +51,9 @@ def command(main: Callable[Given, Code]) -> Callable[Given, Code | int]:
     """What is called at a command line: what a user can mend ends it in a line, and it speaks on any console.
 
     Stopped by Ctrl-C it has the exit code 130; SIGTERM and SIGHUP end it with the same line, as `in_order` does. What
-    goes wrong with files is said `in_words`, as is a ValueError that this library raised, and gives the code 2; a
-    ValueError of others is a fault of the code and keeps its traceback. Whose reader is gone (`head`) has the code 1.
+    goes wrong with files (text that is none, too) is said `in_words`, as is a ValueError that this library raised, and
+    gives the code 2; a ValueError of others, or of another process, is a fault of the code and keeps its traceback.
+    Whose reader is gone (`head`) has the code 1.
     """
 
     @wraps(main)
@@ -60,7 +61,9 @@ def command(main: Callable[Given, Code]) -> Callable[Given, Code | int]:
         speak_plainly()
         with in_order():
             try:
-                return main(*given, **named)
+                code = main(*given, **named)
+                sys.stdout.flush()
+                return code
             except KeyboardInterrupt:
                 said = "Stopped. What is finished is kept; give the same command again, and it goes on from there."
                 print(f"\n{said}", file=sys.stderr)
@@ -69,7 +72,7 @@ def command(main: Callable[Given, Code]) -> Callable[Given, Code | int]:
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the end of Python complains
                 return 1
             except (OSError, ValueError) as error:
-                if isinstance(error, ValueError) and not said_here(error):
+                if isinstance(error, ValueError) and not (said_here(error) or isinstance(error, UnicodeError)):
                     raise
                 said = [in_words(error), *getattr(error, "__notes__", ())]
                 print(f"error: {' '.join(said)}", file=sys.stderr)

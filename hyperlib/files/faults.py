@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dis
 import errno
 import shutil
-import traceback
 from contextlib import suppress
 from pathlib import Path
 
 _LIBRARY = Path(__file__).parents[1]
+_PASSED_ON = Path(__file__).with_name("cluster.py")  # which raises what calls in other processes have raised
 _FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
@@ -38,9 +39,13 @@ def in_words(error: Exception) -> str:
 
 def said_here(error: BaseException) -> bool:
     """Whether a `raise` of this library made the error: its words are then for a user, and name the remedy."""
-    if not (frames := traceback.extract_tb(error.__traceback__)):
+    if (place := error.__traceback__) is None:
         return False
-    return Path(frames[-1].filename).is_relative_to(_LIBRARY) and (frames[-1].line or "").startswith("raise ")
+    while place.tb_next is not None:
+        place = place.tb_next
+    code = place.tb_frame.f_code
+    ours = Path(code.co_filename).is_relative_to(_LIBRARY) and Path(code.co_filename) != _PASSED_ON
+    return ours and dis.opname[code.co_code[place.tb_lasti]] == "RAISE_VARARGS"
 
 
 def megabytes(size: float) -> str:

@@ -19,10 +19,18 @@ def aligned_parts(
     """
     recipe = study.recipe(name)
     parts = study.zoo(name).split(seed=FIRST_SPLIT + split, by=recipe.split_by)
-    return aligned(parts, largest=recipe.largest, epochs=epochs, checkpoints=CHECKPOINTS)
+    try:
+        return aligned(parts, largest=recipe.largest, epochs=epochs, checkpoints=CHECKPOINTS)
+    except ValueError as error:
+        error.add_note(f"The zoo is {name}.")
+        raise
 
 
 def comparable_parts(study: Study, name: str, *, split: int = 0) -> tuple[Samples, Samples, Samples]:
-    """Evenly spaced checkpoints of the parts: aligned where all networks have one activation, else as they are."""
-    one = study.recipe(name).design["activation"].nunique() == 1
-    return aligned_parts(study, name, split=split) if one else study.parts(name, split=split)
+    """Evenly spaced checkpoints of the parts: aligned where that is possible, else as they are."""
+    return aligned_parts(study, name, split=split) if alignable(study, name) else study.parts(name, split=split)
+
+
+def alignable(study: Study, name: str) -> bool:
+    """Whether all networks of a zoo have one activation."""
+    return study.recipe(name).design["activation"].nunique() == 1

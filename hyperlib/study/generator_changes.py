@@ -78,8 +78,8 @@ def main(arguments: list[str] | None = None) -> None:
     for repeat in range(TRAININGS):
         tables.append(changed(study, CHANGES, repeat))
         print(tables[-1][["representation", "specificity", "accuracy", "kde_accuracy"]].round(3).to_string(index=False))
-        study.publish(ARTEFACT, pd.concat(tables, ignore_index=True).assign(code=code), PART)
         print(f"training {repeat + 1} of each is done; {time.perf_counter() - started:.0f} s", flush=True)
+    study.publish(ARTEFACT, pd.concat(tables, ignore_index=True).assign(code=code), PART)
     fresh, place = paths.results_folder(study.profile), paths.committed_folder(study.profile)
     print(f"The table is in {fresh}; a commit has it in {place}.")
 

@@ -24,7 +24,7 @@ from hyperlib.representations.cores import one_core
 from hyperlib.representations.hyper_rep import HyperRep
 from hyperlib.representations.sane import Sane
 from hyperlib.store.record import heard, record_progress, record_seeds
-from hyperlib.study.aligned import aligned_parts, comparable_parts
+from hyperlib.study.aligned import alignable, aligned_parts, comparable_parts
 from hyperlib.study.queries import queries_of
 from hyperlib.study.study import CHECKPOINTS, FIRST_SPLIT, Study
 from hyperlib.thesis.book_representations import RepresentationRecipe, representation_recipe
@@ -94,7 +94,8 @@ def _made(study: Study, recipe: Recipe, repeat: int, stop: threading.Event) -> H
         of = study.recipe(zoo)
         return {"seed": FIRST_SPLIT + repeat, "by": of.split_by, "largest": of.largest}
 
-    seen: dict[str, object] = {"checkpoints": CHECKPOINTS, "aligned": recipe.aligned}
+    laid = given(lambda zoo: alignable(study, zoo)) if recipe.aligned is True else recipe.aligned
+    seen: dict[str, object] = {"checkpoints": CHECKPOINTS, "aligned": laid}
     of_recipe = _SANE_MAKERS if isinstance(recipe, SaneRecipe) else _MAKERS
     makers = [*of_recipe, *(["hyperlib.zoos.aligned"] if recipe.aligned else [])]
     if estimator.behaviour:

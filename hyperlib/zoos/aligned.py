@@ -22,7 +22,7 @@ STARTS = 2
 
 
 def aligned(
-    parts: Sequence[Zoo], *, largest: float | None = None, epochs: Sequence[int] | None = None, checkpoints: int = 16
+    parts: Sequence[Zoo], *, largest: float | None = None, epochs: Sequence[int] | None = None, checkpoints: int
 ) -> tuple[Samples, ...]:
     """The checkpoints of training, validation and test networks, all laid on the first network of the first part.
 
