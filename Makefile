@@ -39,7 +39,7 @@ test: env  ## unit tests, without the slow ones
 	$(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-slow: env  ## the slow tests alone
-	HYPERLIB_SHAPES=1 $(RUN) -m pytest -m slow
+	$(RUN) -m pytest -m slow
 
 run: profile env  ## execute the chapters that are stale (or CHAPTER alone)
 	@$(BUILD) run --profile $(PROFILE) --jobs "$(JOBS)" $(ONLY)
