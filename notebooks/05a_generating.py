@@ -149,7 +149,7 @@ parts = [generation.weights_by_layer(one).assign(loss=LOSSES[name]) for name, on
 layers = list(dict.fromkeys(originals["layer"]))
 spread = pd.concat([originals, *parts]).groupby(["loss", "layer"], sort=False)["weight"].agg(["mean", "std"]).reset_index()
 study.publish("ghr-lwln-distributions", spread)
-fig, axes = plt.subplots(3, len(layers), figsize=(8, 4.2))
+fig, axes = plt.subplots(3, len(layers), figsize=(8, 3.6))
 for number, (row, part, colour) in enumerate(zip(axes, parts[:3], style.HUES[:3], strict=True)):
     for ax, layer in zip(row, layers, strict=True):
         both = [one.loc[one["layer"] == layer, "weight"] for one in (originals, part)]
@@ -369,7 +369,7 @@ long = pd.concat(
 dot_panels(long.dropna(), "measure", "value", "population", "verdict", level="zoo", columns=2, height=3.6, label="")
 plt.show()
 
-# %% table={"name": "tab-ghr-audit", "caption": "As the audit asked, on the first split: distance to the nearest reconstruction of a training network, beside that of the reconstructions of other networks, and the largest overlap of errors; drawn with answers. Published is the released generator, of SVHN networks, where strangers are training networks among themselves."} tags=["hide-input"]
+# %% table={"name": "tab-ghr-audit", "caption": "As the audit asked, on the first split: distance to the nearest reconstruction of a training network, beside that of the reconstructions of other networks, and the largest overlap of errors; drawn with answers. Published is the released generator, of SVHN networks, where strangers are training networks among themselves."} tags=["hide-cell"]
 audit = pd.concat(audits, ignore_index=True)
 theirs = published.published("ghr-memorisation-audit").set_index(["method", "metric"])["value"]
 DISTANCE = "mean l2 distance to the nearest training weights"
@@ -441,7 +441,7 @@ say(f"""Strangers are others than in {{numref}}`tab-ghr-losses`, where pairs of 
 one {one["representation"]} agrees with them on {one["agreement"]:.3f} and {one["stranger"]:.3f} of the test images, and what is *kept* is the difference. Two networks of the zoo disagree on {one["possible"]:.3f}: so much
 could be kept. Over the splits of the second table it is {longer["possible"].mean():.3f}, of which half is {half:.3f}.""")
 
-# %% table={"name": "tab-ghr-trade", "caption": "What is kept of test networks, and what is drawn, by what this page trained. Kept is specificity; accuracy is of rebuilt networks; the last columns are about networks drawn by independent KDE, and by the flow; apart is how far two of them lie from each other, as a share of the zoo's."} tags=["hide-input"]
+# %% table={"name": "tab-ghr-trade", "caption": "What is kept of test networks, and what is drawn, by what this page trained. Kept is specificity; accuracy is of rebuilt networks; the last columns are about networks drawn by independent KDE, and by the flow; apart is how far two of them lie from each other, as a share of the zoo's."} tags=["hide-cell"]
 columns = {"representation": "representation", "latents": "latents", "specificity": "kept", "accuracy": "accuracy", "kde_accuracy": "KDE accuracy", "kde_pair_share": "KDE apart", "flow_accuracy": "flow accuracy", "flow_verdict": "flow verdict"}
 show_table(trade[list(columns)].rename(columns=columns), 3, of=trade)
 
