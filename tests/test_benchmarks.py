@@ -271,6 +271,8 @@ def test_benchmarks_are_promoted_although_chapters_are_stale(cheap, tmp_path, ca
     root = make_book(tmp_path / "clone", good=PUBLISHES)
     run.main([])
 
+    assert build.main(["results", "--only", "god"], root) == 2, "a mistyped chapter, before anything is copied"
+    assert "There is no chapter 'god'" in capsys.readouterr().err and not (root / "book" / "results").exists()
     assert build.main(["results"], root) == 2
 
     assert (root / "book" / "results" / "benchmarks" / "first.csv").is_file()

@@ -41,6 +41,7 @@ def test_a_study_whose_store_cannot_be_used_says_so_in_a_line(name, tmp_path, mo
     assert importlib.import_module(name).main(SMALL.get(name, [])) == 2
     told = capsys.readouterr().err
     assert told.splitlines()[-1].startswith(f"error: The store at {file} cannot be used") and "Traceback" not in told
+    assert told.endswith("; HYPERLIB_STORE must be a folder, or the name of one to be made.\n")
 
 
 def ended(wrong, capsys):

@@ -686,7 +686,7 @@ def test_an_entry_is_read_from_a_store_that_may_not_be_written(small_disk):
 
 def test_a_file_in_place_of_the_store_is_said(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(StoreError, match="cannot be used .*; give yourself write permission"):
+    with pytest.raises(StoreError, match="cannot be used .*; HYPERLIB_STORE must be a folder"):
         make(Store(tmp_path / "file" / "store"))
 
 
@@ -766,6 +766,17 @@ def test_clean_shows_first_and_deletes_on_yes(store, capsys, monkeypatch):
     monkeypatch.setattr(fingerprint, "code_fingerprint", lambda module: "1" * 64)
     assert main(["clean", "--stale", "--yes"]) == 0
     assert store.entries().empty
+
+
+def test_a_store_that_is_no_folder_is_not_an_empty_one(tmp_path, capsys):
+    file = tmp_path / "file"
+    file.write_text("not a store", encoding="utf-8")
+    for verb in (["list"], ["clean", "--stale", "--yes"]):
+        assert main([*verb, "--store", str(file)]) == 2
+        told = capsys.readouterr().err
+        assert told == f"error: The store {file} is no folder; --store and HYPERLIB_STORE name another.\n"
+    assert main(["list", "--store", str(tmp_path / "none")]) == 0
+    assert capsys.readouterr().out.endswith(" (no such folder)\n")
 
 
 def test_clean_needs_to_know_what(store, capsys):

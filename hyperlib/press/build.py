@@ -147,6 +147,7 @@ def _book(edition: Edition, options: argparse.Namespace) -> int:
 
 
 def _results(edition: Edition, options: argparse.Namespace) -> int:
+    edition.chosen(options.only)  # which refuses a chapter that is none, before anything is copied
     # benchmarks first: the page that reads them cannot be executed without
     _tell(BENCHMARKS, promote_benchmarks(edition, options.prune and not options.only))
     _tell(edition.profile, promote_results(edition, options.only, options.prune))

@@ -36,10 +36,11 @@ def explained(entry: Path) -> Iterator[None]:
         if disk_is_full(error, entry.parent):
             raise full_disk(entry, error) from error
         reason = f"{error.strerror}: {error.filename}" if error.filename else str(error)
+        remedy = "give yourself write permission there, or set HYPERLIB_STORE to a folder that you may write"
+        if isinstance(error, NotADirectoryError | FileExistsError):
+            remedy = "HYPERLIB_STORE must be a folder, or the name of one to be made"
         raise StoreError(
-            error.errno or errno.EIO,
-            f"The store at {entry.parent.parent} cannot be used ({reason}); give yourself write permission "
-            "there, or set HYPERLIB_STORE to a folder that you may write.",
+            error.errno or errno.EIO, f"The store at {entry.parent.parent} cannot be used ({reason}); {remedy}."
         ) from error
 
 

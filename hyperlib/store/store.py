@@ -153,12 +153,15 @@ def main(arguments: list[str] | None = None) -> int:
     if chosen.command == "clean" and not (states or chosen.stale or chosen.left):
         parser.error("say what to clean: --partial, --damaged, --stale, --left, or several of them")
     store = Store(chosen.store)
+    if os.path.lexists(store.folder) and not store.folder.is_dir():
+        raise ValueError(f"The store {store.folder} is no folder; --store and HYPERLIB_STORE name another.")
     rows = store.entries()
     if states or chosen.stale or chosen.left:
         rows = rows[rows["state"].isin(states) | (chosen.stale & rows["current"].eq(False))]
     if len(rows):
         print(shown(rows.assign(key=rows["key"].str[:12]).drop(columns="folder").to_string(index=False)))
-    print(f"{len(rows)} entries, {megabytes(rows['bytes'].sum())} in {store.folder}")
+    there = "" if store.folder.is_dir() else " (no such folder)"
+    print(f"{len(rows)} entries, {megabytes(rows['bytes'].sum())} in {store.folder}{there}")
     really = chosen.command == "clean" and chosen.yes
     left = [*store.leftovers(really), *left_aside(really)] if chosen.left else []
     for path in left:

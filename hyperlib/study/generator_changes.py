@@ -69,8 +69,8 @@ def _ends(part: Samples) -> Samples:
 def main(arguments: list[str] | None = None) -> None:
     """The command."""
     started, code = time.perf_counter(), code_fingerprint("hyperlib.study.generator_changes")[:12]
-    summary = " ".join(__doc__.split("\n\n")[0].split())
-    parser = argparse.ArgumentParser(prog="python -m hyperlib.study.generator_changes", description=summary)
+    summary, more = (" ".join(part.split()) for part in __doc__.split("\n\n")[:2])
+    parser = argparse.ArgumentParser("python -m hyperlib.study.generator_changes", description=summary, epilog=more)
     parser.add_argument("--profile", choices=PROFILES, default="laptop", help="default: laptop, which the book shows")
     study = Study(parser.parse_args(arguments).profile)
     print(f"{TRAININGS * len(CHANGES)} trainings; each is kept in {study.store.folder}.", flush=True)
