@@ -429,7 +429,7 @@ plt.show()
 #
 # {term}`Specificity <specificity>` asks whether a rebuilt network answers like *its* original more than like the others. What can be reached is what networks of the zoo disagree on. One decoder that always writes the same good
 # network has none, and nor has a generator that draws it. From *with answers* we change the weight of the answers (none is *by layers*; half of it), the loss (*as released*), the latents per token, the queries (*disturbed*: blended and shifted images;
-# *noise*; *other images*: photographs), or the target, which is then another network. Four telling cases are trained here:
+# *noise*; *other images*: photographs), or the target, which is then another network. Four telling cases are trained here (folded).
 
 # %% tags=["hide-input"]
 trade = study.publish("ghr-diversity", changed(study, HERE), "trade")
@@ -449,7 +449,7 @@ show_table(trade[list(columns)].rename(columns=columns), 3, of=trade)
 say("""All changes are too long for a page: `python -m hyperlib.study.generator_changes` trains each of them three times, every time with another seed and on
 another split. The next table is **that run, committed** (always at `laptop`); its intervals are over trainings.""")
 
-# %% table={"name": "tab-ghr-changes", "caption": "Every change, three trainings each, in the longer run that is committed: means, and 95 % intervals of what is kept; columns as above."} tags=["hide-input"]
+# %% table={"name": "tab-ghr-changes", "caption": "Every change, three trainings each, in the longer run that is committed: means, and 95 % intervals of what is kept; accuracy is of rebuilt networks, the last columns are of networks drawn by independent KDE and by the flow; apart is how far two of them lie from each other, as a share of the zoo's."} tags=["hide-input"]
 by_change = dict(list(longer.groupby("representation", sort=False)))
 kept_by = {name: mean_of(rows["specificity"].to_numpy()) for name, rows in by_change.items()}
 MEANS = {"latents": "latents", "accuracy": "accuracy", "kde_accuracy": "KDE accuracy", "kde_pair_share": "KDE apart", "flow_accuracy": "flow accuracy"}

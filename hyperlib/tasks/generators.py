@@ -34,9 +34,6 @@ def judged(
     both = (reconstruction.labels(test, one.weights, images.test_x) for one in (test, rep.reconstruct(test)))
     row = {one: rebuilt[one] for one in ("latents", "r2", "accuracy", "accuracy_before")} | novelty.specificity(*both)
     samplers: dict[str, Sampler] = {"kde": KDE("independent", "silverman"), "flow": Flow(steps=flow_steps)}
-    made = {
-        name: generation.generate(rep, sampler, train, drawn, generator(0))
-        for name, sampler in samplers.items()
-    }
+    made = {name: generation.generate(rep, one, train, drawn, generator(0)) for name, one in samplers.items()}
     table = novelty.novelty_table(made, train, test.take(slice(drawn)), images).set_index("population")
     return row | {f"{name}_{value}": table.loc[name, value] for name in made for value in OF_DRAWN}
