@@ -149,7 +149,7 @@ parts = [generation.weights_by_layer(one).assign(loss=LOSSES[name]) for name, on
 layers = list(dict.fromkeys(originals["layer"]))
 spread = pd.concat([originals, *parts]).groupby(["loss", "layer"], sort=False)["weight"].agg(["mean", "std"]).reset_index()
 study.publish("ghr-lwln-distributions", spread)
-fig, axes = plt.subplots(3, len(layers), figsize=(8, 3.6))
+fig, axes = plt.subplots(3, len(layers), figsize=(8, 3.2))
 for number, (row, part, colour) in enumerate(zip(axes, parts[:3], style.HUES[:3], strict=True)):
     for ax, layer in zip(row, layers, strict=True):
         both = [one.loc[one["layer"] == layer, "weight"] for one in (originals, part)]
