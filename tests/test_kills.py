@@ -23,10 +23,11 @@ from toys import some_images
 
 from hyperlib.files import state
 from hyperlib.files.locking import held
-from hyperlib.files.writing import left_aside, workplace
+from hyperlib.files.writing import appearing, left_aside, workplace
 from hyperlib.press.edition import Edition
 from hyperlib.press.execute import execute
 from hyperlib.representations.hyper_rep import HyperRep
+from hyperlib.store.shared import beside, locked
 from hyperlib.store.store import Store, main
 from hyperlib.weightspace.architectures import tetris_mlp
 from hyperlib.zoos.design import grid
@@ -105,6 +106,60 @@ def test_a_kill_at_any_moment_changes_nothing(work, kills, tmp_path, monkeypatch
         work(folder)
         assert content(folder) == whole, number
     assert set(ended) <= {0, -signal.SIGKILL} and ended.count(-signal.SIGKILL) >= kills * 0.6, ended
+
+
+def put(folder: Path) -> None:
+    """A small entry of a store, with a folder in it that a writer of its own moves into place."""
+
+    def write(at: Path) -> None:
+        with appearing(at / "folder") if not (at / "folder").exists() else workplace(at / "none") as aside:
+            aside.mkdir(exist_ok=True)
+            (aside / "x").write_text("x")
+
+    Store(folder).make("zoo", "one", {"a": 1}, write, [], "none")
+
+
+STEPS = {"open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.link"}  # as the interpreter names what it does
+
+
+def killed_before(step: int, work: Callable[[Path], None], folder: Path) -> Callable[[Path], None]:
+    """The work, in a process that kills itself before it changes a folder, or opens what is in it, for that time."""
+    steps = iter(range(step + 1))
+
+    def kill(event: str, arguments: tuple[object, ...]) -> None:
+        if event in STEPS and str(folder) in os.fsdecode(str(arguments[0])) and next(steps, None) == step:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def killed(at: Path) -> None:
+        sys.addaudithook(kill)
+        work(at)
+
+    return killed
+
+
+def test_a_kill_before_any_step_on_the_disk_leaves_nothing_that_the_next_run_does_not_end(tmp_path, capsys):
+    (tmp_path / "whole").mkdir()
+    put(tmp_path / "whole")
+    whole, step, ended = content(tmp_path / "whole"), 0, -signal.SIGKILL
+    while ended == -signal.SIGKILL:
+        (folder := tmp_path / f"killed-{step}").mkdir()
+        child = started(killed_before(step, put, folder), folder)
+        ended = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        put(folder)
+        assert content(folder) == whole, step
+        step += 1
+    assert ended == 0 and step > 40
+
+
+def test_what_lies_beside_a_whole_entry_stays_while_another_process_holds_it(tmp_path):
+    put(tmp_path)
+    (entry,) = (path for path in (tmp_path / "zoo").iterdir() if path.is_dir())
+    (note := beside(entry, ".making.json")).write_text("{}")
+    with locked(entry, "one"):
+        put(tmp_path)
+        assert note.exists() and beside(entry, ".lock.owner").exists()
+    put(tmp_path)
+    assert not note.exists() and not beside(entry, ".lock.owner").exists()
 
 
 @pytest.mark.slow

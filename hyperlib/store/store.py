@@ -85,6 +85,7 @@ class Store:
         entry = self.folder / kind / f"{name}-{order.key[:12]}"
         with explained(entry):
             if _is_whole(entry, order):
+                _tidy(entry, order.title)
                 return entry
         with locked(entry, order.title):
             with explained(entry):
@@ -174,6 +175,14 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _is_whole(entry: Path, order: Order) -> bool:
     return os.path.lexists(entry) and fault(entry, order.key) is None
+
+
+def _tidy(entry: Path, title: str) -> None:
+    """Remove what a kill just after the rename left beside the entry. Where nobody may write, it stays."""
+    note = beside(entry, ".making.json")
+    if os.path.lexists(note) or os.path.lexists(beside(entry, ".lock.owner")):
+        with suppress(Busy, OSError), locked(entry, title, wait=False):
+            note.unlink(missing_ok=True)
 
 
 def _prepare(order: Order, entry: Path) -> float:
