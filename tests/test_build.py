@@ -158,7 +158,9 @@ def test_status_says_what_to_do_and_what_is_known_of_its_cost(executed, good, tm
     assert f"{len(known)} of them took {clock(sum(known))} in all last time" in capsys.readouterr().out.splitlines()[-1]
     monkeypatch.setattr(edition.Chapter, "staleness", lambda chapter: None)
     build.main(["status", "--profile", "quick"], root=executed[0])
-    assert capsys.readouterr().out.splitlines()[-1] == "Nothing is to run."
+    *lines, last = capsys.readouterr().out.splitlines()
+    assert last == "Nothing is to run."
+    assert f"notebooks/good: up to date; a run took {clock(known[0])} last time" in lines
 
 
 @pytest.mark.parametrize("damage", ["a,sum\n1,3\n", None])
@@ -385,6 +387,22 @@ def test_folders_named_by_a_variable_are_absolute_and_know_the_home(variable, tm
         monkeypatch.chdir("/")
         assert found() == tmp_path / meant
         monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize("variable", paths.VARIABLES)
+def test_a_variable_that_names_a_file_is_told_before_anything_runs(variable, tmp_path, monkeypatch, capsys):
+    (tmp_path / "file").write_text("x")
+    monkeypatch.setenv(variable, str(tmp_path / "file"))
+    assert build.main(["run"], root=make_book(tmp_path / "clone", good=PUBLISHES)) == 2
+    assert f"error: {variable} is {tmp_path / 'file'}, which is no folder; " in capsys.readouterr().err
+
+
+def test_a_folder_of_images_that_is_not_there_is_told_at_the_begin(tmp_path, monkeypatch, capsys):
+    root = make_book(tmp_path / "clone")
+    for folder, told in ((tmp_path / "absent", True), (tmp_path, False)):
+        monkeypatch.setenv("HYPERLIB_DATA", str(folder))
+        build.main(["run"], root=root)
+        assert capsys.readouterr().out.startswith(f"HYPERLIB_DATA is {folder}, which is not there yet") is told
 
 
 @pytest.mark.slow
@@ -671,7 +689,7 @@ def test_full_disk_inside_a_chapter_is_one_sentence(tmp_path, monkeypatch):
     monkeypatch.setattr("papermill.execute_notebook", full)
     assert worker.run_chapter(chapter, tmp_path / "out.ipynb") == {
         "cell": "before its first cell",
-        "error": "the disk is full; free some space and run this again, finished chapters are kept",
+        "error": "the disk is full; free some space and run this again: what is finished is kept",
     }
 
 

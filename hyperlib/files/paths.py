@@ -23,10 +23,16 @@ def folder_named(variable: str, default: Path | str) -> Path:
 
 
 def settle_variables() -> None:
-    """Make the variables absolute now, so that they mean the same to processes that work in other folders."""
+    """Make the variables absolute now, so that they mean the same to processes that work in other folders.
+
+    Raises ValueError for one that names something else than a folder, or than nothing yet.
+    """
     for variable in VARIABLES:
         if os.environ.get(variable):
-            os.environ[variable] = str(folder_named(variable, ""))
+            folder = folder_named(variable, "")
+            if os.path.lexists(folder) and not folder.is_dir():
+                raise ValueError(f"{variable} is {folder}, which is no folder; name one, or unset {variable}.")
+            os.environ[variable] = str(folder)
 
 
 def root() -> Path:

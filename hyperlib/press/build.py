@@ -14,6 +14,7 @@ where it was when the same command is given again.
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import sys
 import time
@@ -99,7 +100,9 @@ def names_of(edition: Edition, asked: Sequence[str]) -> list[str]:
 
 
 def _run(edition: Edition, options: argparse.Namespace) -> int:
-    began = time.time()
+    began, data = time.time(), os.environ.get("HYPERLIB_DATA")
+    if data and not Path(data).is_dir():
+        _say(f"HYPERLIB_DATA is {data}, which is not there yet: image sets that chapters need are downloaded into it.")
     runs = execute(edition, jobs=options.jobs, force=options.force, names=options.only, say=_say)
     failed = [run for run in runs if run.failure]
     for run in failed:
@@ -174,7 +177,7 @@ def _status(edition: Edition) -> int:
     for chapter in edition.chapters():
         reason, last = chapter.staleness(), chapter.last_execution()
         cost = f"; a run took {clock(last.seconds)} last time" if last else ""
-        _say(f"{chapter.name}: {f'stale, {reason}{cost}' if reason else 'up to date'}")
+        _say(f"{chapter.name}: {f'stale, {reason}' if reason else 'up to date'}{cost}")
         stale += bool(reason)
         costs += [last.seconds] if reason and last else []
     known = f"{len(costs)} of them took {clock(sum(costs))} in all last time" if costs else "costs: see book/running.md"
