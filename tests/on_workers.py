@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,11 @@ def slow_and_noted(images, job, rows, number, signature, place, **told):
 def dying_once(images, job, rows, number, signature, place, **told):
     """The same, but the worker that is the first to reach an epoch is killed there, before it has trained it."""
     return _noted(place, rows, FATAL)(images, job, rows, number, signature, place, **told)
+
+
+def far_from_the_folder(images, job, rows, number, signature, place, **told):
+    """One block in a worker that does not see the checkpoint folder."""
+    return train_there(images, job, rows, number, signature, replace(place, mark="elsewhere"), **told)
 
 
 def _noted(place, rows: np.ndarray, fatal: int | None):

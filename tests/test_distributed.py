@@ -114,8 +114,7 @@ def test_what_a_lost_worker_had_done_is_not_done_again(place, two_nodes, tmp_pat
 
 @pytest.mark.slow
 def test_a_folder_that_no_worker_sees_is_filled_from_here(two_nodes, tmp_path, monkeypatch):
-    folder = distributed._Folder
-    monkeypatch.setattr(distributed, "_Folder", lambda path, mark: folder(path, "elsewhere"))
+    monkeypatch.setattr(distributed, "train_there", on_workers.far_from_the_folder)
     zoo = grow("ray:torch", checkpoint=tmp_path, epochs=2)
 
     assert len(list(tmp_path.glob("block-*.safetensors"))) == BLOCKS

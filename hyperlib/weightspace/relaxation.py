@@ -22,7 +22,7 @@ from hyperlib.weightspace.units.structure import Piece, UnitStructure
 STEPS = 6
 ASIDE = 0.3  # of the way from the middle to some order; on networks of two layers of six units .5 to .85 found less
 Assign = Callable[[Tensor], Tensor]
-Mix = Float[Tensor, "combinations models blocks width width"]  # shares of (signs, place, old unit)
+Mix = Float[Tensor, "_ models _ _ _"]  # shares of (signs, place, old unit): combinations, models, blocks, width, width
 
 
 class Relaxation:

@@ -77,7 +77,7 @@ def permutation_index(
 
 
 def unchecked_index(
-    structure: UnitStructure, permutations: Mapping[str, Int[Tensor, "models _"]], models: int
+    structure: UnitStructure, permutations: Mapping[str, Int[Tensor, "models ..."]], models: int
 ) -> Int[Tensor, "models params"]:
     """`permutation_index` without its checks."""
     index = torch.empty(models, structure.size, dtype=torch.int64)

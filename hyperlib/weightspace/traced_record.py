@@ -112,7 +112,7 @@ def _piece(piece: Piece, numbers: dict[Slot, int]) -> _Piece:
     return _Piece(number, start, piece.sizes, piece.strides, piece.groups, piece.outer, piece.reads, powers)
 
 
-def traced_from_record(data: dict[str, Any]) -> TracedModule:
+def traced_from_record(data: Any) -> TracedModule:
     """The network of a record, without code to run. Raises ValueError for what no traced network can be."""
     record = as_form(data, _Record, "the record of a traced network")
     slots, place = [], 0

@@ -23,7 +23,9 @@ from hyperlib.weightspace.values import as_tensor, is_whole
 from hyperlib.zoos.design import COLUMNS
 from hyperlib.zoos.zoo_files import read_zoo, write_zoo
 
-Rows = Sequence[int] | np.ndarray | slice
+Whole = int | np.integer
+Places = Sequence[Whole] | np.ndarray
+Rows = Places | slice
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,7 @@ class Zoo:
         first = self.table.iloc[:: self.weights.shape[1]]
         return first[["model", *(name for name in COLUMNS if name in first)]].reset_index(drop=True)
 
-    def samples(self, epochs: int | Sequence[int] | np.ndarray | None = None, *, diverged: bool = False) -> Samples:
+    def samples(self, epochs: Whole | Places | None = None, *, diverged: bool = False) -> Samples:
         """Checkpoints of the given epochs (all without), model by model; diverged ones only if asked for.
 
         Where every checkpoint is wanted, the weights are not copied but those of the zoo.
@@ -148,7 +150,7 @@ class Zoo:
         places = np.linspace(0, self.weights.shape[1] - 1, min(count, self.weights.shape[1])).round().astype(int)
         return self.samples(self.epochs[np.unique(places)] if len(self) else None)
 
-    def take(self, models: Sequence[int] | np.ndarray) -> Zoo:
+    def take(self, models: Places) -> Zoo:
         """The zoo of the models at these places of the first axis."""
         places = np.array(np.arange(len(self))[models])
         rows = (places[:, None] * self.weights.shape[1] + np.arange(self.weights.shape[1])).ravel()

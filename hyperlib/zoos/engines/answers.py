@@ -29,7 +29,7 @@ def compared(
     reading: a constant of `kernels.answering`. The architecture has layers that the compiled engine covers.
     """
     program = _program(architecture, len(images))
-    pixels, _ = packed(images.detach().float(), torch.zeros(len(images)))
+    pixels, _ = packed(images.detach().float(), torch.zeros(len(images), dtype=torch.int64))
     weights = [np.array(part.detach().numpy(), np.float32, order="C") for part in (originals, rebuilt)]
     losses, gradients = np.empty(len(rebuilt), np.float32), np.empty(tuple(rebuilt.shape), np.float32)
     ready(compare_answers, _nothing())(

@@ -38,7 +38,7 @@ def scores(
     from hyperlib.zoos.engines.ready import ready
 
     found = np.empty((len(weights), len(x), architecture.num_classes), np.float32)
-    pixels, _ = packed(x.detach().cpu().float(), torch.zeros(len(x)))
+    pixels, _ = packed(x.detach().cpu().float(), torch.zeros(len(x), dtype=torch.int64))
     given = np.ascontiguousarray(weights.detach().cpu().float().numpy())
     rows, kernel = np.array_split(np.arange(len(weights)), torch.get_num_threads()), ready(score, _nothing())
     with ThreadPoolExecutor(len(rows)) as pool:
