@@ -22,7 +22,7 @@ from hyperlib.weightspace.units.structure import Piece, UnitStructure
 STEPS = 6
 ASIDE = 0.3  # of the way from the middle to some order; on networks of two layers of six units .5 to .85 found less
 Assign = Callable[[Tensor], Tensor]
-Mix = Float[Tensor, "_ models _ _ _"]  # shares of (signs, place, old unit): combinations, models, blocks, width, width
+Mix = Float[Tensor, "_ models _ _ _"]  # shares: combination of signs, model, block, place, old unit
 
 
 class Relaxation:
@@ -46,7 +46,7 @@ class Relaxation:
 
     def start(
         self, weights: Float[Tensor, "models params"], orders: Mapping[str, Tensor], assign: Assign
-    ) -> tuple[dict[str, Int[Tensor, "models blocks _"]], dict[str, Float[Tensor, "models _"]]]:
+    ) -> tuple[dict[str, Int[Tensor, "models _ _"]], dict[str, Float[Tensor, "models _"]]]:
         """Orders and signs (by new place) to begin from: of the middle, or a part of the way from it to some orders."""
         mix = {group: self._middle(group, len(weights)) for group in self.groups}
         for group in orders.keys() & set(self.groups):

@@ -24,8 +24,8 @@ from hyperlib.zoos.design import COLUMNS
 from hyperlib.zoos.zoo_files import read_zoo, write_zoo
 
 Whole = int | np.integer
-Places = Sequence[Whole] | np.ndarray
-Rows = Places | slice
+Wholes = Sequence[Whole] | np.ndarray  # places of an axis, or epochs
+Rows = Wholes | slice
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ class Zoo:
         first = self.table.iloc[:: self.weights.shape[1]]
         return first[["model", *(name for name in COLUMNS if name in first)]].reset_index(drop=True)
 
-    def samples(self, epochs: Whole | Places | None = None, *, diverged: bool = False) -> Samples:
+    def samples(self, epochs: Whole | Wholes | None = None, *, diverged: bool = False) -> Samples:
         """Checkpoints of the given epochs (all without), model by model; diverged ones only if asked for.
 
         Where every checkpoint is wanted, the weights are not copied but those of the zoo.
@@ -150,14 +150,14 @@ class Zoo:
         places = np.linspace(0, self.weights.shape[1] - 1, min(count, self.weights.shape[1])).round().astype(int)
         return self.samples(self.epochs[np.unique(places)] if len(self) else None)
 
-    def take(self, models: Places) -> Zoo:
+    def take(self, models: Wholes) -> Zoo:
         """The zoo of the models at these places of the first axis."""
         places = np.array(np.arange(len(self))[models])
         rows = (places[:, None] * self.weights.shape[1] + np.arange(self.weights.shape[1])).ravel()
         return Zoo(self.architecture, self.weights[torch.from_numpy(places)], self.table.iloc[rows])
 
     def split(
-        self, parts: tuple[float, ...] = (0.7, 0.15, 0.15), seed: int = 42, *, by: str = "model"
+        self, parts: tuple[float, ...] = (0.7, 0.15, 0.15), seed: Whole = 42, *, by: str = "model"
     ) -> tuple[Zoo, ...]:
         """Parts of the zoo by model, so that no model is in two of them.
 
@@ -188,7 +188,7 @@ class Zoo:
         members = np.split(np.array(order, dtype=int), sizes.cumsum()[:-1])
         return tuple(self.take(np.flatnonzero(np.isin(unit, part))) for part in members)
 
-    def module(self, model: int, epoch: int) -> nn.Module:
+    def module(self, model: Whole, epoch: Whole) -> nn.Module:
         """One checkpoint as an ordinary `torch.nn.Module`: `model` is a place of the first axis, `epoch` one kept."""
         if not 0 <= model < len(self):
             raise ValueError(f"There is no model {model}; this zoo has {len(self)} models, counted from 0.")

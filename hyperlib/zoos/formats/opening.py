@@ -18,12 +18,11 @@ from hyperlib.zoos.formats import checkpoints, model_zoos, small_cnn_zoo
 from hyperlib.zoos.formats.caching import cached, converted
 from hyperlib.zoos.formats.columns import PLACES
 from hyperlib.zoos.formats.strangers import changed, entries, is_folder, like_weights, size_of
-from hyperlib.zoos.zoo import Zoo
+from hyperlib.zoos.zoo import Whole, Wholes, Zoo
 
 OURS = "zoo of ours"
 _PARTS = ("manifest.json", "weights.npy", "table.npz")
 FORMS = {module.FORM: module for module in (model_zoos, small_cnn_zoo, checkpoints)}
-Rows = Sequence[int] | np.ndarray | np.integer | int
 Place = Path | str
 _KNOWS = {
     OURS: ("check",),
@@ -39,7 +38,7 @@ def open_zoo(
     *,
     cache: Place | None = None,
     architecture: BaseArchitecture | None = None,
-    epochs: Rows | None = None,
+    epochs: Whole | Wholes | None = None,
     key: str | None = None,
     table: pd.DataFrame | Place | None = None,
     order: Place | None = None,
@@ -166,7 +165,7 @@ def _require_fitting(what: str, knows: Sequence[str], given: dict[str, object]) 
             raise ValueError(f"This is a {what}, for which {name!r} means nothing; leave it out.")
 
 
-def _whole(epochs: Rows) -> np.ndarray:
+def _whole(epochs: Whole | Wholes) -> np.ndarray:
     """Epochs in their order, each once. ValueError for what is no whole number from 0 on."""
     given = np.unique(np.atleast_1d(np.asarray(epochs)))
     if given.dtype.kind not in "iu" or not len(given) or given[0] < 0:
