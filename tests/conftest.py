@@ -1,7 +1,8 @@
 """What all tests share: shape checks on demand, and populations small enough to grow in a test.
 
-`HYPERLIB_SHAPES=1` checks every annotation of weightspace and zoos while the tests run: `make check` does, and before
-`make test-slow` it does so in the slow ones. It is off otherwise, because it makes training tests half as slow again.
+`HYPERLIB_SHAPES=1` checks every annotation of weightspace and zoos while the tests run. `make check` sets it;
+`HYPERLIB_SHAPES=1 make test-slow` does the same for the slow ones. It is off otherwise, because it makes training
+tests half as slow again.
 """
 
 from __future__ import annotations

@@ -393,11 +393,12 @@ def test_folders_named_by_a_variable_are_absolute_and_know_the_home(variable, tm
 def test_a_variable_that_names_a_file_is_told_before_anything_runs(variable, tmp_path, monkeypatch, capsys):
     (tmp_path / "file").write_text("x")
     monkeypatch.setenv(variable, str(tmp_path / "file"))
-    assert build.main(["run"], root=make_book(tmp_path / "clone", good=PUBLISHES)) == 2
+    root = make_book(tmp_path / "clone", good=PUBLISHES)
+    assert build.main(["run"], root=root) == 2 and not (root / "_build").exists()
     assert f"error: {variable} is {tmp_path / 'file'}, which is no folder; " in capsys.readouterr().err
 
 
-def test_a_folder_of_images_that_is_not_there_is_told_at_the_begin(tmp_path, monkeypatch, capsys):
+def test_a_folder_of_images_that_is_not_there_is_told_at_the_beginning(tmp_path, monkeypatch, capsys):
     root = make_book(tmp_path / "clone")
     for folder, told in ((tmp_path / "absent", True), (tmp_path, False)):
         monkeypatch.setenv("HYPERLIB_DATA", str(folder))

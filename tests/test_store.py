@@ -21,6 +21,7 @@ import pytest
 from hyperlib.files import inventory
 from hyperlib.store import fingerprint, manifest
 from hyperlib.store.manifest import MANIFEST, Manifest, plain
+from hyperlib.store.shared import beside
 from hyperlib.store.store import Store, StoreError, main
 
 STEPS = 12
@@ -676,6 +677,7 @@ def test_a_disk_that_fills_up_is_named_and_the_making_resumes_after_space_is_fre
 def test_an_entry_is_read_from_a_store_that_may_not_be_written(small_disk):
     store = Store(small_disk / "store")
     entry = make(store)
+    beside(entry, ".making.json").write_text("{}")  # as a kill leaves it, and now nobody can remove it
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
 
     assert make(store) == entry

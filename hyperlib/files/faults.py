@@ -10,7 +10,7 @@ from pathlib import Path
 
 _LIBRARY = Path(__file__).parents[1]
 _PASSED_ON = Path(__file__).with_name("cluster.py")  # which raises what calls in other processes have raised
-FULL = "the disk is full; free some space and run this again: what is finished is kept"
+FULL_DISK = "the disk is full; free some space and run this again: what is finished is kept"
 _FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
@@ -31,7 +31,7 @@ def in_words(error: Exception) -> str:
     if not isinstance(error, OSError) or said_here(error):
         return str(error)
     if disk_is_full(error, Path()):
-        return f"{FULL[0].upper()}{FULL[1:]}."
+        return f"{FULL_DISK.capitalize()}."
     if error.filename and (isinstance(error, PermissionError) or error.errno == errno.EROFS):
         remedy = "give yourself permission there, or work in a folder of your own"
         return f"No permission for {error.filename}; {remedy}."

@@ -25,7 +25,7 @@ def folder_named(variable: str, default: Path | str) -> Path:
 def settle_variables() -> None:
     """Make the variables absolute now, so that they mean the same to processes that work in other folders.
 
-    Raises ValueError for one that names something else than a folder, or than nothing yet.
+    Raises ValueError for one that names something that is there and is no folder.
     """
     for variable in VARIABLES:
         if os.environ.get(variable):

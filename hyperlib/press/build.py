@@ -4,7 +4,7 @@
     run      execute only
     html     build only, from what is executed
     results  copy the CSVs of a complete run to book/results/<profile>, and those of `make bench`, for a commit
-    status   say which chapters are stale, and why
+    status   say which chapters are stale, and why, and what their last runs cost
     clean    remove pages, executed notebooks and fresh results: all chapters run again, zoos (_build/store) stay
 
 Everything lies below `_build/` of the clone, and one build at a time works there. A stopped build goes on
@@ -37,8 +37,8 @@ MADE = ("html", ".doctrees", "jupyter_execute", "executed", "results", "recheck"
 @command
 def main(arguments: Sequence[str] | None = None, root: Path | None = None) -> int:
     """Run one step; 0 if all went well, 1 if a chapter or page failed, 2 if it could not be done at all."""
-    paths.settle_variables()
     options = _options(arguments)
+    paths.settle_variables()
     if options.only and options.step not in ("run", "results"):
         raise ValueError(f"{options.step} is of all chapters; use run (or results) for {', '.join(options.only)}.")
     edition = Edition(root or paths.root(), options.profile)
@@ -102,7 +102,7 @@ def names_of(edition: Edition, asked: Sequence[str]) -> list[str]:
 def _run(edition: Edition, options: argparse.Namespace) -> int:
     began, data = time.time(), os.environ.get("HYPERLIB_DATA")
     if data and not Path(data).is_dir():
-        _say(f"HYPERLIB_DATA is {data}, which is not there yet: image sets that chapters need are downloaded into it.")
+        _say(f"HYPERLIB_DATA is {data}, which is not there yet: image sets that chapters need go there.")
     runs = execute(edition, jobs=options.jobs, force=options.force, names=options.only, say=_say)
     failed = [run for run in runs if run.failure]
     for run in failed:

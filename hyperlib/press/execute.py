@@ -21,7 +21,7 @@ from typing import Any, TextIO
 
 from hyperlib.files import lending
 from hyperlib.files.cost import clock, cores
-from hyperlib.files.faults import FULL, disk_is_full
+from hyperlib.files.faults import FULL_DISK, disk_is_full
 from hyperlib.files.inventory import text_checksum
 from hyperlib.files.reading import Damaged, decoded
 from hyperlib.files.writing import flush, flush_folder, workplace, write_json
@@ -160,7 +160,7 @@ def _attempt(run: Execution, share: Share, began: float, say: Say) -> None:
 
 def _in_words(error: Exception, chapter: Chapter) -> str:
     if disk_is_full(error, chapter.executed.parent):
-        return FULL
+        return FULL_DISK
     return f"{type(error).__name__}: {error}"
 
 

@@ -77,8 +77,8 @@ class Again(Edition):
 @command
 def main(arguments: Sequence[str] | None = None, root: Path | None = None) -> int:
     """Run the check; 0 if no value moved, 1 if one did or a chapter failed, 2 if it could not be done at all."""
-    paths.settle_variables()
     options = _options(arguments)
+    paths.settle_variables()
     edition = Again(root or paths.root(), options.profile, fresh=options.fresh)
     jobs, names = jobs_of(options.jobs), names_of(edition, options.only)
     with only_build(edition.root):

@@ -20,7 +20,7 @@ from nbformat import NotebookNode
 from papermill.engines import NBClientEngine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 
-from hyperlib.files.faults import FULL, disk_is_full
+from hyperlib.files.faults import FULL_DISK, disk_is_full
 from hyperlib.press.edition import Chapter, Edition, is_injected
 from hyperlib.press.kernel import foreign_library
 from hyperlib.study.parameters import assigned_names
@@ -99,7 +99,7 @@ def _in_words(error: Exception, folder: Path) -> str:
     if type(error).__name__ == "DeadKernelError":
         return "its Python process died; most often the machine had too little memory"
     if disk_is_full(error, folder):
-        return FULL
+        return FULL_DISK
     return f"{type(error).__name__}: {error}"
 
 

@@ -85,11 +85,14 @@ class Store:
         entry = self.folder / kind / f"{name}-{order.key[:12]}"
         with explained(entry):
             if _is_whole(entry, order):
-                _tidy(entry, order.title)
+                if _has_left(entry):
+                    with suppress(Busy, OSError), locked(entry, order.title, wait=False):  # if not now, another time
+                        _tidy(entry)
                 return entry
         with locked(entry, order.title):
             with explained(entry):
                 if _is_whole(entry, order):  # made while this process waited
+                    _tidy(entry)
                     return entry
                 if os.path.lexists(entry):
                     _set_aside(entry, f"{order.title}: {fault(entry, order.key)}")
@@ -134,7 +137,7 @@ class Store:
                     _delete(folder)
                     freed += int(size)
             except Busy as who:
-                say(f"left: {folder}, which another process ({who}) is making")
+                say(f"left: {folder}, which another process ({who}) is using")
         return freed
 
 
@@ -177,12 +180,15 @@ def _is_whole(entry: Path, order: Order) -> bool:
     return os.path.lexists(entry) and fault(entry, order.key) is None
 
 
-def _tidy(entry: Path, title: str) -> None:
-    """Remove what a kill just after the rename left beside the entry. Where nobody may write, it stays."""
-    note = beside(entry, ".making.json")
-    if os.path.lexists(note) or os.path.lexists(beside(entry, ".lock.owner")):
-        with suppress(Busy, OSError), locked(entry, title, wait=False):
-            note.unlink(missing_ok=True)
+def _has_left(entry: Path) -> bool:
+    """Whether a kill just after the rename left its note, or the name of the lock's owner, beside an entry."""
+    return any(os.path.lexists(beside(entry, suffix)) for suffix in (".making.json", ".lock.owner"))
+
+
+def _tidy(entry: Path) -> None:
+    """Under the lock, which removes its owner's name itself: the note goes, but not that of work begun again."""
+    if not os.path.lexists(beside(entry, ".partial")):
+        beside(entry, ".making.json").unlink(missing_ok=True)
 
 
 def _prepare(order: Order, entry: Path) -> float:
