@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import pearsonr, spearmanr, ttest_1samp
+from scipy.stats import pearsonr, spearmanr, ttest_1samp, ttest_ind
 
-from hyperlib.tasks.estimates import Estimate, between, jackknife, mean_of, mean_over_pairs
+from hyperlib.tasks.estimates import Estimate, between, jackknife, mean_of, mean_over_both, mean_over_pairs, with_errors
 
 
 def test_the_interval_is_that_of_students_test():
@@ -127,3 +127,42 @@ def test_a_perfect_correlation_and_one_of_nothing_keep_what_they_say():
     assert between(Estimate(1.0, 1.0, 1.0 + 1e-9, 3))[:3] == (1, 1, 1) and between(Estimate(-1.0, -1.4, 0.2))[1] == -1
     assert np.isnan(between(Estimate(np.nan))[:3]).all() and np.isnan(between(Estimate(0.5))[1:3]).all()
     assert between(Estimate(0.5)).value == 0.5
+
+
+# -- several trainings
+
+
+@given(st.lists(st.floats(-10, 10), min_size=2, max_size=9), st.lists(st.floats(-10, 10), min_size=2, max_size=9))
+def test_two_errors_are_those_of_welchs_test(one, other):
+    if min(np.ptp(one), np.ptp(other)) > 1e-3:
+        found, theirs = with_errors(np.mean(one) - np.mean(other), one, other), ttest_ind(one, other, equal_var=False)
+        assert found == pytest.approx((np.mean(one) - np.mean(other), *theirs.confidence_interval(0.95), theirs.df))
+
+
+@given(st.lists(st.floats(-10, 10), min_size=2, max_size=9), st.integers(2, 4))
+def test_trainings_that_agree_add_no_doubt_and_their_order_and_whose_they_are_says_nothing(values, trainings):
+    same = np.tile(np.array(values)[:, None], trainings)
+    assert mean_over_both(same)[:3] == pytest.approx(mean_of(values)[:3], abs=1e-9)
+    mixed = same + np.arange(trainings)
+    assert mean_over_both(mixed) == pytest.approx(mean_over_both(mixed[::-1, ::-1].T), abs=1e-9)
+    assert mean_over_both(same[:, :1]) == mean_of(values) == mean_over_both(same[:, :1].T)
+
+
+def test_many_models_do_not_make_up_for_trainings_that_contradict_each_other():
+    """The case that asked for it: all models say the same of each training, and trainings have other signs."""
+    _, low, high, freedom = mean_over_both(np.tile([-0.5, 0.5, 0.5], (8, 1)))
+    assert low < -1 and high > 1 and freedom == pytest.approx(2)
+
+
+@pytest.mark.parametrize(("models", "trainings", "own"), [(8, 3, 0.1), (8, 3, 2.0), (30, 3, 0.5), (4, 4, 1.0)])
+def test_the_interval_of_both_covers_the_truth_at_least_as_often_as_it_says(models, trainings, own):
+    draws = np.random.default_rng(models)
+    shapes = [(800, models, 1), (800, 1, trainings), (800, models, trainings)]
+    values = sum(scale * draws.normal(size=shape) for scale, shape in zip((1.0, 0.5, own), shapes, strict=True))
+    assert np.mean([one.low <= 0 <= one.high for one in map(mean_over_both, values)]) > 0.93
+
+
+def test_what_has_no_mean_over_both_is_refused():
+    for values in (np.zeros((0, 3)), np.array([[1.0, np.nan], [1.0, 2.0]])):
+        with pytest.raises(ValueError, match="finite values"):
+            mean_over_both(values)

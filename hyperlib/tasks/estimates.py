@@ -2,10 +2,11 @@
 
 A handful of models is too few for a bootstrap: its draws never leave the range of what was seen. Student's interval
 knows how little that is. Where pairs of few models are measured, pairs that share a model are not independent; leaving
-out one model with all its pairs at a time (the jackknife) counts models.
+out one model with all its pairs at a time (the jackknife) counts models. What several trainings say of the same models
+is a sample of both.
 
 Source: Student (1908); the jackknife with Student's t after Tukey (1958); for pairs, Arvesen (1969), Jackknifing
-U-statistics. That verdicts take them is our choice.
+U-statistics; two errors in one interval after Welch (1947). That verdicts take them is our choice.
 """
 
 from __future__ import annotations
@@ -60,6 +61,35 @@ def mean_over_pairs(values: Float[np.ndarray, " pairs"], pairs: Int[np.ndarray, 
     return jackknife(values.mean(), np.divide(sums, left, out=np.full(len(left), np.nan), where=left > 0))
 
 
+def mean_over_both(values: Float[np.ndarray, "models trainings"]) -> Estimate:
+    """Mean of a value of every model by every training: what it would be for other models and for other trainings.
+
+    The error of the models' means and that of the trainings' are added as variances. What a model has with a single
+    training is in both, so it errs on the side of doubt (as Owen (2007) says of resampling rows and columns). Of one
+    training it is `mean_of` the models, which knows nothing of others, and of one model that of the trainings.
+
+    Raises ValueError where there is no value or one is not finite.
+    """
+    values = _finite(values)
+    if 1 in values.shape:
+        return mean_of(values.ravel())
+    return with_errors(values.mean(), values.mean(axis=1), values.mean(axis=0))
+
+
+def with_errors(value: float, *samples: Float[np.ndarray, " _"]) -> Estimate:
+    """A value with the errors of the means of independent samples, by Student's t with Welch's degrees of freedom.
+
+    No ends where a sample is a single one.
+    """
+    less = np.array([len(sample) for sample in samples]) - 1
+    if not less.all():
+        return Estimate(float(value))
+    errors = np.array([np.var(sample) for sample in samples]) / less
+    shares = errors / errors.max() if errors.any() else np.ones(len(errors))
+    freedom = shares.sum() ** 2 / (shares**2 / less).sum()
+    return student(float(value), np.sqrt(errors.sum()), freedom)
+
+
 def jackknife(value: float, without: Iterable[float]) -> Estimate:
     """A value of several models, its error from what it is `without` each of them.
 
@@ -86,7 +116,7 @@ def between(found: Estimate) -> Estimate:
     return Estimate(float(value), float(low), float(high), found.freedom)
 
 
-def student(mean: float, error: float, freedom: int) -> Estimate:
+def student(mean: float, error: float, freedom: float) -> Estimate:
     """A mean with its standard error, by Student's t of so many degrees (models less one); for none, no ends."""
     if not freedom:
         return Estimate(float(mean))

@@ -26,7 +26,7 @@ from scipy.stats import mannwhitneyu, shapiro, ttest_1samp, ttest_ind, wilcoxon
 from torch import Tensor
 
 from hyperlib.images.images import Images
-from hyperlib.tasks.estimates import Estimate, mean_of, student
+from hyperlib.tasks.estimates import Estimate, mean_of, with_errors
 from hyperlib.tasks.verdicts import LEVEL, holm
 from hyperlib.weightspace.architecture import Architecture
 from hyperlib.weightspace.values import is_whole
@@ -187,20 +187,10 @@ def compared(
         found, test = mean_of(*sides), "paired t-test" if normal else "Wilcoxon"
         p = (ttest_1samp(*sides, 0) if normal else wilcoxon(*sides, zero_method="zsplit")).pvalue
     elif min(map(len, sides)):
-        found, test = _difference(*sides), "t-test" if normal else "Mann-Whitney"
+        found, test = with_errors(sides[0].mean() - sides[1].mean(), *sides), "t-test" if normal else "Mann-Whitney"
         p = (ttest_ind(*sides, equal_var=False) if normal else mannwhitneyu(*sides)).pvalue
     ends = {"difference_low": found.low, "difference_high": found.high, "freedom": found.freedom}
     return {"difference": found.value} | ends | {"test": test, "p": float(p), "base_n": len(sides[-1])}
-
-
-def _difference(own: Float[np.ndarray, " networks"], base: Float[np.ndarray, " networks"]) -> Estimate:
-    """Of two means, by Welch's t; without ends where one is of a single network."""
-    less = np.array([len(own), len(base)]) - 1
-    if not less.all():
-        return Estimate(own.mean() - base.mean())
-    errors = np.array([own.var(), base.var()]) / less
-    freedom = errors.sum() ** 2 / (errors**2 / less).sum() if errors.any() else less.sum()
-    return student(own.mean() - base.mean(), np.sqrt(errors.sum()), freedom)
 
 
 def _summary(accuracy: Float[np.ndarray, " networks"]) -> dict[str, float]:
