@@ -163,7 +163,7 @@ show_table(own_table)
 # ```
 #
 # Each has its traps. A rate of dropout above zero puts layers into the list, and moves the number in each name behind them. Configurations of the Model Zoos name
-# numbers of outputs and switch off biases that the networks have nevertheless *(seen in the released code)*. In TensorFlow a kernel has its outputs last. Runs stopped early, and some
+# a number of outputs that the networks do not have, and say that there are no biases where there are *(seen in the released code)*. In TensorFlow a kernel has its outputs last. Runs stopped early, and some
 # ended in NaN. So nothing is believed that can be looked at: shapes and the order of layers say which tensor is which.
 #
 # ## Three wrappings of the same networks
@@ -310,7 +310,7 @@ for ax, (form, table) in zip(axes, tables.items(), strict=True):
 fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
 plt.show()
 
-# %% tags=["hide-input"] table={"name": "tab-formats-probes", "caption": "$R^2$ on unseen models, by what the probe sees, of the networks before they were wrapped and of each folder; the CSV has intervals and the other scores."}
+# %% tags=["hide-input"] table={"name": "tab-formats-probes", "caption": "$R^2$ on unseen models, by what the probe sees (W: raw weights; s(W): statistics of layers; settings: what the design says; clock: the epoch alone), of the networks before they were wrapped and of each folder; the CSV has intervals and the other scores."}
 wide = told.pivot(index=["target", "features"], columns="form", values="value").loc[["test_accuracy", "epoch"], ["never wrapped", *tables]]
 show_table(wide.reset_index(), precision=3, of=told)
 
@@ -319,6 +319,8 @@ show_table(wide.reset_index(), precision=3, of=told)
 # :class: published-run
 #
 # **The wrapping changes nothing: in all three forms the table has the same numbers as without any, to the last bit.**
+#
+# How good they are is not asked here: the networks are few and small.
 # :::
 #
 # Three pictures that look alike prove little; so every weight is compared, every number of the tables, and the answers of the plain modules with those of the networks that were read.
@@ -386,9 +388,9 @@ show_table(took, precision=3)
 # %% [markdown]
 # ## What goes wrong, and what you are told
 #
-# A file from the net may hold anything. A *pickle*, the form inside of `torch.save`, may even hold orders to Python, and ordinary loading obeys. Here everything is read without
-# running anything. First what is no error. Checkpoints that are not there, and networks whose training ended in NaN, become rows without numbers, marked as `missing` or `diverged`; and what was
-# left out or left empty is told in one warning, with counts and examples:
+# A file from the net may hold anything. A *pickle*, the form inside of `torch.save`, may even hold orders to Python, and ordinary loading obeys. Here everything is read so that
+# nothing is run. First what is no error. In a folder per model a checkpoint that is not there becomes a row without numbers, marked `missing`, and one with a weight that is no finite number a row that is marked
+# `diverged`, as a diverged network of ours is. Rows of a table that name no file are left out. All but `diverged` is told in one warning, with counts and examples:
 
 # %% tags=["hide-input"]
 def broken(form, spoil):
