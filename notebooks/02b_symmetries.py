@@ -339,7 +339,7 @@ show_table(means, precision=2, of=summary)
 #
 # **Yes, between seeds. Part of it is the order of units. Only in the wide network is it nearly all of it.**
 #
-# - Within one run there is no barrier; to the *own copy* of a network, with the same function, there is one nearly as high as to another seed. So the line does not measure how alike functions are.
+# - Within one run none reaches .05; to the *own copy* of a network, with the same function, there is one nearly as high as to another seed. So the line does not measure how alike functions are.
 # - Weight matching lowers the barrier in the Tetris MLP (.87 to .53) and the small CNN (2.05 to 1.62; this verdict falls after {term}`Holm <Holm's method>`) and removes it in neither.
 #   Signs take more off in the Tetris MLP (.34), matched activations in the small CNN (1.14). In the wide MLP weight matching leaves a thirtieth (.45 to .02), as
 #   {cite}`entezari2022` expect (its interval reaches past a twentieth).
@@ -442,14 +442,14 @@ plt.show()
 # :::{admonition} Our run (laptop)
 # :class: published-run
 #
-# **Alignment moves all networks nearer to each other, and does not bring small ones into one place.**
+# **Alignment moves networks nearer to each other on average, and does not bring small ones into one place.**
 #
-# - The soup of all small CNNs is at chance as trained (8 %) and between 14 and 29 % after alignment, where one of them has 94 %.
+# - The soup of 200 small CNNs is at chance as trained (8 %) and between 14 and 29 % after alignment, where one of them has 94 %.
 # - Of the wide MLPs, between two of which hardly a barrier is left, the soup of four loses 8 points after alignment, and 55 points without.
 # :::
 #
 # **Does the search find what is there?** Between trained networks nobody knows the best order. So we hide one: networks of two residual
-# blocks with random weights, and their copies in random order *(our choice)*. The *stream* is what the blocks read and add to, *inner* the
+# blocks with random weights and nothing before and behind them, and their copies in random order *(our choice)*. The *stream* is what the blocks read and add to, *inner* the
 # layer inside of a block.
 
 # %% table={"name": "tab-planted", "caption": "Share of copies whose order is found exactly, by widths of the stream and of the inner layers and by starts of the search."}
@@ -522,9 +522,9 @@ show_table(signed[list(columns)].rename(columns=columns).round(2).reset_index(),
 #
 # **Along a run, distance tells about function; among independent seeds it says next to nothing.**
 #
-# - For checkpoints of one run the correlation is strong (.92 in size; .86 to .92 in 20 runs) until there is a copy of each (.01). With more copies it rises again
-#   (.44), with the other sign. That is construction: copies of long vectors in random order are farther apart than those of short ones; late checkpoints are long, and answer alike; so distance and CKA grow together.
-# - For seeds there is nothing that could fall (.03). With own copies it rises (.23), against the caption's direction, because every pair of
+# - For checkpoints of one run the correlation is strong (.92 in size; .86 to .92 in 20 runs) until there is a copy of each (.01; by ranks .28). With more copies it rises again
+#   (.44), with the other sign. We think that is construction: copies of long vectors in random order are farther apart than those of short ones; late checkpoints are long, and answer alike; so distance and CKA grow together.
+# - For seeds nothing could fall (.03). With own copies it rises (.23), against the direction that we infer, because every pair of
 #   own copies has a CKA of one; without them it stays at .02.
 # - So the direction of the curve depends on the population and on the reading, and both need to be named.
 # :::
@@ -569,7 +569,7 @@ say(
 #
 # **Among independent seeds, the angle between two weight vectors says nothing about what the networks compute.**
 #
-# - Three models can show any correlation, from -.88 to .96; for the whole zoo it is 0.00, with an interval from -.02 to .01.
+# - Three models show almost any correlation (nine of ten draws are between -.88 and .96); for the whole zoo it is 0.00, with an interval from -.02 to .01.
 # :::
 #
 # ## Exercises

@@ -23,7 +23,7 @@ def at(table, name, epoch):
 
 @says(
     "With answers, a drawn network is a better start than a new one at every epoch shown, and than the mean of all after one epoch in every "
-    "training; after 25 epochs the mean of all is ahead by less than .005, which stands after Holm for the independent KDE alone."
+    "training; after 25, asked of one training, the mean of all is ahead by less than .005."
 )
 def _(table):
     rows = table("ghr-finetune")
@@ -32,11 +32,6 @@ def _(table):
     assert first["training"].nunique() == 3 and (first.loc[first["population"].isin(NEW), "difference_low"] > 0).all()
     last = at(table, "ghr-finetune.mean", 25).loc[NEW]
     assert (last["difference_high"] < 0).all() and (last["difference"] > -0.005).all()
-    card = table("disc-scorecard.05b")
-    card = card[card["claim"].str.contains("after more epochs") & card["case"].str.contains("epoch 25")]
-    assert dict(zip(card["case"], card["holm"], strict=True)) == {
-        "KDE independent, epoch 25": "stands", "flow, epoch 25": "falls",
-    }  # fmt: skip
     return 25, 0.005
 
 
@@ -132,10 +127,11 @@ def _(table):
     return [5, *at(table, "ghr-transfer", 5).loc[names, "mean"], 25, *at(table, "ghr-transfer", 25).loc[names, "mean"]]
 
 
-@says("lead for one epoch (.14, scratch .12) and are behind after 25 (.35)")
+@says("are ahead of scratch alone after one epoch (.14 and .12), and behind it after 25 (.35)")
 def _(table):
     first, last = at(table, "ghr-transfer", 1), at(table, "ghr-transfer", 25)
     name = "networks of the zoo"
+    assert set(first["mean"][first["mean"] < first.loc[name, "mean"]].index) == {"scratch"}
     assert first.loc[name, "difference_low"] > 0 > last.loc[name, "difference_high"]
     return first.loc[name, "mean"], first.loc["scratch", "mean"], 25, last.loc[name, "mean"]
 
@@ -200,18 +196,20 @@ def five(table):
 def passed(table, epoch, population=None):
     rows = table("ghr-ensembles.trainings")
     rows = rows[(rows["epoch"] == epoch) & (rows["population"] == population if population else True)]
-    return (rows["accuracy"] > rows["best"]).sum(), len(rows)
+    return (rows["low"] > rows["best"]).sum(), len(rows)
 
 
 @says(
     "Before training, drawn networks gain about as much for what they disagree on as networks of the zoo; but they begin lower, and five together "
-    "pass the zoo's best network in one of six cases."
+    "are not surely better than the zoo's best network in any of six cases."
 )
 def _(table):
     found = five(table)
     share = found["gain"] / found["disagreement"]
     assert (share[NEW] - share["zoo, kept for tests"]).abs().max() < 0.05 and (found.loc[NEW, "member"] < 0.92).all()
-    return 5, *passed(table, 0)
+    surely, cases = passed(table, 0)
+    assert surely == 0
+    return 5, cases
 
 
 @says(
@@ -236,11 +234,14 @@ def _(table):
 
 
 @says(
-    "five of the flow pass the best network in two of three trainings, five of an independent KDE in one of three; none reaches five of the zoo."
+    "five of either are surely ahead of the best network in the first of three trainings alone; none reaches five of the zoo"
 )
 def _(table):
     assert table("ghr-ensembles.trainings")["accuracy"].max() < five(table).loc["zoo, kept for tests", "accuracy"]
-    return 5, *passed(table, 1, "flow"), 5, *passed(table, 1, "KDE independent"), 5
+    rows = table("ghr-ensembles.trainings").query("epoch == 1")
+    assert set(rows.loc[rows["low"] > rows["best"], "training"]) == {1}
+    assert passed(table, 1, "flow") == passed(table, 1, "KDE independent") == (1, 3)
+    return 5, 3, 5
 
 
 # -- noise -------------------------------------------------------------------------------------------------------------
@@ -251,11 +252,12 @@ def disturbed(table, share):
     return rows[rows["share"] == share].groupby("where")["accuracy"].mean()
 
 
-@says("Noise harms what is written from latents learned with answers less than it harms weights, and what is written from latents learned by layers more.")
+@says("Noise harms what is written from latents learned with answers less than it harms weights; by layers, noise up to .4 harms it more.")
 def _(table):
     before = disturbed(table, 0.0)
-    lost = {share: before - disturbed(table, share) for share in (0.1, 0.2, 0.4)}
-    return all(one["latents, with answers"] < one["weights"] < one["latents, by layers"] for one in lost.values())
+    lost = {share: before - disturbed(table, share) for share in (0.1, 0.2, 0.4, 0.8, 1.6)}
+    assert all(one["latents, with answers"] < one["weights"] for one in lost.values())
+    return [max(share for share, one in lost.items() if one["weights"] < one["latents, by layers"])]
 
 
 @says("Noise of .4 of each number's deviation costs .02 with answers (from .88 to .86), .20 in weights (from .93 to .73) and .25 by layers (from .80 to .55).")
