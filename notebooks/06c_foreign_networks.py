@@ -383,10 +383,10 @@ show_table(means.reset_index(), precision=3, of=distances)
 #
 # **Of accuracy SANE shows no more than simple controls do; of layers, it depends on the network.**
 #
-# - Over a network's layers spread goes with spectral norm for sure in CNN and LSTM (1.00, .87). In the MLP and the transformers trainings of SANE disagree (means .17, .43, .16). Only in the LSTM is it surely above all controls; in the wide transformer a random matrix is (.47). With weighted alpha it goes against the publication (-1.00 in the MLP, of two layers, -.32 in the wide transformer); all controls go with it.
+# - Over a network's layers spread goes with spectral norm for sure in CNN and LSTM (1.00, .87). In MLP and transformers trainings of SANE disagree (means .17, .43, .16). Only in the LSTM is it surely above all controls; in the wide transformer a random matrix is (.47, not after Holm). With weighted alpha it goes against the publication (-1.00 in the MLP, of two layers, -.32 in the wide transformer); all controls go with it.
 # - Over transformers the mean spread goes with accuracy (.86 or .85, by scale), as do the untrained network's and the deviation of the weights (.87).
 # - A probe on mean tokens tells .85 of their accuracy; untrained .81, not surely less, random tokens .66, statistics .92, learning rate .98.
-# - After small batches distances spread more than after large ones: by .060 for SANE, .068 untrained, .115 for the tokens themselves, which alone stands after Holm.
+# - After small batches distances spread more than after large ones: by .060 for SANE, .068 untrained, .115 for tokens themselves, which alone stands after Holm.
 # :::
 #
 # ## Your own folder

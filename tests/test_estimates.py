@@ -148,6 +148,13 @@ def test_trainings_that_agree_add_no_doubt_and_their_order_and_whose_they_are_sa
     assert mean_over_both(same[:, :1]) == mean_of(values) == mean_over_both(same[:, :1].T)
 
 
+def test_rounding_is_no_error():
+    values = np.full((8, 3), np.sqrt(0.75))
+    values[::2] += 1e-16
+    found = mean_over_both(values)
+    assert found.low == found.high == found.value and found.freedom == mean_over_both(np.ones((8, 3))).freedom
+
+
 def test_many_models_do_not_make_up_for_trainings_that_contradict_each_other():
     """The case that asked for it: all models say the same of each training, and trainings have other signs."""
     _, low, high, freedom = mean_over_both(np.tile([-0.5, 0.5, 0.5], (8, 1)))

@@ -84,7 +84,8 @@ def with_errors(value: float, *samples: Float[np.ndarray, " _"]) -> Estimate:
     less = np.array([len(sample) for sample in samples]) - 1
     if not less.all():
         return Estimate(float(value))
-    errors = np.array([np.var(sample) for sample in samples]) / less
+    errors = np.array([np.var(sample) if np.ptp(sample) > 1e-12 * np.abs(sample).max() else 0 for sample in samples])
+    errors = errors / less  # without what is but rounding, which would say how free they are
     shares = errors / errors.max() if errors.any() else np.ones(len(errors))
     freedom = shares.sum() ** 2 / (shares**2 / less).sum()
     return student(float(value), np.sqrt(errors.sum()), freedom)
