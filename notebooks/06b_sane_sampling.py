@@ -536,7 +536,7 @@ claims = [
 ]  # fmt: skip
 card = study.publish("disc-scorecard", verdicts.scorecard(claims), "06b")
 
-# %% tags=["hide-input"] table={"name": "tab-sane-sampling-scorecard", "caption": "The page's claims; a case is a training, a population, an architecture or a task. Intervals are over drawn networks, of one training of a SANE and one set of prompts."}
+# %% tags=["hide-input"] table={"name": "tab-sane-sampling-scorecard", "caption": "The page's claims; a case is a training, a population, an architecture or a task. Starts are those drawn with answers. Intervals are over drawn networks, of one training of a SANE and one set of prompts."}
 show_table(verdicts.summary(card), rows=8, of=card)
 
 # %% [markdown]
