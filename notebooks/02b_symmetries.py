@@ -339,7 +339,7 @@ show_table(means, precision=2, of=summary)
 #
 # **Yes, between seeds. Part of it is the order of units. Only in the wide network is it nearly all of it.**
 #
-# - Within one run none reaches .05; to the *own copy* of a network, with the same function, there is one nearly as high as to another seed. So the line does not measure how alike functions are.
+# - Within one run the mean barrier is below .05; to a network's *own copy*, with the same function, there is one nearly as high as to another seed. So the line does not measure how alike functions are.
 # - Weight matching lowers the barrier in the Tetris MLP (.87 to .53) and the small CNN (2.05 to 1.62; this verdict falls after {term}`Holm <Holm's method>`) and removes it in neither.
 #   Signs take more off in the Tetris MLP (.34), matched activations in the small CNN (1.14). In the wide MLP weight matching leaves a thirtieth (.45 to .02), as
 #   {cite}`entezari2022` expect (its interval reaches past a twentieth).
@@ -524,7 +524,7 @@ show_table(signed[list(columns)].rename(columns=columns).round(2).reset_index(),
 #
 # - For checkpoints of one run the correlation is strong (.92 in size; .86 to .92 in 20 runs) until there is a copy of each (.01; by ranks .28). With more copies it rises again
 #   (.44), with the other sign. We think that is construction: copies of long vectors in random order are farther apart than those of short ones; late checkpoints are long, and answer alike; so distance and CKA grow together.
-# - For seeds nothing could fall (.03). With own copies it rises (.23), against the direction that we infer, because every pair of
+# - For seeds it is too small to fall (.03). With own copies it rises (.23), against what we infer from the caption, because every pair of
 #   own copies has a CKA of one; without them it stays at .02.
 # - So the direction of the curve depends on the population and on the reading, and both need to be named.
 # :::

@@ -207,7 +207,7 @@ say(f"""Trained networks have {accuracy.mean():.2f}; test networks that are rebu
 #
 # - In three trainings of each kind, networks drawn token by token have .10 to .12 where the zoo has .93. Drawn jointly they have .81 to .89, and in six of six populations most are replicas of training networks.
 # - Raw weights, drawn jointly, have .90, and are replicas, too: no representation is needed. Drawn one by one as released they have .58, by SANE .80 and .88.
-# - Of what is drawn token by token, the best 10 of 50 have .15 to .18, the best of as many as in five rounds .18 to .21, after them .20 to .23: .015 more, interval over six trainings -.004 to .033. Bootstrapped as released it has .10, from a Gaussian prior .13.
+# - Of what is drawn token by token, the best 10 of 50 have .15 to .18, the best of as many as in five rounds .18 to .21, after them .20 to .23: .015 more, interval over six trainings, of three splits, -.004 to .033. Bootstrapped as released .10, from a Gaussian prior .13.
 # - Answers make what is drawn jointly better (.82 to .88, mean of three), and leave what is drawn token by token broken.
 # :::
 #

@@ -295,7 +295,7 @@ of_claim("5 extension")
 #
 # - *Believe* that tokens make one model out of many: one SANE reads zoos of several architectures, and draws networks of architectures that it never saw.
 # - *Don't believe* that this shows what it learned. Networks drawn around the same prompts in raw weights are ahead of new ones, too, in three of 3 architectures.
-# - *Don't believe* that the spread of embeddings is learned: it orders layers better than untrained encoders and the weights themselves do in one of 5 families.
+# - *Don't believe* that the spread of embeddings is learned: it orders layers better than untrained encoders, the weights themselves and random matrices do in one of 5 families.
 # - Our networks are far smaller than the paper's ResNets, and the claim is about size.
 # :::
 #

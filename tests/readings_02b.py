@@ -54,7 +54,7 @@ def _(t):
     return rest["wide MLP"] < 0.05 and (rest.drop("wide MLP") > 0.5).all()
 
 
-@says("02b", "Within one run none reaches .05; to the *own copy* of a network, with the same function, there is one nearly as high as to another seed.")
+@says("02b", "Within one run the mean barrier is below .05; to a network's *own copy*, with the same function, there is one nearly as high as to another seed.")
 def _(t):
     card = t("disc-scorecard.02b").query("claim == 'no barrier within one run'")
     assert (card["verdict"] == "holds").all()
@@ -151,7 +151,7 @@ def _(t):
 
 @says(
     "02b",
-    "For seeds nothing could fall (.03). With own copies it rises (.23), against the direction that we infer, because every pair of own copies has a CKA of one; without them it stays at .02.",
+    "For seeds it is too small to fall (.03). With own copies it rises (.23), against what we infer from the caption, because every pair of own copies has a CKA of one; without them it stays at .02.",
 )
 def _(t):
     seeds = _sizes(t).loc["15 seeds, last epoch"]

@@ -80,7 +80,7 @@ def _(t):
 
 _ROUNDS = (
     "the best 10 of 50 have .15 to .18, the best of as many as in five rounds .18 to .21, after them .20 to .23: .015 more, "
-    "interval over six trainings -.004 to .033"
+    "interval over six trainings, of three splits, -.004 to .033"
 )
 
 
@@ -90,10 +90,10 @@ def _(t):
         _trainings(t).loc[f"token, {how}"] for how in ("subsampled", "as many at once", "bootstrapped")
     )
     value, low, high, freedom = mean_of(rounds - many)
-    return [10, 50, once.min(), once.max(), 5, many.min(), many.max(), rounds.min(), rounds.max(), value, freedom + 1, low, high]
+    return [10, 50, once.min(), once.max(), 5, many.min(), many.max(), rounds.min(), rounds.max(), value, freedom + 1, t("sane-cnn-sampling.trainings")["training"].nunique(), low, high]
 
 
-@says("06b", "Bootstrapped as released it has .10, from a Gaussian prior .13.")
+@says("06b", "Bootstrapped as released .10, from a Gaussian prior .13.")
 def _(t):
     known = _drawn(t)[["of weights", "with answers"]].mean(axis=1)
     return known[["token, bootstrapped as released", "Gaussian prior, bootstrapped"]].tolist()

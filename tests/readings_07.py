@@ -167,6 +167,6 @@ def _(t):
     return held(t, "06b", "and so are networks drawn around the prompts in raw weights")
 
 
-@says("it orders layers better than untrained encoders and the weights themselves do in one of 5 families")
+@says("it orders layers better than untrained encoders, the weights themselves and random matrices do in one of 5 families")
 def _(t):
     return held(t, "06c", "it does so better than untrained, weights and random matrices")

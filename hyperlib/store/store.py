@@ -181,14 +181,19 @@ def _is_whole(entry: Path, order: Order) -> bool:
 
 
 def _has_left(entry: Path) -> bool:
-    """Whether a kill just after the rename left its note, or the name of the lock's owner, beside an entry."""
-    return any(os.path.lexists(beside(entry, suffix)) for suffix in (".making.json", ".lock.owner"))
+    """Whether a kill just after the rename left its note, or the name of the lock's owner, beside an entry.
+
+    A note is that of work begun again where there is such work.
+    """
+    note, owner, work = (os.path.lexists(beside(entry, end)) for end in (".making.json", ".lock.owner", ".partial"))
+    return owner or (note and not work)
 
 
 def _tidy(entry: Path) -> None:
-    """Under the lock, which removes its owner's name itself: the note goes, but not that of work begun again."""
+    """Under the lock, which removes its owner's name itself: the note goes, if it can and has no work."""
     if not os.path.lexists(beside(entry, ".partial")):
-        beside(entry, ".making.json").unlink(missing_ok=True)
+        with suppress(OSError):
+            beside(entry, ".making.json").unlink(missing_ok=True)
 
 
 def _prepare(order: Order, entry: Path) -> float:

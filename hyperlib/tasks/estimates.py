@@ -65,12 +65,15 @@ def mean_over_both(values: Float[np.ndarray, "models trainings"]) -> Estimate:
     """Mean of a value of every model by every training: what it would be for other models and for other trainings.
 
     The error of the models' means and that of the trainings' are added as variances. What a model has with a single
-    training is in both, so it errs on the side of doubt (as Owen (2007) says of resampling rows and columns). Of one
-    training it is `mean_of` the models, which knows nothing of others, and of one model that of the trainings.
+    training is in both, so the variance is rather too large (as Owen (2007) says of resampling rows and columns). Where
+    there is none of that, and two or three trainings, the interval can cover a few per cent less often than it says.
+    Of one training it is `mean_of` the models, which knows nothing of others, and of one model that of the trainings.
 
-    Raises ValueError where there is no value or one is not finite.
+    Raises ValueError where there is no value, or one is not finite, or for another form.
     """
     values = _finite(values)
+    if values.ndim != 2:
+        raise ValueError(f"Values come as [models, trainings], not {list(values.shape)}.")
     if 1 in values.shape:
         return mean_of(values.ravel())
     return with_errors(values.mean(), values.mean(axis=1), values.mean(axis=0))
@@ -79,13 +82,14 @@ def mean_over_both(values: Float[np.ndarray, "models trainings"]) -> Estimate:
 def with_errors(value: float, *samples: Float[np.ndarray, " _"]) -> Estimate:
     """A value with the errors of the means of independent samples, by Student's t with Welch's degrees of freedom.
 
-    No ends where a sample is a single one.
+    No ends where a sample is a single one. Raises ValueError for one without values, or with one that is not finite.
     """
+    samples = tuple(_finite(sample) for sample in samples)
     less = np.array([len(sample) for sample in samples]) - 1
     if not less.all():
         return Estimate(float(value))
     errors = np.array([np.var(sample) if np.ptp(sample) > 1e-12 * np.abs(sample).max() else 0 for sample in samples])
-    errors = errors / less  # without what is but rounding, which would say how free they are
+    errors = errors / less  # rounding is no error, and must not decide the degrees of freedom
     shares = errors / errors.max() if errors.any() else np.ones(len(errors))
     freedom = shares.sum() ** 2 / (shares**2 / less).sum()
     return student(float(value), np.sqrt(errors.sum()), freedom)
@@ -127,7 +131,7 @@ def student(mean: float, error: float, freedom: float) -> Estimate:
 
 def _finite(values: Iterable[float]) -> Float[np.ndarray, " values"]:
     values = np.asarray(list(values), dtype=np.float64)
-    if not len(values) or not np.isfinite(values).all():
-        found = f"{np.isfinite(values).sum()} of {len(values)} are"
+    if not values.size or not np.isfinite(values).all():
+        found = f"{np.isfinite(values).sum()} of {values.size} are"
         raise ValueError(f"A mean needs finite values, and {found}; leave out diverged models.")
     return values
